@@ -1,0 +1,1 @@
+"""Minions: label a GitHub issue, get a pull request."""

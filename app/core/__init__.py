@@ -1,0 +1,1 @@
+"""What Minions is about, without any I/O: values, decisions about values, and the words people read."""

@@ -1,0 +1,41 @@
+"""How much a minion may use before it has to stop."""
+
+from pydantic import BaseModel
+
+
+class Budget(BaseModel, frozen=True):
+    """Limits of one visit of an agent node. The defaults are those measured to cut cost without cutting success."""
+
+    turns: int = 80
+    """Model calls that are answered."""
+    tokens: int = 4_000_000
+    """Tokens read and written, cached ones included, in all turns together."""
+    usd: float = 3.0
+    """US dollars. A call that might cost more than what is left is not started."""
+    seconds: float = 1_800
+    """Wall-clock time."""
+
+
+class Usage(BaseModel, frozen=True):
+    """What was used."""
+
+    turns: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    """Part of `input_tokens` that was read from the provider's cache."""
+    usd: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            turns=self.turns + other.turns,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            usd=self.usd + other.usd,
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written."""
+        return self.input_tokens + self.output_tokens

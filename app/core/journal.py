@@ -1,0 +1,90 @@
+"""The journal of one visit of an agent node: the truth about what the minion did, in order, never rewritten.
+
+Every effect is written as an intent before and a result after it. After a crash the journal says what was answered (it
+is not asked and paid again) and what was begun (it is not silently done again).
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import BaseModel, Field
+
+from app.core.budget import Usage
+
+
+class Opened(BaseModel, frozen=True):
+    """The loop began with these messages; a resumed loop begins with the same."""
+
+    kind: Literal["opened"] = "opened"
+    messages: tuple[dict[str, Any], ...]
+    model: str
+
+
+class ModelAsked(BaseModel, frozen=True):
+    """A model call is about to be sent."""
+
+    kind: Literal["model asked"] = "model asked"
+    turn: int
+    reserved_usd: float = 0.0
+    """Set aside for it; settled by the answer."""
+
+
+class ModelAnswered(BaseModel, frozen=True):
+    """The model's message, verbatim: it is replayed as it came, thinking blocks and signatures included."""
+
+    kind: Literal["model answered"] = "model answered"
+    turn: int
+    message: dict[str, Any]
+    usage: Usage
+    finish_reason: str
+    seconds: float
+
+
+class ToolCalled(BaseModel, frozen=True):
+    """A tool call is about to be carried out."""
+
+    kind: Literal["tool called"] = "tool called"
+    call_id: str
+    tool: str
+    arguments: dict[str, Any]
+
+
+class ToolReturned(BaseModel, frozen=True):
+    """What the model was shown as the result."""
+
+    kind: Literal["tool returned"] = "tool returned"
+    call_id: str
+    text: str
+    ok: bool
+    seconds: float
+
+
+class Noted(BaseModel, frozen=True):
+    """Something that the loop itself said to the model, outside any tool call."""
+
+    kind: Literal["noted"] = "noted"
+    text: str
+
+
+class Closed(BaseModel, frozen=True):
+    """The loop ended with this result."""
+
+    kind: Literal["closed"] = "closed"
+    result: dict[str, Any]
+
+
+Entry = Annotated[
+    Opened | ModelAsked | ModelAnswered | ToolCalled | ToolReturned | Noted | Closed, Field(discriminator="kind")
+]
+
+
+class Journal(Protocol):
+    """The journal of one visit. Entries are durable when `append` returns."""
+
+    async def entries(self) -> Sequence[Entry]:
+        """Everything so far, oldest first."""
+        ...
+
+    async def append(self, entry: Entry) -> None:
+        """Add one entry at the end."""
+        ...

@@ -1,0 +1,63 @@
+"""A change as data: what leaves the box."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+
+class Change(StrEnum):
+    """What happened to a file."""
+
+    ADDED = "added"
+    MODIFIED = "modified"
+    DELETED = "deleted"
+
+
+class FileChange(BaseModel, frozen=True):
+    """One file of a patch."""
+
+    path: str
+    """Relative to the tree, with `/`; bytes that are not UTF-8 as surrogate escapes."""
+    change: Change
+    old_mode: str
+    """Git's mode before: `100644`, `100755`, `120000` (symlink), `160000` (submodule); `000000` if it was not there."""
+    new_mode: str
+    binary: bool
+    added: int
+    """Lines added; 0 for a binary file."""
+    deleted: int
+    size: int = 0
+    """Bytes of the file afterwards; 0 if it was deleted."""
+
+
+class AddedLine(BaseModel, frozen=True):
+    """A line that the change adds."""
+
+    path: str
+    line: int
+    """Line number in the file afterwards, from 1."""
+    text: str
+
+
+class Patch(BaseModel, frozen=True):
+    """The whole change of a work tree against its base commit."""
+
+    data: bytes = b""
+    """As `git diff --binary --full-index --no-renames` writes it; `git apply` takes it. Empty if nothing changed."""
+    files: tuple[FileChange, ...] = ()
+    added_lines: tuple[AddedLine, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing changed."""
+        return not self.files
+
+    @property
+    def added(self) -> int:
+        """Lines added in all files."""
+        return sum(file.added for file in self.files)
+
+    @property
+    def deleted(self) -> int:
+        """Lines deleted in all files."""
+        return sum(file.deleted for file in self.files)

@@ -1,0 +1,90 @@
+"""What happened: plain facts about a run, as stored."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+from app.core.blueprint import Kind, Wait
+from app.core.budget import Usage
+from app.core.task import Task
+
+
+class Status(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    """Asked for; who asked has not been looked up yet."""
+    REFUSED = "refused"
+    """Not started, with a reason."""
+    RUNNING = "running"
+    WAITING = "waiting"
+    """Parked until the world moves or a deadline is past; costs nothing."""
+    DONE = "done"
+    FAILED = "failed"
+    """An error ended it. `error` is the sentence for people."""
+    STOPPED = "stopped"
+    """A person ended it."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing will happen to the run any more."""
+        return self in {Status.REFUSED, Status.DONE, Status.FAILED, Status.STOPPED}
+
+
+class Visit(BaseModel, frozen=True):
+    """One passage through one node."""
+
+    node: str
+    title: str
+    kind: Kind
+    outcome: str
+    """The word it answered; empty if it has only one way on."""
+    started_at: datetime
+    seconds: float
+    usage: Usage = Usage()
+
+
+class Trail(BaseModel, frozen=True):
+    """What the run left on GitHub, so that it is found again and never made twice."""
+
+    branch: str = ""
+    base_branch: str = ""
+    base_sha: str = ""
+    head_sha: str = ""
+    """Where our branch stood when we last moved it."""
+    check_id: int | None = None
+    check_sha: str = ""
+    """The commit that `check_id` hangs on."""
+    comment_id: int | None = None
+    pull_request_number: int | None = None
+    pull_request_url: str = ""
+
+
+class Run(BaseModel, frozen=True):
+    """One blueprint on one task."""
+
+    id: int
+    key: str
+    """Unguessable part of the address of its page."""
+    task: Task
+    blueprint: str
+    blueprint_version: int
+    status: Status
+    at: str
+    """Name of the node to run next, or that ran last if the run has ended."""
+    state: dict[str, object]
+    visits: tuple[Visit, ...] = ()
+    wait: Wait | None = None
+    trail: Trail = Trail()
+    error: str = ""
+    """Why it was refused, failed or stopped; a sentence for people."""
+    revision: int = 0
+    """Counted up at each save; a save that does not know the newest one is refused."""
+    asked_at: datetime
+    ended_at: datetime | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """What all visits used together."""
+        return sum((visit.usage for visit in self.visits), Usage())

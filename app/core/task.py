@@ -1,0 +1,52 @@
+"""What was asked, frozen at the moment of asking."""
+
+from datetime import datetime
+
+from pydantic import BaseModel
+
+
+class Person(BaseModel, frozen=True):
+    """A GitHub account. `id` stays when the login is renamed."""
+
+    id: int
+    login: str
+    is_bot: bool = False
+
+
+class Repository(BaseModel, frozen=True):
+    """A repository as its installation sees it. Everything is keyed by `id`: names change."""
+
+    id: int
+    full_name: str
+    """`owner/name` at the moment of asking."""
+    installation_id: int
+
+    @property
+    def owner(self) -> str:
+        """The account that the repository belongs to."""
+        return self.full_name.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The repository's name without its owner."""
+        return self.full_name.partition("/")[2]
+
+
+class Task(BaseModel, frozen=True):
+    """One thing that one person asked for. Later edits of the issue do not change it."""
+
+    repository: Repository
+    number: int
+    """Issue or pull request number; 0 for work that was asked for without an issue."""
+    is_pull_request: bool = False
+    title: str
+    body: str
+    """Issue text as of the moment of asking, hidden parts already removed."""
+    author: Person | None = None
+    """Who wrote the issue: not necessarily who asked. None if the account is gone."""
+    requester: Person
+    instructions: str = ""
+    """What stood behind the command, for example `/minion fix only touch the parser`."""
+    comment_id: int | None = None
+    """The comment that asked, if it was one: where the 👀 goes."""
+    asked_at: datetime

@@ -1,0 +1,268 @@
+"""Everything a node can touch that is not its state. Adapters implement these Protocols; nothing here does anything.
+
+A `World` is built for one visit of one run: its forge knows the repository, its sandbox runs in the run's own work
+tree, its minion has the budget, tools and prompt of the node.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from pydantic import BaseModel
+
+from app.core.patch import Patch
+
+
+# -- The box ---------------------------------------------------------------------------------------------------------
+class CommandResult(BaseModel, frozen=True):
+    """What a command in the box did."""
+
+    command: str
+    exit_code: int
+    """As the shell gives it; 124 when the time was up, 128 + signal when it was killed."""
+    output: str
+    """Standard output and error, in order, undecodable bytes replaced; head and tail if there was too much."""
+    seconds: float
+    timed_out: bool = False
+    left_out_bytes: int = 0
+    """How much output stood between the head and the tail."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command succeeded."""
+        return self.exit_code == 0
+
+
+class Sandbox(Protocol):
+    """Where commands of one workspace run. The tree is the working directory; there is no network and no secret."""
+
+    async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> CommandResult:
+        """Run `command` with `bash -c` and wait for it; everything that it started is dead afterwards.
+
+        Raises SandboxError if the box cannot be built. A failing command is a result, not an error.
+        """
+        ...
+
+    async def set_up(self, commands: Sequence[str], *, timeout_s: float = 1_200) -> Sequence[CommandResult]:
+        """Run the repository's install commands, with network to package registries only; stop at the first failure."""
+        ...
+
+
+# -- The work tree ---------------------------------------------------------------------------------------------------
+class Workspace(Protocol):
+    """The work tree of one run, and the way out of it. Paths are relative to the tree, with `/`."""
+
+    async def check_out(self, sha: str, *, patch: bytes = b"") -> None:
+        """Find or create the work tree at commit `sha`; `patch` (from `Patch.data`) is applied to a tree made anew.
+
+        A tree that exists already (the run was interrupted) is kept as it is.
+        """
+        ...
+
+    async def show(self, path: str) -> bytes | None:
+        """A file of the base commit, not of the tree; None if there is none. Not for symlinks: they are None, too."""
+        ...
+
+    async def read(self, path: str) -> bytes:
+        """A file of the tree. Raises FileNotFoundError, IsADirectoryError, or PermissionError if it leads outside."""
+        ...
+
+    async def write(self, path: str, data: bytes) -> None:
+        """Write a file of the tree in one step, keeping its mode. Raises PermissionError if the path leads outside."""
+        ...
+
+    async def paths(self, folder: str = "") -> Sequence[str]:
+        """Names in one folder of the tree, sorted, folders with a `/` at the end. Raises as `read` does."""
+        ...
+
+    async def patch(self) -> Patch:
+        """The whole change of the tree against its base, as data."""
+        ...
+
+    async def publish(self, *, branch: str, message: str, expected_sha: str) -> str:
+        """Commit the change in a clean clone and push it as `branch`; answer with the sha of the commit.
+
+        `expected_sha` is where the branch must stand now ("" if it must not exist). Raises Conflict if it stands
+        elsewhere; if it already holds this very change of this very run, nothing is pushed.
+        """
+        ...
+
+    async def remove(self) -> None:
+        """Delete the tree and everything else of this run on this machine."""
+        ...
+
+
+# -- The minion ------------------------------------------------------------------------------------------------------
+class Submission(BaseModel, frozen=True):
+    """The minion says that it is done; gates decide whether that is so."""
+
+    kind: Literal["submission"] = "submission"
+    summary: str
+    """What was done and why, for the pull request."""
+    verification: tuple[str, ...] = ()
+    """Commands that show that it works."""
+    risks: str = ""
+
+
+class GaveUp(BaseModel, frozen=True):
+    """The minion, or the bound that stopped it, says why there is no result."""
+
+    kind: Literal["gave up"] = "gave up"
+    reason: str
+    """A word: `spec_conflict`, `env_broken`, `needs_human`, `too_big`, `turns`, `tokens`, `dollars`, `seconds`, …"""
+    detail: str
+
+
+class Minion(Protocol):
+    """The agent loop, set up with the prompt, tools, model role and budget of one agent node."""
+
+    async def work(self, facts: Mapping[str, str]) -> Submission | GaveUp:
+        """Fill the node's prompt with `facts` and work until something is submitted or given up."""
+        ...
+
+
+# -- Guards ----------------------------------------------------------------------------------------------------------
+class Finding(BaseModel, frozen=True):
+    """Why a change may not leave the box."""
+
+    guard: str
+    sentence: str
+    """What is wrong and what to do about it."""
+    path: str = ""
+    line: int = 0
+
+
+class Guards(Protocol):
+    """Every deterministic check of a change before it leaves the box."""
+
+    async def inspect(self, patch: Patch) -> Sequence[Finding]:
+        """What is wrong with `patch`; nothing if it may leave."""
+        ...
+
+
+# -- GitHub ----------------------------------------------------------------------------------------------------------
+class Permission(StrEnum):
+    """What a person may do in a repository; GitHub maps maintain to write and triage to read."""
+
+    NONE = "none"
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+    @property
+    def may_write(self) -> bool:
+        """Whether this is enough to ask for work."""
+        return self in {Permission.WRITE, Permission.ADMIN}
+
+
+class Reaction(StrEnum):
+    """Reactions that Minions uses, as the REST API spells them."""
+
+    EYES = "eyes"
+    ROCKET = "rocket"
+    CONFUSED = "confused"
+    NO = "-1"
+
+
+class Head(BaseModel, frozen=True):
+    """A branch and the commit that it stands at."""
+
+    branch: str
+    sha: str
+
+
+class Remote(BaseModel, frozen=True):
+    """Where git fetches from and pushes to."""
+
+    url: str
+    """Without any credential in it."""
+    header: str = ""
+    """HTTP header that carries the credential, for this host only; a secret. Empty where none is needed."""
+
+
+class Check(BaseModel, frozen=True):
+    """A check run as we want it to be."""
+
+    name: str
+    external_id: str
+    """Our run: the same external id on the same commit is the same check run."""
+    status: Literal["queued", "in_progress", "completed"]
+    conclusion: Literal["success", "failure", "neutral", "cancelled", "timed_out", ""] = ""
+    details_url: str
+    title: str
+    summary: str
+    text: str = ""
+
+
+class PullRequest(BaseModel, frozen=True):
+    """A pull request that exists."""
+
+    number: int
+    url: str
+    """The page for people."""
+
+
+class Forge(Protocol):
+    """GitHub as seen from inside, for one repository. Every write is find-or-create; ids given back are stored.
+
+    Each call may raise a ForgeError; RateLimited and Unavailable are worth another try later.
+    """
+
+    async def permission(self, login: str) -> Permission:
+        """What `login` may do here. Not found means NONE."""
+        ...
+
+    async def default_head(self) -> Head:
+        """The default branch and its newest commit. Raises RepositoryError if the repository is empty."""
+        ...
+
+    async def issue_is_open(self, number: int) -> bool:
+        """Whether the issue or pull request is there and open."""
+        ...
+
+    async def remote(self, *, write: bool) -> Remote:
+        """Where git may fetch (or push, if `write`), with a credential of the narrowest kind."""
+        ...
+
+    async def react(self, number: int, comment_id: int | None, reaction: Reaction) -> None:
+        """React to the comment, or to the issue itself if there is none."""
+        ...
+
+    async def find_or_create_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        """Make `branch` with one empty commit on `base_sha`; answer with its sha, or with that of the existing one."""
+        ...
+
+    async def branch_sha(self, branch: str) -> str:
+        """Where `branch` stands; empty if it does not exist."""
+        ...
+
+    async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
+        """Make the check run with this external id on `sha` look like `check`; answer with its id."""
+        ...
+
+    async def put_comment(self, number: int, marker: str, text: str, *, comment_id: int | None) -> int:
+        """Make our one comment that carries `marker` say `text`; answer with its id. A deleted one is made again."""
+        ...
+
+    async def find_or_create_pull_request(
+        self, *, branch: str, base: str, marker: str, title: str, body: str
+    ) -> PullRequest:
+        """Open a pull request (a draft where the plan allows it), or bring ours up to date if there is one."""
+        ...
+
+
+# -- Together --------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class World:
+    """Everything a node can touch that is not its state."""
+
+    forge: Forge
+    workspace: Workspace
+    sandbox: Sandbox
+    minion: Minion
+    guards: Guards
+    page_url: str
+    """The page of this run, for people."""
+    marker: str
+    """Hidden words by which everything that this run wrote on GitHub is found again."""

@@ -1,0 +1,1 @@
+"""Every workflow, one folder each."""
