@@ -50,11 +50,11 @@ class Kind(StrEnum):
     """A language model, inside a box and a budget."""
 
 
-S = TypeVar("S", bound=State, contravariant=True)
+S_contra = TypeVar("S_contra", bound=State, contravariant=True)
 """A node that needs only a base state may be used in any blueprint whose state extends it."""
 T = TypeVar("T", bound=State)
 
-NodeFunction = Callable[[S, World], Awaitable["str | Wait | None"]]
+NodeFunction = Callable[[S_contra, World], Awaitable["str | Wait | None"]]
 
 EXHAUSTED: Final = "exhausted"
 """The engine's own answer for a node that was visited as often as it may be; only nodes with `at_most` have it."""
@@ -73,10 +73,10 @@ class AgentSpec:
 
 
 @dataclass(frozen=True, eq=False)
-class Node(Generic[S]):
+class Node(Generic[S_contra]):
     """One box in the drawing, one line in the check run, one unit of resuming."""
 
-    run: NodeFunction[S]
+    run: NodeFunction[S_contra]
     title: str
     at_most: int | None = None
     """How often one run may visit it; every loop in a blueprint goes through a node with such a bound."""

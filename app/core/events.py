@@ -1,0 +1,52 @@
+"""Our words for what GitHub told us. `adapters/github/payloads.py` makes them of GitHub's JSON; nothing else knows it."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+from app.core.task import Person, Repository, Task
+
+
+class WorkRequested(BaseModel, frozen=True):
+    """Somebody added the label, or commented `/minion <blueprint>`."""
+
+    task: Task
+    blueprint: str
+    intent: str
+    """Says which act this was: the same label event or comment gives the same word, in whatever delivery it comes."""
+
+
+class HelpRequested(BaseModel, frozen=True):
+    """Somebody used a command that does not exist, or asked which ones do."""
+
+    repository: Repository
+    number: int
+    comment_id: int
+    requester: Person
+    sentence: str
+    """What was wrong with the command; empty if it was `/minion help`."""
+
+
+class InstallationChanged(BaseModel, frozen=True):
+    """Somebody installed, removed, suspended or changed the App."""
+
+    installation_id: int
+    account: str
+    change: Literal["created", "deleted", "suspended", "unsuspended", "permissions", "repositories"]
+    at: datetime | None = None
+
+
+class Pinged(BaseModel, frozen=True):
+    """GitHub tries whether we are here."""
+
+    zen: str = ""
+
+
+class Ignored(BaseModel, frozen=True):
+    """Nothing to do, and why."""
+
+    reason: str
+
+
+Event = WorkRequested | HelpRequested | InstallationChanged | Pinged | Ignored
