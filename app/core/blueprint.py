@@ -28,6 +28,17 @@ class State(BaseModel, validate_assignment=True):
     """
 
     task: Task
+    base_branch: str = ""
+    """Where the pull request goes; given by the engine, as are the next three."""
+    base_sha: str = ""
+    branch: str = ""
+    """Our branch, which exists from the beginning."""
+    head_sha: str = ""
+    """Where our branch stands. Whoever moves it writes it down here."""
+    pull_request_number: int | None = None
+    pull_request_url: str = ""
+    explanation: str = ""
+    """Why there is no pull request, and what to do next; for people. Empty if there is nothing to explain."""
 
 
 class Wait(BaseModel, frozen=True):

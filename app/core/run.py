@@ -79,6 +79,10 @@ class Run(BaseModel, frozen=True):
     trail: Trail = Trail()
     error: str = ""
     """Why it was refused, failed or stopped; a sentence for people."""
+    tries: int = 0
+    """How often the node at which it stands was tried in vain since something last went well."""
+    is_reported: bool = False
+    """Whether the end was told on GitHub."""
     revision: int = 0
     """Counted up at each save; a save that does not know the newest one is refused."""
     asked_at: datetime

@@ -1,0 +1,220 @@
+"""The store on PostgreSQL. A delivery, the decision on it and the job that it causes are one transaction."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from pydantic import TypeAdapter
+from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.adapters.store import tables
+from app.adapters.store.journal import PostgresJournal
+from app.core.errors import NotFound
+from app.core.events import InstallationChanged
+from app.core.journal import Entry
+from app.core.plain import plain
+from app.core.run import Run, Status, Visit
+from app.core.store import Delivery, Draft, Occupied, Receipt, Recorded, Stale
+
+_ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
+
+
+class Queue(Protocol):
+    """Takes "advance run N" in the transaction of the caller."""
+
+    async def put(self, connection: AsyncConnection, run_id: int) -> None:
+        """Have the run advanced now."""
+        ...
+
+    async def put_later(self, connection: AsyncConnection, run_id: int, revision: int, at: datetime) -> None:
+        """Have the run advanced at `at`, if it still stands at `revision` then."""
+        ...
+
+
+class PostgresStore:
+    """`Store` on PostgreSQL 15 or newer."""
+
+    def __init__(self, engine: AsyncEngine, queue: Queue) -> None:
+        self._engine = engine
+        self._queue = queue
+
+    async def accept(self, delivery: Delivery | None, decision: Draft | InstallationChanged, reason: str) -> Receipt:
+        """Store a delivery, the decision and the job that it causes; the second time it only says so."""
+        async with self._engine.begin() as connection:
+            if delivery is not None and not await _is_first(connection, delivery, reason):
+                return Receipt(reason=f"Delivery {delivery.guid} was received before: nothing to do.")
+            if isinstance(decision, InstallationChanged):
+                await _note_installation(connection, decision)
+                return Receipt(reason=reason, is_new=True)
+            run_id = await _insert_run(connection, decision)
+            if run_id is None:
+                return Receipt(reason="This very request was received before: nothing to do.")
+            if delivery is not None:
+                row = tables.deliveries.c
+                await connection.execute(
+                    update(tables.deliveries)
+                    .where(row.app_id == delivery.app_id, row.guid == delivery.guid)
+                    .values(run_id=run_id)
+                )
+            await self._queue.put(connection, run_id)
+            return Receipt(reason=reason, run_id=run_id, is_new=True)
+
+    async def load(self, run_id: int) -> Run:
+        """The run. Raises NotFound."""
+        async with self._engine.connect() as connection:
+            return await _read_run(connection, tables.runs.c.id == run_id)
+
+    async def find(self, key: str) -> Run:
+        """The run with this page key. Raises NotFound."""
+        async with self._engine.connect() as connection:
+            return await _read_run(connection, tables.runs.c.key == key)
+
+    async def save(self, run: Run, *, patch: bytes | None = None, advance_at: datetime | None = None) -> Run:
+        """Save the run with its new visits, in one write. Raises Stale and Occupied."""
+        values = plain(run.model_dump(mode="json", include={"state", "wait", "trail", "status", "at", "error"}))
+        values |= {"tries": run.tries, "is_reported": run.is_reported, "ended_at": run.ended_at}
+        values["revision"] = run.revision + 1
+        if patch is not None:
+            values["patch"] = patch
+        row = tables.runs.c
+        try:
+            async with self._engine.begin() as connection:
+                saved = await connection.execute(
+                    update(tables.runs).where(row.id == run.id, row.revision == run.revision).values(**values)
+                )
+                if saved.rowcount != 1:
+                    raise Stale(f"Run {run.id} was moved on by another worker.")
+                await _save_visits(connection, run)
+                if advance_at is not None:
+                    await self._queue.put_later(connection, run.id, run.revision + 1, advance_at)
+        except IntegrityError as error:
+            if str(tables.one_at_work.name) in str(error.orig):
+                raise await self._occupied(run) from None
+            raise
+        return run.model_copy(update={"revision": run.revision + 1})
+
+    async def patch(self, run_id: int) -> bytes:
+        """The change as it was saved last."""
+        async with self._engine.connect() as connection:
+            found = await connection.execute(select(tables.runs.c.patch).where(tables.runs.c.id == run_id))
+            return bytes(found.scalar_one())
+
+    def journal(self, run_id: int, visit: int) -> PostgresJournal:
+        """The journal of one visit."""
+        return PostgresJournal(self._engine, run_id, visit)
+
+    async def records(self, run_id: int) -> Sequence[Recorded]:
+        """Every journal entry of a run, in order."""
+        row = tables.journal.c
+        query = select(tables.journal).where(row.run_id == run_id).order_by(row.visit, row.number)
+        async with self._engine.connect() as connection:
+            found = (await connection.execute(query)).mappings().all()
+        return [
+            Recorded(visit=one["visit"], number=one["number"], at=one["at"], entry=_ENTRY.validate_python(one["entry"]))
+            for one in found
+        ]
+
+    async def spent_usd(self, run_id: int) -> float:
+        """What the ledger says about a run, in US dollars."""
+        query = select(func.coalesce(func.sum(tables.ledger.c.usd), 0.0)).where(tables.ledger.c.run_id == run_id)
+        async with self._engine.connect() as connection:
+            return float((await connection.execute(query)).scalar_one())
+
+    async def unfinished(self) -> Sequence[int]:
+        """Runs that have not ended, or that ended and were not reported yet."""
+        query = select(tables.runs.c.id).where(~tables.runs.c.is_reported).order_by(tables.runs.c.id)
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many runs there are of each status."""
+        query = select(tables.runs.c.status, func.count()).group_by(tables.runs.c.status)
+        async with self._engine.connect() as connection:
+            return dict((await connection.execute(query)).tuples().all())
+
+    async def _occupied(self, run: Run) -> Occupied:
+        row = tables.runs.c
+        query = select(row.id).where(
+            row.repository_id == run.task.repository.id,
+            row.number == run.task.number,
+            row.status.in_([Status.RUNNING.value, Status.WAITING.value]),
+        )
+        async with self._engine.connect() as connection:
+            other = (await connection.execute(query)).scalar_one_or_none()
+        return Occupied(f"Run {other} is at work on #{run.task.number} already.", run_id=other or 0)
+
+
+async def _is_first(connection: AsyncConnection, delivery: Delivery, reason: str) -> bool:
+    values = {**delivery.model_dump(), "reason": reason}
+    stored = await connection.execute(upsert(tables.deliveries).values(**values).on_conflict_do_nothing())
+    return stored.rowcount == 1
+
+
+async def _note_installation(connection: AsyncConnection, change: InstallationChanged) -> None:
+    if change.change == "deleted":
+        await connection.execute(
+            delete(tables.installations).where(tables.installations.c.id == change.installation_id)
+        )
+        return
+    state = "suspended" if change.change == "suspended" else "active"
+    values = {"account": change.account, "state": state, "changed_at": change.at or datetime.now(UTC)}
+    await connection.execute(
+        upsert(tables.installations)
+        .values(id=change.installation_id, **values)
+        .on_conflict_do_update(index_elements=["id"], set_=values)
+    )
+
+
+async def _insert_run(connection: AsyncConnection, draft: Draft) -> int | None:
+    values = {
+        "key": secrets.token_urlsafe(24),  # 192 bits: the address of its page is a capability
+        "intent": draft.intent,
+        "installation_id": draft.task.repository.installation_id,
+        "repository_id": draft.task.repository.id,
+        "number": draft.task.number,
+        "task": plain(draft.task.model_dump(mode="json")),
+        "blueprint": draft.blueprint,
+        "blueprint_version": draft.blueprint_version,
+        "status": Status.QUEUED.value,
+        "at": draft.start,
+        "state": {},
+        "trail": {},
+    }
+    row = await connection.execute(
+        upsert(tables.runs)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=["intent"])
+        .returning(tables.runs.c.id)
+    )
+    run_id: int | None = row.scalar_one_or_none()
+    return run_id
+
+
+async def _save_visits(connection: AsyncConnection, run: Run) -> None:
+    """Add the visits that are new. They are never changed afterwards."""
+    row = tables.visits.c
+    known = await connection.execute(select(func.count()).where(row.run_id == run.id))
+    first = int(known.scalar_one())
+    new = [
+        {"run_id": run.id, "number": number, "visit": plain(visit.model_dump(mode="json"))}
+        for number, visit in enumerate(run.visits[first:], first)
+    ]
+    if new:
+        await connection.execute(insert(tables.visits), new)
+
+
+async def _read_run(connection: AsyncConnection, where: Any) -> Run:
+    found = (await connection.execute(select(tables.runs).where(where))).mappings().one_or_none()
+    if found is None:
+        raise NotFound("There is no such run.")
+    row = tables.visits.c
+    visits = await connection.execute(select(row.visit).where(row.run_id == found["id"]).order_by(row.number))
+    return _run(found, [Visit.model_validate(visit) for visit in visits.scalars()])
+
+
+def _run(row: RowMapping, visits: Sequence[Visit]) -> Run:
+    return Run.model_validate({**row, "visits": visits})

@@ -1,0 +1,47 @@
+"""Bring a database to the tables of this program."""
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from app.core.errors import SettingsError
+
+_OLDEST: Final = 150000
+"""PostgreSQL 15: what Debian 12 has, and what the tests run on besides the embedded one."""
+_LOCK: Final = 0x6D696E69  # "mini": two servers that start at once migrate one after the other
+
+
+def migrate(url: str) -> None:
+    """Create or upgrade the tables at `url` (SQLAlchemy's form).
+
+    Raises SettingsError with a sentence if the database cannot be reached, is too old or may not be written.
+    """
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            version = int(connection.execute(text("SHOW server_version_num")).scalar_one())
+            if version < _OLDEST:
+                raise SettingsError(
+                    f"The database is PostgreSQL {version // 10000}; Minions needs {_OLDEST // 10000} or newer."
+                )
+            connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+            connection.commit()
+            try:
+                config = Config()
+                config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                connection.commit()
+            finally:
+                connection.rollback()
+                connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+                connection.commit()
+    except DBAPIError as error:
+        # The url stays out of the sentence: it may hold a password.
+        raise SettingsError(f"The database cannot be used: {str(error.orig).strip()}") from None
+    finally:
+        engine.dispose()

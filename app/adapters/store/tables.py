@@ -1,0 +1,117 @@
+"""The tables. Changed only together with a new file in `migrations/versions/`; a test compares the two."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+
+def _moment(name: str, *, now: bool = False) -> Column[object]:
+    default = func.now() if now else None
+    return Column(name, DateTime(timezone=True), nullable=not now, server_default=default)
+
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("intent", Text, nullable=False, unique=True),
+    Column("installation_id", BigInteger, nullable=False),
+    Column("repository_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("task", JSONB, nullable=False),
+    Column("blueprint", Text, nullable=False),
+    Column("blueprint_version", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("state", JSONB, nullable=False),
+    Column("wait", JSONB),
+    Column("trail", JSONB, nullable=False),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("is_reported", Boolean, nullable=False, server_default=text("false")),
+    Column("revision", Integer, nullable=False, server_default="0"),
+    Column("patch", LargeBinary, nullable=False, server_default=text("''::bytea")),
+    _moment("asked_at", now=True),
+    _moment("ended_at"),
+)
+
+one_at_work = Index(
+    "runs_one_at_work",
+    runs.c.repository_id,
+    runs.c.number,
+    unique=True,
+    postgresql_where=text("status IN ('running', 'waiting') AND number > 0"),
+)
+"""One active run for an issue, whoever asks and however often."""
+
+Index("runs_unfinished", runs.c.id, postgresql_where=text("NOT is_reported"))
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("visit", JSONB, nullable=False),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("visit", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("entry", JSONB, nullable=False),
+    _moment("at", now=True),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("visit", Integer, primary_key=True),
+    Column("turn", Integer, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("cached_tokens", Integer, nullable=False),
+    Column("usd", Float, nullable=False),
+    _moment("at", now=True),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("app_id", Text, primary_key=True),
+    Column("guid", Text, primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="SET NULL")),
+    _moment("received_at", now=True),
+)
+
+installations = Table(
+    "installations",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _moment("changed_at", now=True),
+)

@@ -1,0 +1,114 @@
+"""What the engine needs of a store. One implementation, on PostgreSQL, is in `adapters/store/`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from app.core.errors import MinionsError
+from app.core.events import InstallationChanged
+from app.core.journal import Entry, Journal
+from app.core.run import Run
+from app.core.task import Task
+
+
+class Stale(MinionsError):
+    """Somebody else moved the run on meanwhile. Whoever gets this stops and does nothing more with it."""
+
+
+class Occupied(MinionsError):
+    """Another run is at work on the same issue. `run_id` says which."""
+
+    def __init__(self, sentence: str, *, run_id: int) -> None:
+        super().__init__(sentence)
+        self.run_id = run_id
+
+
+class Delivery(BaseModel, frozen=True):
+    """One delivery of a webhook. (`app_id`, `guid`) names the event: a redelivery carries the same guid."""
+
+    app_id: str
+    guid: str
+    event: str
+    action: str
+
+
+class Draft(BaseModel, frozen=True):
+    """A run that somebody asked for and that does not exist yet."""
+
+    intent: str
+    """Unique word of the act that asked; asking twice with the same word makes one run."""
+    task: Task
+    blueprint: str
+    blueprint_version: int
+    start: str
+    """Name of the first node; empty if there is no such blueprint, which admission will say."""
+
+
+class Receipt(BaseModel, frozen=True):
+    """What became of a delivery."""
+
+    reason: str
+    """A sentence: the answer to GitHub and the line in the log."""
+    run_id: int | None = None
+    is_new: bool = False
+
+
+class Recorded(BaseModel, frozen=True):
+    """A journal entry as it stands in the store."""
+
+    visit: int
+    """Index of the visit in the run, from 0."""
+    number: int
+    """Place in the journal of that visit, from 0."""
+    at: datetime
+    entry: Entry
+
+
+class Store(Protocol):
+    """Runs, and the queue that says which of them to advance. Every method is one transaction."""
+
+    async def accept(self, delivery: Delivery | None, decision: Draft | InstallationChanged, reason: str) -> Receipt:
+        """Store a delivery, the decision and the job that it causes; the second time it only says so."""
+        ...
+
+    async def load(self, run_id: int) -> Run:
+        """The run. Raises NotFound."""
+        ...
+
+    async def find(self, key: str) -> Run:
+        """The run with this page key. Raises NotFound."""
+        ...
+
+    async def save(self, run: Run, *, patch: bytes | None = None, advance_at: datetime | None = None) -> Run:
+        """Save the run with its new visits, in one write; answer with it as it stands now (revision + 1).
+
+        `patch` replaces the saved change, if given. `advance_at` adds a job that advances the run then. Raises Stale if
+        the run was saved by somebody else since it was loaded, Occupied if it would be the second at work on one issue.
+        """
+        ...
+
+    async def patch(self, run_id: int) -> bytes:
+        """The change as it was saved last."""
+        ...
+
+    def journal(self, run_id: int, visit: int) -> Journal:
+        """The journal of one visit; model answers are entered in the ledger in the same transaction."""
+        ...
+
+    async def records(self, run_id: int) -> Sequence[Recorded]:
+        """Every journal entry of a run, in order."""
+        ...
+
+    async def spent_usd(self, run_id: int) -> float:
+        """What the ledger says about a run, in US dollars."""
+        ...
+
+    async def unfinished(self) -> Sequence[int]:
+        """Runs that have not ended, or that ended and were not reported yet."""
+        ...
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many runs there are of each status."""
+        ...

@@ -1,0 +1,20 @@
+"""Whether a run that was asked for may start. Asked again at each start: permission can be gone since the event."""
+
+from app.core import wording
+from app.core.run import Run
+from app.core.world import Forge
+from app.engine.dispatch import Blueprints
+
+
+async def refusal(run: Run, forge: Forge, blueprints: Blueprints) -> str:
+    """Why the run may not start, as a sentence for people; empty if it may. Raises ForgeError if GitHub cannot say."""
+    if run.blueprint not in blueprints:
+        return wording.unknown_blueprint(run.blueprint, blueprints.values())
+    if not await forge.issue_is_open(run.task.number):
+        return wording.issue_is_closed(run.task.number)
+    return ""
+
+
+async def may_ask(run: Run, forge: Forge) -> bool:
+    """Whether who asked may write in the repository. Looked up, never inferred from a label, login or association."""
+    return (await forge.permission(run.task.requester.login)).may_write

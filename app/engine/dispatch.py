@@ -1,0 +1,56 @@
+"""What to do about an event, and why. A decision is a value; the store carries it out together with the delivery."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.core.blueprint import Blueprint
+from app.core.events import Event, HelpRequested, Ignored, InstallationChanged, Pinged, WorkRequested
+from app.core.store import Draft
+
+Blueprints = Mapping[str, Blueprint[Any]]
+
+
+class Decision(BaseModel, frozen=True):
+    """What to do, if anything, and the sentence that says why: the answer to GitHub and the line in the log."""
+
+    act: Draft | InstallationChanged | None
+    reason: str
+
+
+def decide(event: Event, blueprints: Blueprints) -> Decision:
+    """What to do about `event`. Whether the requester may ask is not known here: admission looks it up."""
+    match event:
+        case WorkRequested():
+            return Decision(act=draft(event, blueprints), reason=_accepted(event))
+        case InstallationChanged():
+            return Decision(
+                act=event, reason=f"Installation {event.installation_id} of {event.account}: {event.change}."
+            )
+        case HelpRequested():
+            return Decision(act=None, reason=event.sentence or "Commands: /minion <blueprint> [instructions].")
+        case Pinged():
+            return Decision(act=None, reason="Minions is here.")
+        case Ignored():
+            return Decision(act=None, reason=event.reason)
+
+
+def draft(event: WorkRequested, blueprints: Blueprints) -> Draft:
+    """The run that was asked for. A blueprint that does not exist gets one, too: its refusal is told on the issue."""
+    blueprint = blueprints.get(event.blueprint)
+    return Draft(
+        intent=event.intent,
+        task=event.task,
+        blueprint=event.blueprint,
+        blueprint_version=blueprint.version if blueprint else 0,
+        start=blueprint.start.name if blueprint else "",
+    )
+
+
+def _accepted(event: WorkRequested) -> str:
+    task = event.task
+    return (
+        f"{task.requester.login} asked for {event.blueprint} on {task.repository.full_name}#{task.number}: "
+        f"queued, starts if {task.requester.login} may write there."
+    )

@@ -1,0 +1,220 @@
+"""Walk runs through their blueprints, one saved node at a time.
+
+A node works on a copy of the state. Only when it returns are state, visit and next node saved, in one write that fails
+if somebody else saved meanwhile. A crash therefore costs at most one node, which runs again: never skipped.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from app.core import wording
+from app.core.blueprint import EXHAUSTED, Blueprint, Kind, Node, State, Wait
+from app.core.budget import Usage
+from app.core.errors import (
+    BlueprintError,
+    Denied,
+    ForgeError,
+    MinionsError,
+    ModelUnavailable,
+    NotFound,
+    RateLimited,
+    Suspended,
+    Unavailable,
+)
+from app.core.journal import ModelAnswered
+from app.core.run import Run, Status, Visit
+from app.core.store import Occupied, Stale, Store
+from app.core.task import Repository
+from app.core.world import Forge, Workspace, World
+from app.engine import admission
+from app.engine.dispatch import Blueprints
+from app.engine.progress import Progress
+
+_log = logging.getLogger(__name__)
+
+_MOST_TRIES: Final = 8
+"""With the pauses below, an hour of GitHub or the model being away."""
+_FIRST_PAUSE_S: Final = 5.0
+_LONGEST_PAUSE_S: Final = 900.0
+
+OpenForge = Callable[[Repository], Forge]
+OpenWorkspace = Callable[[Run, Forge], Workspace]
+OpenWorld = Callable[[Run, Node[Any], Forge, Workspace], Awaitable[World]]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Advances runs. Everything outside comes in by these."""
+
+    store: Store
+    blueprints: Blueprints
+    progress: Progress
+    open_forge: OpenForge
+    open_workspace: OpenWorkspace
+    open_world: OpenWorld
+    now: Callable[[], datetime]
+    """The time of day, with time zone."""
+    clock: Callable[[], float]
+    """Seconds that only grow."""
+
+    async def advance(self, run_id: int, revision: int | None = None) -> None:
+        """Walk the run until it ends, parks or has to try again later. Somebody else's move ends the walk at once.
+
+        `revision` is given by a job for later: if the run has moved on since, there is nothing to do for it.
+        """
+        try:
+            run = await self.store.load(run_id)
+            if revision is not None and run.revision != revision:
+                return
+            while not run.is_reported:
+                run = await self._move(run)
+                if run.status is Status.WAITING or run.tries:
+                    return
+        except Stale as stale:
+            _log.info("Run %s: %s", run_id, stale)
+        except NotFound:
+            _log.warning("Run %s is gone.", run_id)
+
+    async def _move(self, run: Run) -> Run:
+        """One step: admit, visit a node, or report the end. Trouble that may pass puts the run off."""
+        forge = self.open_forge(run.task.repository)
+        try:
+            if run.status is Status.QUEUED:
+                return await self._admit(run, forge)
+            if run.status.has_ended:
+                return await self._report(run, forge)
+            return await self._visit(run, forge)
+        except (RateLimited, Unavailable, ModelUnavailable) as error:
+            return await self._put_off(run, error)
+        except Stale:
+            raise
+        except MinionsError as error:
+            _log.warning("Run %s at %s: %s %s", run.id, run.at, error, error.detail)
+            return await self._end(run, Status.FAILED, str(error))
+        except Exception:  # the outermost edge: a node that breaks ends its run, not the worker
+            _log.exception("Run %s at %s broke", run.id, run.at)
+            return await self._end(run, Status.FAILED, wording.broke(run.at))
+
+    async def _admit(self, run: Run, forge: Forge) -> Run:
+        if not await admission.may_ask(run, forge):
+            await self.progress.refuse(run, forge, openly=False)
+            return await self._end(run, Status.REFUSED, wording.may_not_ask(run.task.requester.login), reported=True)
+        if why := await admission.refusal(run, forge, self.blueprints):
+            return await self._end(run, Status.REFUSED, why)
+        try:
+            return await self.store.save(run.model_copy(update={"status": Status.RUNNING, "tries": 0}))
+        except Occupied as error:
+            return await self._end(run, Status.REFUSED, wording.already_at_work(error.run_id))
+
+    async def _begin(self, run: Run, blueprint: Blueprint[Any], forge: Forge) -> Run:
+        """Announce the run and give its state what the announcement made."""
+        run = await self.progress.begin(run, blueprint, forge, self.store.save)
+        known = run.trail.model_dump(include={"base_branch", "base_sha", "branch", "head_sha"})
+        state: State = blueprint.state(task=run.task, **known)
+        return await self.store.save(run.model_copy(update={"state": state.model_dump(mode="json")}))
+
+    async def _visit(self, run: Run, forge: Forge) -> Run:
+        blueprint = self._blueprint(run)
+        node = blueprint.node(run.at)
+        if not run.state:
+            run = await self._begin(run, blueprint, forge)
+        if len(run.visits) >= blueprint.most_visits:
+            raise BlueprintError(wording.went_round(blueprint.name, blueprint.most_visits))
+        started, clock = self.now(), self.clock()
+        state: State = blueprint.state.model_validate(run.state)
+        workspace = self.open_workspace(run, forge)
+        if _is_used_up(run, node):
+            word: str | Wait | None = EXHAUSTED
+        else:
+            run = await self.progress.try_to_tell(run, blueprint, forge)
+            word = await node.run(state, await self.open_world(run, node, forge, workspace))
+        if isinstance(word, Wait):
+            return await self._park(run, word)
+        visit = Visit(
+            node=node.name,
+            title=node.title,
+            kind=node.kind,
+            outcome=word or "",
+            started_at=started,
+            seconds=self.clock() - clock,
+            usage=await self._usage(run, node),
+        )
+        left = self._left(run, blueprint, visit, state)
+        return await self.store.save(left, patch=(await workspace.patch()).data)
+
+    def _left(self, run: Run, blueprint: Blueprint[Any], visit: Visit, state: State) -> Run:
+        """The run after the visit, at the node that the table names next."""
+        target = blueprint.after(blueprint.node(visit.node), visit.outcome)
+        moved = state.model_dump(include={"head_sha", "pull_request_number", "pull_request_url"})
+        update: dict[str, object] = {
+            "state": state.model_dump(mode="json"),
+            "visits": (*run.visits, visit),
+            "trail": run.trail.model_copy(update=moved),
+            "wait": None,
+            "tries": 0,
+        }
+        if isinstance(target, Node):
+            update |= {"at": target.name, "status": Status.RUNNING}
+        else:
+            update |= {"status": Status.DONE, "error": state.explanation, "ended_at": self.now()}
+        return run.model_copy(update=update)
+
+    async def _park(self, run: Run, wait: Wait) -> Run:
+        parked = run.model_copy(update={"status": Status.WAITING, "wait": wait, "tries": 0})
+        return await self.store.save(parked, advance_at=wait.deadline)
+
+    async def _put_off(self, run: Run, error: MinionsError) -> Run:
+        """Try again later, by a job and not by sleeping: this worker has other things to do."""
+        tries = run.tries + 1
+        if tries > _MOST_TRIES:
+            return await self._end(run, Status.FAILED, wording.tried_in_vain(str(error), tries - 1))
+        pause_s = min(_FIRST_PAUSE_S * 2 ** (tries - 1), _LONGEST_PAUSE_S)
+        if isinstance(error, RateLimited):
+            pause_s = max(pause_s, error.retry_after_s)
+        _log.info("Run %s at %s: %s Trying again in %.0f s.", run.id, run.at, error, pause_s)
+        newest = await self.store.load(run.id)
+        later = newest.model_copy(update={"tries": tries})
+        return await self.store.save(later, advance_at=self.now() + timedelta(seconds=pause_s))
+
+    async def _end(self, run: Run, status: Status, error: str, *, reported: bool = False) -> Run:
+        newest = await self.store.load(run.id)
+        ended = {"status": status, "error": error, "ended_at": self.now(), "is_reported": reported, "tries": 0}
+        return await self.store.save(newest.model_copy(update=ended))
+
+    async def _report(self, run: Run, forge: Forge) -> Run:
+        """Tell the end on GitHub, then tidy up. Done again after a crash, until it is saved that it was done."""
+        blueprint = self.blueprints.get(run.blueprint)
+        try:
+            if run.status is Status.REFUSED:
+                await self.progress.refuse(run, forge, openly=True)
+            elif blueprint is not None:
+                run = await self.progress.end(run, blueprint, forge)
+        except (NotFound, Denied, Suspended) as error:
+            _log.warning("Run %s: its end cannot be told on GitHub: %s", run.id, error)
+        except (RateLimited, Unavailable):
+            if run.tries < _MOST_TRIES:
+                raise
+        except ForgeError as error:
+            _log.warning("Run %s: its end cannot be told on GitHub: %s", run.id, error)
+        await self.open_workspace(run, forge).remove()
+        return await self.store.save(run.model_copy(update={"is_reported": True, "tries": 0}))
+
+    def _blueprint(self, run: Run) -> Blueprint[Any]:
+        blueprint = self.blueprints.get(run.blueprint)
+        if blueprint is None or blueprint.version != run.blueprint_version:
+            raise BlueprintError(wording.blueprint_changed(run.blueprint))
+        return blueprint
+
+    async def _usage(self, run: Run, node: Node[Any]) -> Usage:
+        if node.kind is Kind.STEP:
+            return Usage()
+        entries = await self.store.journal(run.id, len(run.visits)).entries()
+        return sum((entry.usage for entry in entries if isinstance(entry, ModelAnswered)), Usage())
+
+
+def _is_used_up(run: Run, node: Node[Any]) -> bool:
+    been = sum(visit.node == node.name and visit.outcome != EXHAUSTED for visit in run.visits)
+    return node.at_most is not None and been >= node.at_most
