@@ -17,6 +17,10 @@ class Stale(MinionsError):
     """Somebody else moved the run on meanwhile. Whoever gets this stops and does nothing more with it."""
 
 
+class StoreDown(MinionsError):
+    """The database cannot be reached or does not answer. What was asked of it did not happen, or will be seen later."""
+
+
 class Occupied(MinionsError):
     """Another run is at work on the same issue. `run_id` says which."""
 

@@ -26,7 +26,7 @@ from app.core.errors import (
 )
 from app.core.journal import ModelAnswered
 from app.core.run import Run, Status, Visit
-from app.core.store import Occupied, Stale, Store
+from app.core.store import Occupied, Stale, Store, StoreDown
 from app.core.task import Repository
 from app.core.world import Forge, Workspace, World
 from app.engine import admission
@@ -89,7 +89,7 @@ class Runner:
             return await self._visit(run, forge)
         except (RateLimited, Unavailable, ModelUnavailable) as error:
             return await self._put_off(run, error)
-        except Stale:
+        except (Stale, StoreDown):
             raise
         except MinionsError as error:
             _log.warning("Run %s at %s: %s %s", run.id, run.at, error, error.detail)

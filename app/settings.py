@@ -1,0 +1,139 @@
+"""What an operator can set. Every setting is an environment variable `MINIONS_…`; the table in README.md lists them."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.core.errors import SettingsError
+
+_GITHUB: Final = "https://github.com"
+
+
+def _home() -> Path:
+    return Path("/var/lib/minions") if os.geteuid() == 0 else platformdirs.user_data_path("minions")
+
+
+Words = Annotated[tuple[str, ...], NoDecode]
+"""A list in one variable, parted by commas."""
+
+
+class Settings(BaseSettings):
+    """The settings of one installation."""
+
+    model_config = SettingsConfigDict(env_prefix="MINIONS_", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    home: Path = Field(
+        default_factory=_home,
+        description="Folder for mirrors, work trees and the embedded database. As root everybody must be able to "
+        "enter it, because boxes run as users of their own.",
+    )
+    database_url: str = Field(
+        default="",
+        description="`postgresql://user:password@host/name` of your own PostgreSQL (15 or newer); an embedded one runs "
+        "with the server where this is empty.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the web server listens on.")
+    port: int = Field(default=8030, ge=0, le=65535, description="Port that the web server listens on.")
+    public_url: str = Field(
+        default="", description="Where people and GitHub reach the web server; `http://HOST:PORT` where this is empty."
+    )
+    github_url: str = Field(
+        default=_GITHUB, description="GitHub's pages: change it for a GitHub Enterprise Server (`https://HOST`)."
+    )
+    github_api_url: str = Field(
+        default="", description="GitHub's REST API; found from `MINIONS_GITHUB_URL` where this is empty."
+    )
+    app_id: str = Field(default="", description="App ID (or client ID) of your GitHub App.")
+    private_key: SecretStr = Field(default=SecretStr(""), description="Private key of the App, as PEM text.")
+    private_key_file: Path | None = Field(
+        default=None, description="File with the private key of the App; read again when it changes."
+    )
+    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(), description="Webhook secret of the App; two of them, parted by a comma, while you rotate it."
+    )
+    label: str = Field(default="minion", description="Label that asks for work; `LABEL:BLUEPRINT` names a blueprint.")
+    allowed_bots: Annotated[tuple[int, ...], NoDecode] = Field(
+        default=(), description="Numeric ids of bot accounts that may ask for work, parted by commas."
+    )
+    model: str = Field(
+        default="",
+        description="Model that does the work, in litellm's form: `anthropic/claude-opus-4-8`, `openai/gpt-5.5`, "
+        "`hosted_vllm/NAME`, …",
+    )
+    model_api_base: str = Field(default="", description="Address of a self-hosted model server.")
+    model_api_key: SecretStr = Field(
+        default=SecretStr(""), description="Key of the model's provider. It never enters a box."
+    )
+    model_price: Annotated[tuple[float, ...], NoDecode] = Field(
+        default=(),
+        description="US dollars for a million tokens read, written and read from cache, parted by commas, for a model "
+        "whose price is not known.",
+    )
+    concurrency: int = Field(default=4, ge=1, le=500, description="Runs that one worker advances at the same time.")
+    egress_hosts: Words = Field(
+        default=(),
+        description="Hosts besides the public package registries that set-up commands may reach, parted by commas.",
+    )
+    progress_interval_s: float = Field(
+        default=10.0, ge=0, description="Least seconds between two edits of a run's comment and check run."
+    )
+    write_spacing_s: float = Field(
+        default=1.0, ge=0, description="Least seconds between two writes to one installation, as GitHub asks."
+    )
+    worker_lost_after_s: float = Field(
+        default=10.0, ge=1, description="Seconds of silence after which a worker's runs are taken over by another."
+    )
+    log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+
+    @field_validator("egress_hosts", "webhook_secrets", "allowed_bots", "model_price", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("github_url", "github_api_url", "public_url", "model_api_base")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("give an address that begins with https://")
+        return value.rstrip("/")
+
+    @property
+    def api_url(self) -> str:
+        """GitHub's REST API: `/api/v3` of a GitHub Enterprise Server, its own host on github.com."""
+        if self.github_api_url:
+            return self.github_api_url
+        return "https://api.github.com" if self.github_url == _GITHUB else f"{self.github_url}/api/v3"
+
+    @property
+    def page_url(self) -> str:
+        """Where people reach this server."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    def missing(self) -> list[str]:
+        """What a server cannot do without and was not given, each with what to do."""
+        needed = {
+            "MINIONS_APP_ID": (self.app_id, "the App ID on your GitHub App's page"),
+            "MINIONS_PRIVATE_KEY_FILE": (
+                self.private_key_file or self.private_key.get_secret_value(),
+                "the .pem file that GitHub gave you for the App",
+            ),
+            "MINIONS_WEBHOOK_SECRETS": (self.webhook_secrets, "the webhook secret that you gave the App"),
+            "MINIONS_MODEL": (self.model, "a model, for example anthropic/claude-opus-4-8"),
+        }
+        return [f"Set {name} to {what}." for name, (value, what) in needed.items() if not value]
+
+
+def load() -> Settings:
+    """Read the settings from the environment. Raises SettingsError with a sentence a setting."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        # Only the place and the rule are told: the value may be a secret.
+        faults = [f"MINIONS_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise SettingsError("Settings that cannot be used:\n  " + "\n  ".join(faults)) from None

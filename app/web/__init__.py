@@ -1,0 +1,1 @@
+"""What is reached over HTTP: the webhook, the page of a run, health."""
