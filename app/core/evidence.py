@@ -1,0 +1,42 @@
+"""What was run to show that a change works. An exit code is evidence; a model's word is not."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+from app.core.world import CommandResult
+
+
+class Where(StrEnum):
+    """At which point of the run a command was run. All of them run in the box."""
+
+    SET_UP = "set-up"
+    BEFORE = "before the change"
+    LINT = "lint"
+    AFTER = "after the change"
+
+
+class Evidence(BaseModel, frozen=True):
+    """One command and how it ended; its output is in the journal, not here."""
+
+    command: str
+    exit_code: int
+    seconds: float
+    where: Where
+    timed_out: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command succeeded."""
+        return self.exit_code == 0
+
+
+def evidence(result: CommandResult, where: Where) -> Evidence:
+    """Keep what is worth keeping of a command's result."""
+    return Evidence(
+        command=result.command,
+        exit_code=result.exit_code,
+        seconds=result.seconds,
+        where=where,
+        timed_out=result.timed_out,
+    )
