@@ -134,9 +134,10 @@ class PostgresStore:
 
     async def counts(self) -> Mapping[str, int]:
         """How many runs there are of each status."""
-        query = select(tables.runs.c.status, func.count()).group_by(tables.runs.c.status)
+        query = select(tables.runs.c.status, func.count().label("runs")).group_by(tables.runs.c.status)
         async with _reachable(), self._engine.connect() as connection:
-            return dict((await connection.execute(query)).tuples().all())
+            found = await connection.execute(query)
+            return {row.status: row.runs for row in found}
 
     async def _occupied(self, run: Run) -> Occupied:
         row = tables.runs.c
@@ -164,8 +165,10 @@ async def _reachable() -> AsyncIterator[None]:
 
 async def _is_first(connection: AsyncConnection, delivery: Delivery, reason: str) -> bool:
     values = {**delivery.model_dump(), "reason": reason}
-    stored = await connection.execute(upsert(tables.deliveries).values(**values).on_conflict_do_nothing())
-    return stored.rowcount == 1
+    stored = await connection.execute(
+        upsert(tables.deliveries).values(**values).on_conflict_do_nothing().returning(tables.deliveries.c.guid)
+    )
+    return stored.scalar_one_or_none() is not None
 
 
 async def _note_installation(connection: AsyncConnection, change: InstallationChanged) -> None:

@@ -1,0 +1,70 @@
+"""What every test may use: a PostgreSQL that lives as long as the session, and a fresh database for each test."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from app.adapters.postgres import EmbeddedPostgres
+from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
+from app.adapters.store.schema import migrate
+
+
+@pytest.fixture(scope="session")
+def reachable_folder() -> Iterator[Path]:
+    """A folder that every user of the machine may enter: pytest's own are closed to the users that boxes run as."""
+    folder = Path(tempfile.mkdtemp(prefix="minions-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template_url(reachable_folder: Path) -> Iterator[str]:
+    """A migrated database that others are copied from."""
+    server = EmbeddedPostgres(reachable_folder)
+    url = server.start()
+    try:
+        admin = create_engine(url, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(text("CREATE DATABASE template_of_minions"))
+        admin.dispose()
+        template = make_url(url).set(database="template_of_minions").render_as_string(hide_password=False)
+        migrate(template)
+        yield template
+    finally:
+        server.stop()
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def database_url(template_url: str) -> Iterator[str]:
+    """A fresh database with every table."""
+    name = f"test_{next(_numbers)}"
+    admin = create_engine(make_url(template_url).set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template_of_minions"))
+    yield make_url(template_url).set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
+async def queue(database_url: str) -> ProcrastinateQueue:
+    """The queue on the fresh database."""
+    return ProcrastinateQueue(database_url, lost_after_s=2.0)
+
+
+@pytest.fixture
+async def store(database_url: str, queue: ProcrastinateQueue) -> AsyncIterator[PostgresStore]:
+    """The store on the fresh database."""
+    async with opened(database_url, queue) as store:
+        yield store

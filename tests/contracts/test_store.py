@@ -1,0 +1,218 @@
+"""What the engine may rely on, whatever keeps its runs."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
+from app.adapters.store.tables import metadata
+from app.core.blueprint import Kind
+from app.core.budget import Usage
+from app.core.errors import NotFound
+from app.core.events import InstallationChanged
+from app.core.journal import Closed, ModelAnswered, ModelAsked, Opened, ToolCalled
+from app.core.run import Status, Visit
+from app.core.store import Delivery, Draft, Occupied, Stale, StoreDown
+from app.core.task import Person, Repository, Task
+
+pytestmark = pytest.mark.contract
+
+
+def task(number: int = 7, body: str = "It is broken.") -> Task:
+    return Task(
+        repository=Repository(id=5, full_name="octo/cat", installation_id=3),
+        number=number,
+        title="Broken",
+        body=body,
+        requester=Person(id=1, login="ann"),
+        asked_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )
+
+
+def draft(intent: str = "label 1", number: int = 7) -> Draft:
+    return Draft(intent=intent, task=task(number), blueprint="fix", blueprint_version=1, start="prepare")
+
+
+def delivery(guid: str = "guid-0001", app_id: str = "1") -> Delivery:
+    return Delivery(app_id=app_id, guid=guid, event="issues", action="labeled")
+
+
+async def started(store: PostgresStore, intent: str = "label 1", number: int = 7) -> int:
+    receipt = await store.accept(None, draft(intent, number), "why")
+    assert receipt.run_id is not None
+    return receipt.run_id
+
+
+async def jobs(store: PostgresStore) -> int:
+    async with store._engine.connect() as connection:
+        return int((await connection.execute(text("SELECT count(*) FROM procrastinate_jobs"))).scalar_one())
+
+
+async def test_a_delivery_makes_one_run_and_one_job(store: PostgresStore) -> None:
+    receipt = await store.accept(delivery(), draft(), "Ann asked.")
+    assert (receipt.is_new, receipt.reason) == (True, "Ann asked.")
+    run = await store.load(receipt.run_id or 0)
+    assert (run.status, run.at, run.task) == (Status.QUEUED, "prepare", task())
+    assert await store.find(run.key) == run
+    assert await jobs(store) == 1
+
+
+async def test_the_same_delivery_five_times_at_once_makes_one_run(store: PostgresStore) -> None:
+    receipts = await asyncio.gather(*(store.accept(delivery(), draft(), "why") for _ in range(5)))
+    assert sum(receipt.is_new for receipt in receipts) == 1
+    assert await jobs(store) == 1
+
+
+async def test_the_same_act_under_a_fresh_guid_makes_no_second_run(store: PostgresStore) -> None:
+    await store.accept(delivery("guid-0001"), draft(), "why")
+    again = await store.accept(delivery("guid-0002"), draft(), "why")
+    assert (again.is_new, again.run_id) == (False, None)
+    assert await jobs(store) == 1
+
+
+async def test_one_guid_for_two_apps_is_two_deliveries(store: PostgresStore) -> None:
+    await store.accept(delivery(app_id="1"), draft("one"), "why")
+    assert (await store.accept(delivery(app_id="2"), draft("two"), "why")).is_new
+
+
+async def test_an_installation_is_remembered_and_forgotten(store: PostgresStore) -> None:
+    for number, change in enumerate(("created", "suspended", "unsuspended", "deleted")):
+        event = InstallationChanged(installation_id=3, account="octo", change=change)  # type: ignore[arg-type]
+        assert (await store.accept(delivery(f"guid-000{number}"), event, "why")).is_new
+    assert await jobs(store) == 0
+
+
+async def test_a_save_keeps_everything_and_counts_up(store: PostgresStore) -> None:
+    run = await store.load(await started(store))
+    visit = Visit(
+        node="prepare", title="Prepare", kind=Kind.STEP, outcome="ready", started_at=run.asked_at, seconds=0.5
+    )
+    changed = run.model_copy(
+        update={
+            "status": Status.RUNNING,
+            "at": "implement",
+            "state": {"branch": "minions/7-1"},
+            "visits": (visit,),
+            "trail": run.trail.model_copy(update={"head_sha": "abc"}),
+        }
+    )
+    saved = await store.save(changed, patch=b"\x00\xffdiff")
+    assert saved.revision == run.revision + 1
+    assert await store.load(run.id) == saved
+    assert await store.patch(run.id) == b"\x00\xffdiff"
+    again = await store.save(saved.model_copy(update={"visits": (visit, visit)}))
+    assert (await store.load(run.id)).visits == (visit, visit) == again.visits
+    assert await store.patch(run.id) == b"\x00\xffdiff"
+
+
+async def test_text_that_a_database_cannot_hold_is_made_plain(store: PostgresStore) -> None:
+    run = await store.load(await started(store))
+    await store.save(run.model_copy(update={"state": {"report": "a\x00b\udce4c"}}))
+    assert (await store.load(run.id)).state == {"report": "a\ufffdb?c"}
+
+
+async def test_of_two_that_saw_the_same_run_one_saves(store: PostgresStore) -> None:
+    run = await store.load(await started(store))
+    moves = [store.save(run.model_copy(update={"at": place})) for place in ("here", "there")]
+    ends = await asyncio.gather(*moves, return_exceptions=True)
+    assert sorted(type(end).__name__ for end in ends) == ["Run", "Stale"]
+
+
+async def test_one_issue_has_one_run_at_work(store: PostgresStore) -> None:
+    first = await store.load(await started(store, "one"))
+    second = await store.load(await started(store, "two"))
+    other = await store.load(await started(store, "three", number=8))
+    at_work = {"status": Status.RUNNING}
+    await store.save(first.model_copy(update=at_work))
+    with pytest.raises(Occupied) as occupied:
+        await store.save(second.model_copy(update=at_work))
+    assert occupied.value.run_id == first.id
+    await store.save(other.model_copy(update=at_work))
+
+
+async def test_work_without_an_issue_is_never_in_each_others_way(store: PostgresStore) -> None:
+    for intent in ("one", "two"):
+        run = await store.load(await started(store, intent, number=0))
+        await store.save(run.model_copy(update={"status": Status.RUNNING}))
+
+
+async def test_a_save_can_ask_to_be_advanced_later(store: PostgresStore) -> None:
+    run = await store.load(await started(store))
+    await store.save(run, advance_at=datetime(2040, 1, 1, tzinfo=UTC))
+    assert await jobs(store) == 2
+
+
+async def test_a_journal_keeps_its_order_and_charges_answers_once(store: PostgresStore) -> None:
+    run_id = await started(store)
+    journal = store.journal(run_id, 0)
+    answered = ModelAnswered(
+        turn=1,
+        message={"role": "assistant", "content": "a\x00b"},
+        usage=Usage(turns=1, input_tokens=10, output_tokens=2, usd=0.25),
+        finish_reason="stop",
+        seconds=0.1,
+    )
+    entries = [
+        Opened(messages=({"role": "user", "content": "go"},), model="some/model"),
+        ModelAsked(turn=1),
+        answered,
+        ToolCalled(call_id="c1", tool="bash", arguments={"command": "ls"}),
+        Closed(result={"kind": "submission"}),
+    ]
+    for entry in entries:
+        await journal.append(entry)
+    kept = await store.journal(run_id, 0).entries()
+    assert [entry.kind for entry in kept] == [entry.kind for entry in entries]
+    assert await store.spent_usd(run_id) == 0.25
+    assert [record.entry.kind for record in await store.records(run_id)] == [entry.kind for entry in entries]
+    assert await store.journal(run_id, 1).entries() == []
+
+
+async def test_two_writers_of_one_journal_cannot_both_go_on(store: PostgresStore) -> None:
+    run_id = await started(store)
+    one, two = store.journal(run_id, 0), store.journal(run_id, 0)
+    await one.entries()
+    await two.entries()
+    await one.append(ModelAsked(turn=1))
+    with pytest.raises(Stale):
+        await two.append(ModelAsked(turn=1))
+
+
+async def test_a_run_is_unfinished_until_its_end_was_told(store: PostgresStore) -> None:
+    run = await store.load(await started(store))
+    assert await store.unfinished() == [run.id]
+    ended = await store.save(run.model_copy(update={"status": Status.DONE}))
+    assert await store.unfinished() == [run.id]
+    await store.save(ended.model_copy(update={"is_reported": True}))
+    assert await store.unfinished() == []
+    assert await store.counts() == {"done": 1}
+
+
+async def test_a_run_that_is_not_there_is_not_found(store: PostgresStore) -> None:
+    with pytest.raises(NotFound):
+        await store.load(404)
+    with pytest.raises(NotFound):
+        await store.find("no such key")
+
+
+async def test_a_database_that_is_away_is_told_as_such() -> None:
+    url = "postgresql+psycopg://postgres@/none?host=/nowhere"
+    async with opened(url, ProcrastinateQueue(url)) as store:
+        with pytest.raises(StoreDown, match="cannot be reached"):
+            await store.accept(delivery(), draft(), "why")
+
+
+def test_the_migrations_make_the_tables_that_the_code_describes(template_url: str) -> None:
+    def ours(name: str | None, kind: str, _parents: object) -> bool:
+        return not (kind == "table" and (name or "").startswith("procrastinate_"))
+
+    engine = create_engine(template_url)
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection, opts={"target_metadata": metadata, "include_name": ours})
+        difference = compare_metadata(found, metadata)
+    engine.dispose()
+    assert [change for change in difference if "alembic_version" not in str(change)] == []
