@@ -29,7 +29,7 @@ _HARM: Final = re.compile(
     r"|#[0-9]|(?<![a-z0-9])gh-[0-9]"  # #12, name#12, owner/name#12, GH-12
     r"|[a-z][a-z0-9+.-]*://|(?<![a-z0-9])www\."  # addresses, and with them references by address
 )
-_COMMAND: Final = re.compile(r"(?P<lead>[ \t>*+-]{0,20})(?P<word>/[A-Za-z][A-Za-z0-9_/.-]*)")
+_COMMAND: Final = re.compile(r"[ \t>*+-]{0,20}(?=/[A-Za-z])")
 _HEADING: Final = re.compile(r"^(?P<lead>(?:[ \t>*+-]|[0-9]{1,9}[.)]){0,20})(?P<mark>#)(?=#{0,5}(?:[ \t]|$))")
 _UNDERLINE: Final = re.compile(r"^(?P<lead>[ \t>]{0,20})(?P<mark>[=-])(?=(?P=mark)*[ \t]*$)")
 
@@ -197,16 +197,16 @@ def _span(inside: str) -> str:
 def _plain(text: str, *, is_start: bool) -> list[str]:
     """Pieces of text outside code; harmful words become code spans of their own."""
     pieces: list[str] = []
+    command = -1
     if is_start:
         for pattern in (_HEADING, _UNDERLINE):
             text = pattern.sub(lambda match: match["lead"] + _itself(match["mark"]), text, count=1)
-        if command := _COMMAND.match(text):
-            pieces += [_escaped(command["lead"]), _span(command["word"])]
-            text = text[command.end() :]
+        if slash := _COMMAND.match(text):
+            command = slash.end()
     at = 0
     for match in _WORD.finditer(text):
         word = match[0].rstrip(".:?")
-        if _HARM.search(word):
+        if match.start() == command or _HARM.search(word):
             pieces += [_escaped(text[at : match.start()]), _span(word)]
             at = match.start() + len(word)
     return [piece for piece in (*pieces, _escaped(text[at:])) if piece]

@@ -1,0 +1,93 @@
+"""What a repository says about itself in `.github/minion.yml`. Reading the YAML is the caller's business."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from app.core.errors import ConfigError
+
+PATH: Final = ".github/minion.yml"
+
+
+def _as_list(value: Any) -> Any:
+    """One command may stand alone. Lines of one block (`test: |`) stay one script."""
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+Line = Annotated[str, Field(min_length=1, max_length=4_000)]
+Lines = Annotated[tuple[Line, ...], BeforeValidator(_as_list), Field(max_length=50)]
+
+
+class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
+    """Everything a repository can decide. None means: not said, so detect it or take the default."""
+
+    setup: Lines | None = None
+    """Commands that install what the tests need; the only ones with network, and that only to package registries."""
+    lint: Lines | None = None
+    """Commands that put the code in order by themselves; their failure stops nothing."""
+    test: Lines | None = None
+    """Commands that must succeed. An empty list says that there are none, and that this is all right."""
+    setup_timeout_s: Annotated[float, Field(ge=1, le=3_600, strict=False)] = 1_200
+    """For all set-up commands together."""
+    test_timeout_s: Annotated[float, Field(ge=1, le=3_600, strict=False)] = 1_200
+    """For each test command."""
+    protected_paths: Lines = ()
+    """Globs of what minions may not touch here, besides what they may touch nowhere."""
+    max_changed_lines: Annotated[int, Field(ge=1, le=20_000)] = 1_500
+    """Added and deleted together. Reviewers are known to skim beyond."""
+    max_files: Annotated[int, Field(ge=1, le=500)] = 40
+
+    @classmethod
+    def parse(cls, said: object) -> "RepoConfig":
+        """What the file says, already read as YAML; an empty file is None. Raises ConfigError naming the key."""
+        if said is None:
+            return cls()
+        if not isinstance(said, Mapping):
+            raise ConfigError(f"{PATH} must hold keys and values, such as `test: pytest`; it holds {_kind(said)}.")
+        for key in said:
+            if key not in cls.model_fields:
+                raise ConfigError(f"{PATH} has an unknown key {key!r}.{_hint(str(key), cls.model_fields)}")
+        try:
+            return cls.model_validate(dict(said))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise ConfigError(f"{PATH}: {_place(first['loc'])} {_complaint(first)}.") from None
+
+    def over(self, detected: "RepoConfig") -> "RepoConfig":
+        """What is said here, and for commands that are not said, what was detected."""
+        gaps = {key: getattr(detected, key) for key in ("setup", "lint", "test") if getattr(self, key) is None}
+        return self.model_copy(update=gaps)
+
+
+def _hint(key: str, known: Mapping[str, object]) -> str:
+    near = get_close_matches(key, known, n=1)
+    return f" Did you mean `{near[0]}`?" if near else f" Known keys: {', '.join(f'`{name}`' for name in known)}."
+
+
+def _place(where: tuple[int | str, ...]) -> str:
+    key, *inside = where
+    numbers = [part for part in inside if isinstance(part, int)]
+    return f"`{key}`, entry {numbers[0] + 1}," if numbers else f"`{key}`"
+
+
+def _complaint(error: Any) -> str:
+    match error["type"]:
+        case "string_type" | "tuple_type":
+            return f"must be a command or a list of commands, not {_kind(error['input'])}"
+        case "string_too_short":
+            return "is empty"
+        case "greater_than_equal":
+            return f"must be at least {error['ctx']['ge']:g}"
+        case "less_than_equal":
+            return f"must be at most {error['ctx']['le']:g}"
+        case "int_type" | "float_type" | "float_parsing":
+            return f"must be a number, not {_kind(error['input'])}"
+        case _:
+            return f"cannot be used: {error['msg']}"
+
+
+def _kind(value: object) -> str:
+    names = {dict: "keys and values", list: "a list", str: "text", bool: "yes or no", type(None): "nothing"}
+    return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)

@@ -1,0 +1,56 @@
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.errors import ConfigError
+from app.core.repo_config import RepoConfig
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def test_a_command_may_stand_alone() -> None:
+    assert RepoConfig.parse({"test": "pytest"}).test == ("pytest",)
+
+
+def test_an_empty_file_says_nothing() -> None:
+    assert RepoConfig.parse(None) == RepoConfig()
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"tests": "x"}, "unknown key 'tests'. Did you mean `test`?"),
+        ({"zzz": 1}, "unknown key 'zzz'. Known keys: `setup`, `lint`"),
+        ({3: 1}, "unknown key 3"),
+        (["pytest"], "must hold keys and values, such as `test: pytest`; it holds a list."),
+        ({"test": 3}, "`test` must be a command or a list of commands, not a number."),
+        ({"test": ["a", None]}, "`test`, entry 2, must be a command or a list of commands, not nothing."),
+        ({"lint": [""]}, "`lint`, entry 1, is empty."),
+        ({"test_timeout_s": 0}, "`test_timeout_s` must be at least 1."),
+        ({"test_timeout_s": 9e9}, "`test_timeout_s` must be at most 3600."),
+        ({"max_files": "many"}, "`max_files` must be a number, not text."),
+        ({"max_files": True}, "`max_files` must be a number, not yes or no."),
+    ],
+)
+def test_what_cannot_be_used_is_said(said: object, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=r"^\.github/minion\.yml") as caught:
+        RepoConfig.parse(said)
+    assert sentence in str(caught.value)
+
+
+@given(JSON | st.dictionaries(st.sampled_from(list(RepoConfig.model_fields)), JSON, max_size=3))
+def test_nothing_but_a_sentence_is_raised(said: object) -> None:
+    with suppress(ConfigError):
+        RepoConfig.parse(said)
+
+
+def test_what_is_said_wins_over_what_was_found_key_by_key() -> None:
+    said = RepoConfig.parse({"test": "make check", "lint": [], "max_files": 3})
+    config = said.over(RepoConfig(setup=("npm ci",), lint=("npm run lint",), test=("npm test",)))
+    assert (config.setup, config.lint, config.test, config.max_files) == (("npm ci",), (), ("make check",), 3)
