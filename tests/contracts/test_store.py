@@ -14,7 +14,7 @@ from app.core.blueprint import Kind
 from app.core.budget import Usage
 from app.core.errors import NotFound
 from app.core.events import InstallationChanged
-from app.core.journal import Closed, ModelAnswered, ModelAsked, Opened, ToolCalled
+from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Opened, ToolCalled
 from app.core.run import Status, Visit
 from app.core.store import Delivery, Draft, Occupied, Stale, StoreDown
 from app.core.task import Person, Repository, Task
@@ -81,7 +81,7 @@ async def test_one_guid_for_two_apps_is_two_deliveries(store: PostgresStore) -> 
 
 async def test_an_installation_is_remembered_and_forgotten(store: PostgresStore) -> None:
     for number, change in enumerate(("created", "suspended", "unsuspended", "deleted")):
-        event = InstallationChanged(installation_id=3, account="octo", change=change)  # type: ignore[arg-type]
+        event = InstallationChanged(installation_id=3, account="octo", change=change)
         assert (await store.accept(delivery(f"guid-000{number}"), event, "why")).is_new
     assert await jobs(store) == 0
 
@@ -156,7 +156,7 @@ async def test_a_journal_keeps_its_order_and_charges_answers_once(store: Postgre
         finish_reason="stop",
         seconds=0.1,
     )
-    entries = [
+    entries: list[Entry] = [
         Opened(messages=({"role": "user", "content": "go"},), model="some/model"),
         ModelAsked(turn=1),
         answered,

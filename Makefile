@@ -1,0 +1,43 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. What they lack they install first:
+# uv by pip into .tools, system packages by apt where that may be done, the Python packages of uv.lock into .venv.
+
+UV := $(shell command -v uv || echo .tools/bin/uv)
+RUN := $(UV) run --no-sync
+TOOLS := git bwrap rg socat setpriv
+PACKAGES := git bubblewrap ripgrep socat util-linux
+
+.PHONY: help demo test check bench install
+.DEFAULT_GOAL := help
+
+help: ## list these commands
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: install ## watch a labelled issue become a pull request: no account, no key
+	@$(RUN) minions demo $(ARGS)
+
+test: check ## all checks and all tests
+	@$(RUN) pytest $(ARGS)
+
+check: install ## style, types and floors
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check --quiet .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+
+bench: install ## figures, each beside something real in the same run; also written to bench.json
+	@$(RUN) python tests/bench/run.py
+
+install: $(UV) ## what the other commands need
+	@missing=""; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing$$missing"; \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PACKAGES); } >/dev/null; \
+	else \
+	  echo "These programs are missing:$$missing. Install them, then try again: sudo apt-get install $(PACKAGES)"; exit 1; \
+	fi
+	@$(UV) sync --locked --quiet
+
+.tools/bin/uv:
+	@echo "Installing uv"
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools uv
