@@ -1,0 +1,224 @@
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.adapters.github import payloads
+from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
+from app.core.run import Status
+from app.web.webhook import Webhook
+
+SECRETS = ("the newer one", "the older one")
+
+
+def receiver(store: PostgresStore) -> tuple[httpx.AsyncClient, Webhook]:
+    parse = partial(payloads.parse, app_id="42")
+    webhook = Webhook(app_id="42", secrets=SECRETS, parse=parse, blueprints={}, store=store)
+    app = FastAPI()
+    app.include_router(webhook.router())
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://minions.test"), webhook
+
+
+@pytest.fixture
+async def client(store: PostgresStore) -> AsyncIterator[httpx.AsyncClient]:
+    http, _ = receiver(store)
+    async with http:
+        yield http
+
+
+def signature(body: bytes, secret: str = SECRETS[0]) -> str:
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def headers(body: bytes, event: str = "issues", **changed: str) -> dict[str, str]:
+    usual = {
+        "content-type": "application/json",
+        "x-github-event": event,
+        "x-github-delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        "x-hub-signature-256": signature(body),
+    }
+    return usual | {name.replace("_", "-"): value for name, value in changed.items()}
+
+
+def labeled(label: str = "minion", **sender: Any) -> dict[str, Any]:
+    ann = {"id": 1, "login": "ann", "type": "User"}
+    return {
+        "action": "labeled",
+        "issue": {
+            "id": 70,
+            "number": 7,
+            "title": "Broken",
+            "body": "It is broken.",
+            "state": "open",
+            "user": ann,
+            "updated_at": "2026-01-02T03:04:05Z",
+        },
+        "label": {"name": label},
+        "repository": {"id": 5, "name": "cat", "full_name": "octo/cat", "owner": {"login": "octo"}},
+        "installation": {"id": 3},
+        "sender": ann | sender,
+    }
+
+
+def commented(text: str, **sender: Any) -> dict[str, Any]:
+    payload = labeled(**sender)
+    del payload["label"]
+    comment = {"id": 900, "body": text, "user": payload["sender"], "created_at": "2026-01-02T03:04:05Z"}
+    return payload | {"action": "created", "comment": comment}
+
+
+async def post(client: httpx.AsyncClient, payload: Any, event: str = "issues", **changed: str) -> httpx.Response:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return await client.post("/webhook", content=body, headers=headers(body, event, **changed))
+
+
+async def test_a_label_starts_a_run(client: httpx.AsyncClient, store: PostgresStore) -> None:
+    answer = await post(client, labeled())
+    assert answer.status_code == 202
+    assert answer.text == "ann asked for fix on octo/cat#7: queued, starts if ann may write there."
+    assert await store.counts() == {"queued": 1}
+
+
+async def test_either_secret_is_good_while_one_is_rotated_out(client: httpx.AsyncClient, store: PostgresStore) -> None:
+    body = json.dumps(labeled()).encode()
+    answer = await post(client, body, x_hub_signature_256=signature(body, SECRETS[1]))
+    assert answer.status_code == 202
+    assert await store.counts() == {"queued": 1}
+
+
+async def test_a_redelivery_and_a_replay_start_nothing(client: httpx.AsyncClient, store: PostgresStore) -> None:
+    await post(client, labeled())
+    again = await post(client, labeled())
+    replayed = await post(client, labeled(), x_github_delivery="00000000-aaaa-bbbb-cccc-000000000000")
+    assert (again.status_code, replayed.status_code) == (202, 202)
+    assert "received before" in again.text
+    assert "received before" in replayed.text
+    assert await store.counts() == {"queued": 1}
+
+
+BODY = json.dumps(labeled()).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "changed", "status", "words"),
+    [
+        (BODY, {"x_hub_signature_256": "sha256=" + "0" * 64}, 401, "signature does not fit"),
+        (BODY, {"x_hub_signature_256": ""}, 401, "signature"),
+        (BODY, {"x_hub_signature_256": "sha1=" + "0" * 40}, 401, "signature"),
+        (BODY, {"x_hub_signature_256": "nonsense"}, 401, "signature"),
+        (BODY, {"x_hub_signature_256": signature(BODY + b" ")}, 401, "signature"),
+        (BODY, {"x_hub_signature_256": signature(BODY, "another secret")}, 401, "signature"),
+        (BODY, {"content_type": "application/x-www-form-urlencoded"}, 400, "content type"),
+        (BODY, {"x_github_event": ""}, 400, "event name"),
+        (BODY, {"x_github_delivery": "../../etc"}, 400, "delivery id"),
+        (BODY, {"x_github_hook_installation_target_id": "43"}, 400, "for the App 43"),
+        (b"{", {}, 400, "not JSON"),
+        (b"\xff\xfe", {}, 400, "not JSON"),
+        (b"[" * 100_000, {}, 400, "not JSON"),
+        (b"[]", {}, 400, "not a JSON object"),
+        (b"{}", {}, 400, "no action"),
+    ],
+)
+async def test_what_is_not_a_delivery_is_refused_and_nothing_stored(
+    client: httpx.AsyncClient, store: PostgresStore, body: bytes, changed: dict[str, str], status: int, words: str
+) -> None:
+    answer = await post(client, body, **changed)
+    assert answer.status_code == status, answer.text
+    assert words in answer.text
+    assert await store.counts() == {}
+
+
+async def test_a_signature_in_other_letters_is_refused(client: httpx.AsyncClient) -> None:
+    raw: list[tuple[bytes, bytes]] = [
+        (name.encode(), value.encode()) for name, value in headers(BODY).items() if name != "x-hub-signature-256"
+    ]
+    raw.append((b"x-hub-signature-256", "sha256=äöü".encode("latin-1")))
+    answer = await client.post("/webhook", content=BODY, headers=raw)
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("missing", ["sender", "installation", "repository", "issue"])
+async def test_a_delivery_that_lacks_a_part_is_refused(
+    client: httpx.AsyncClient, store: PostgresStore, missing: str
+) -> None:
+    for payload in ({**labeled(), missing: None}, {k: v for k, v in labeled().items() if k != missing}):
+        answer = await post(client, payload)
+        assert (answer.status_code, missing in answer.text) == (400, True), answer.text
+    assert await store.counts() == {}
+
+
+async def test_a_body_that_says_it_is_too_large_is_not_read(client: httpx.AsyncClient) -> None:
+    answer = await post(client, BODY, content_length=str(26 * 1024 * 1024))
+    assert answer.status_code == 413
+
+
+async def test_a_body_that_never_ends_is_cut_off(client: httpx.AsyncClient) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1024 * 1024
+            yield b" " * 1024 * 1024
+
+    answer = await client.post("/webhook", content=endless(), headers=headers(b""))
+    assert answer.status_code == 413
+    assert sent <= 27 * 1024 * 1024
+
+
+async def test_unknown_events_are_taken_and_counted(store: PostgresStore) -> None:
+    client, webhook = receiver(store)
+    async with client:
+        answer = await post(client, {"action": "created", "starred_at": None}, "star")
+    assert (answer.status_code, answer.text) == (202, "Nothing is done on star.created.")
+    assert webhook.counts["star"] == 1
+    assert await store.counts() == {}
+
+
+async def test_a_ping_is_answered_only_if_it_is_signed(client: httpx.AsyncClient) -> None:
+    assert (await post(client, {"zen": "Keep it logically awesome."}, "ping")).status_code == 200
+    assert (await post(client, {"zen": "!"}, "ping", x_hub_signature_256="")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("issues", labeled("bug")),
+        ("issues", labeled(type="Bot", login="other[bot]", id=99)),
+        ("issue_comment", commented("what does `/minion fix` do?")),
+        ("issue_comment", commented("```\n/minion fix\n```")),
+        ("issue_comment", commented("> /minion fix")),
+        ("issue_comment", commented("/minion fix", type="Bot", login="other[bot]", id=99)),
+        ("issue_comment", {**commented("/minion fix"), "action": "edited"}),
+    ],
+)
+async def test_what_asks_for_nothing_starts_nothing_and_says_why(
+    client: httpx.AsyncClient, store: PostgresStore, event: str, payload: dict[str, Any]
+) -> None:
+    answer = await post(client, payload, event)
+    assert answer.status_code == 202
+    assert answer.text.endswith(".")
+    assert await store.counts() == {}
+
+
+async def test_a_comment_asks_with_its_own_words(client: httpx.AsyncClient, store: PostgresStore) -> None:
+    await post(client, commented("Please:\n/minion fix only the parser"), "issue_comment")
+    run = await store.load((await store.unfinished())[0])
+    assert (run.status, run.blueprint, run.task.instructions) == (Status.QUEUED, "fix", "only the parser")
+    assert run.task.comment_id == 900
+
+
+async def test_a_database_that_is_away_asks_for_a_redelivery() -> None:
+    url = "postgresql+psycopg://postgres@/none?host=/nowhere"
+    async with opened(url, ProcrastinateQueue(url)) as store:
+        client, _ = receiver(store)
+        async with client:
+            answer = await post(client, labeled())
+    assert answer.status_code == 503
+    assert "safe to redeliver" in answer.text
