@@ -163,7 +163,11 @@ async def serve(scripts: Path | Mapping[str, Script], port: int = 0) -> AsyncIte
     app = FastAPI(openapi_url=None)
     app.add_api_route("/v1/models", models.models, methods=["GET"])
     app.add_api_route("/v1/chat/completions", models.completions, methods=["POST"])
-    with socket.create_server(("127.0.0.1", port)) as listener:
+    # asyncio switches Nagle's algorithm off only where the protocol is spelled out: 40 ms an answer.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
         models.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         server = _Quiet(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
         serving = asyncio.create_task(server.serve(sockets=[listener]))

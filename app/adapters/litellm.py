@@ -1,0 +1,226 @@
+"""Language models through litellm, which takes seconds and 200 MB to import: once, late, and in a thread.
+
+Retries are our own: litellm's are hidden, and its time-out bounds the pause between two bytes, not the call.
+"""
+
+import asyncio
+import importlib
+import json
+import logging
+import os
+import random
+import threading
+import warnings
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from app.adapters.model_faults import BrokenAnswer, fault
+from app.adapters.model_prices import Price, listed
+from app.core.budget import Usage
+from app.core.errors import ModelUnavailable
+from app.core.model import Reply
+
+_log = logging.getLogger(__name__)
+
+_SWITCHES: Final = {
+    "LITELLM_MODE": "PRODUCTION",  # otherwise it loads a `.env` file from wherever the program was started
+    "LITELLM_OFFLINE_MODE": "true",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # otherwise it fetches the list of prices while it is imported
+    "LITELLM_LOG": "ERROR",
+    "LITELLM_DONT_SHOW_FEEDBACK_BOX": "1",
+}
+_loading: Final = threading.Lock()
+
+_TRY_TIMEOUT_S: Final = 300.0
+"""For one try; a long answer of a reasoning model takes minutes."""
+_MOST_TRIES: Final = 6
+_LONGEST_PAUSE_S: Final = 60.0
+_LONGEST_RETRY_AFTER_S: Final = 120.0
+"""Who asks for more is left in peace: the run is put off instead."""
+
+_BYTES_PER_TOKEN: Final = 3
+"""Fewer than the four of the usual rule, so that a reservation is not too small for code."""
+_TOOL_TOKENS: Final = 2_000
+"""Room for the tools' descriptions in a reservation."""
+
+_CACHE_POINTS: Final = ({"location": "message", "role": "system"}, {"location": "message", "index": -1})
+"""Anthropic caches only what is marked: https://docs.claude.com/en/docs/build-with-claude/prompt-caching"""
+
+
+async def warm_up() -> None:
+    """Import litellm and let it do its lazy work, in a thread; at once if that was done before."""
+    await asyncio.to_thread(_load)
+
+
+class LiteLLMModel:
+    """A model by its litellm name (`anthropic/…`, `openai/…`, `hosted_vllm/…`). Implements `Model`.
+
+    `api_base` is for servers of one's own. `params` go into every call, for example `{"reasoning_effort": "high"}`.
+    Without `price` the list price of that name counts; a model that is on no list costs nothing, which is logged once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        api_base: str = "",
+        api_key: str = "",
+        price: Price | None = None,
+        params: Mapping[str, Any] | None = None,
+        try_timeout_s: float = _TRY_TIMEOUT_S,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._name = name
+        self._api_base = api_base
+        self._api_key = api_key
+        self._price = price or listed(name)
+        self._params = dict(params or {})
+        self._try_timeout_s = try_timeout_s
+        self._sleep = sleep
+        self._jitter = jitter
+        self._library: Any = None
+        if self._price is None:
+            _log.warning("The price of the model %s is unknown: its calls are counted as free.", name)
+
+    @property
+    def name(self) -> str:
+        """As the operator wrote it."""
+        return self._name
+
+    def reserve_usd(self, messages: Sequence[dict[str, Any]], max_output_tokens: int) -> float:
+        """The most that a call with these messages can cost, by an estimate of their tokens; 0.0 without a price."""
+        if self._price is None:
+            return 0.0
+        tokens = _size(messages) // _BYTES_PER_TOKEN + _TOOL_TOKENS
+        return self._price.most_usd(input_tokens=tokens, output_tokens=max_output_tokens)
+
+    async def complete(
+        self,
+        messages: Sequence[dict[str, Any]],
+        tools: Sequence[dict[str, Any]],
+        *,
+        max_output_tokens: int,
+        timeout_s: float,
+    ) -> Reply:
+        """Ask, and ask again where that may help, but not longer than `timeout_s` in all.
+
+        Raises ModelUnavailable, ContextTooLong or ModelError; no error holds the key.
+        """
+        if self._library is None:
+            self._library = await asyncio.to_thread(_load)
+        request = self._request(messages, tools, max_output_tokens)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._persist(request)
+        except TimeoutError:
+            raise ModelUnavailable(f"The model {self._name} did not answer within {timeout_s:.0f} s.") from None
+
+    async def _persist(self, request: dict[str, Any]) -> Reply:
+        for number in range(1, _MOST_TRIES + 1):
+            try:
+                async with asyncio.timeout(self._try_timeout_s):
+                    answer = await self._library.acompletion(**request)
+                return self._reply(answer, request)
+            except Exception as error:  # litellm raises whatever its providers' libraries raise
+                trouble = fault(error, model=self._name, key=self._api_key)
+            pause_s = self._pause_s(number, trouble.retry_after_s)
+            if not trouble.again or number == _MOST_TRIES or pause_s > _LONGEST_RETRY_AFTER_S:
+                raise trouble.error  # outside `except`, so that the provider's own error with its texts is not chained
+            _log.info("%s Try %s in %.1f s. %s", trouble.error, number + 1, pause_s, trouble.error.detail)
+            await self._sleep(pause_s)
+        raise AssertionError  # the last try returned or raised
+
+    def _pause_s(self, number: int, retry_after_s: float | None) -> float:
+        """Between half and all of 1, 2, 4 … 60 s, and not less than the provider asked for."""
+        own = min(2.0 ** (number - 1), _LONGEST_PAUSE_S) * (0.5 + self._jitter() / 2)
+        return max(own, retry_after_s or 0.0)
+
+    def _request(
+        self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]], max_output_tokens: int
+    ) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "model": self._name,
+            "messages": [dict(message) for message in messages],  # litellm puts its marks in what it is given
+            "max_tokens": max_output_tokens,
+            "timeout": self._try_timeout_s,
+            "max_retries": 0,
+            "num_retries": 0,
+            "drop_params": True,
+        }
+        if tools:
+            request["tools"] = list(tools)
+        if self._api_base:
+            request["api_base"] = self._api_base
+        if self._api_key:
+            request["api_key"] = self._api_key
+        if self._name.startswith("anthropic/"):
+            request["cache_control_injection_points"] = [dict(point) for point in _CACHE_POINTS]
+        return request | self._params
+
+    def _reply(self, answer: Any, request: dict[str, Any]) -> Reply:
+        if not getattr(answer, "choices", None):
+            raise BrokenAnswer("an answer without choices")
+        choice = answer.choices[0]
+        message = _storable(choice.message.model_dump(exclude_none=True))
+        if not any((message.get("provider_specific_fields") or {}).values()):
+            message.pop(
+                "provider_specific_fields", None
+            )  # litellm's own; strict providers refuse it when it is replayed
+        return Reply(
+            message=message,
+            usage=self._usage(getattr(answer, "usage", None), request, message),
+            finish_reason=str(choice.finish_reason or "stop"),
+            model=str(answer.model or self._name),
+        )
+
+    def _usage(self, told: Any, request: dict[str, Any], message: dict[str, Any]) -> Usage:
+        read = int(getattr(told, "prompt_tokens", 0) or 0)
+        written = int(getattr(told, "completion_tokens", 0) or 0)
+        details = getattr(told, "prompt_tokens_details", None)
+        cached = min(int(getattr(details, "cached_tokens", 0) or 0), read)
+        stored = min(int(getattr(told, "cache_creation_input_tokens", 0) or 0), read - cached)
+        if not read and not written:  # a server that does not count must not make the budget blind
+            read, written = _size(request["messages"]) // _BYTES_PER_TOKEN, _size([message]) // _BYTES_PER_TOKEN
+        usd = 0.0
+        if self._price:
+            usd = self._price.usd(input_tokens=read, output_tokens=written, cached=cached, cache_written=stored)
+        return Usage(turns=1, input_tokens=read, output_tokens=written, cached_tokens=cached, usd=usd)
+
+
+def _load() -> Any:
+    """The library, switched and warm. One thread at a time: it is slow, and filters of warnings are global."""
+    with _loading:
+        os.environ.update(_SWITCHES)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # what its import says about its own and pydantic's insides helps nobody here
+            library: Any = importlib.import_module("litellm")
+            if not library.suppress_debug_info:
+                library.suppress_debug_info = True  # otherwise it prints advice to standard output
+                logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)  # we log its failures, without their texts
+                _first_call(library)
+    return library
+
+
+def _first_call(library: Any) -> None:
+    """The library loads half of itself in its first call; one that goes nowhere takes that away from the first run."""
+    library.completion(
+        model="openai/none", api_key="none", messages=[{"role": "user", "content": "."}], mock_response="."
+    )
+
+
+def _size(messages: Sequence[dict[str, Any]]) -> int:
+    return len(json.dumps(list(messages), ensure_ascii=False, default=str).encode("utf-8", "replace"))
+
+
+def _storable(value: Any) -> Any:
+    """`value` without NUL and lone surrogates, which JSON can carry and PostgreSQL cannot store."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value

@@ -1,0 +1,109 @@
+"""What went wrong with a model call, in our words, and whether it is worth another try.
+
+litellm's classes are not enough: it makes a plain APIError of 402, 403 and 529, takes a refused connection for an
+error of the server, and misses some providers' words for a conversation that is too long.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.core.errors import ContextTooLong, ModelError, ModelUnavailable
+
+_TOO_LONG: Final = re.compile(
+    r"context_length_exceeded|maximum context length|context window|prompt is too long|input is too long"
+    r"|input length and `?max_tokens`? exceed|exceeds the (?:available |maximum )?(?:context|number of tokens)"
+    r"|too many (?:input )?tokens|reduce the length of the (?:messages|prompt)|request_too_large",
+    re.IGNORECASE,
+)
+_NO_CREDIT: Final = re.compile(
+    r"insufficient_quota|exceeded your current quota|credit balance is too low|billing_hard_limit", re.IGNORECASE
+)
+_PASSING: Final = re.compile(r"overloaded|temporarily unavailable|try again later", re.IGNORECASE)
+_KEY_SHAPES: Final = re.compile(r"\b(?:sk|pk|key|gsk|AIza)[-_A-Za-z0-9*.]{8,}")
+_MOST_DETAIL: Final = 1_000
+"""Characters of a provider's answer that go to the log: enough to read, too little to carry a conversation."""
+
+
+class BrokenAnswer(Exception):
+    """The server answered, but not with a message."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What to raise, and how to go on before that."""
+
+    error: ModelError
+    again: bool
+    """Whether the same call may succeed in a while."""
+    retry_after_s: float | None = None
+    """As the provider asked for it."""
+
+
+def fault(error: Exception, *, model: str, key: str) -> Fault:
+    """Say what `error`, raised while `model` was called with `key`, means."""
+    status = _status(error)
+    text = " ".join(str(part) for part in (error, getattr(error, "code", ""), getattr(error, "type", "")) if part)
+    detail = scrubbed(f"{type(error).__name__} {status or ''}: {text}", key)
+    if (
+        type(error).__name__ == "ContextWindowExceededError"
+        or status == 413
+        or (_is_4xx(status) and _TOO_LONG.search(text))
+    ):
+        return Fault(ContextTooLong(f"The conversation is too long for the model {model}.", detail=detail), again=False)
+    if status == 402 or _NO_CREDIT.search(_words(error)):
+        sentence = f"The account behind the model {model} has no credit left. Top it up, then start the task again."
+        return Fault(ModelError(sentence, detail=detail), again=False)
+    if status in {401, 403}:
+        sentence = f"The provider of the model {model} refused our key ({status}). Check the key and its permissions."
+        return Fault(ModelError(sentence, detail=detail), again=False)
+    if status == 404:
+        sentence = (
+            f"The provider knows no model {model}, or our key may not use it. Check the name and the base address."
+        )
+        return Fault(ModelError(sentence, detail=detail), again=False)
+    if _is_passing(error, status, text):
+        sentence = f"The model {model} cannot be reached or is overloaded right now."
+        return Fault(ModelUnavailable(sentence, detail=detail), again=True, retry_after_s=_retry_after(error))
+    return Fault(
+        ModelError(f"The model {model} refused the request ({status or 'no status'}).", detail=detail), again=False
+    )
+
+
+def scrubbed(text: str, key: str) -> str:
+    """`text` without the key and without anything shaped like one, cut to what a log can bear."""
+    if key:
+        text = text.replace(key, "[key]")
+    return _KEY_SHAPES.sub("[key]", text)[:_MOST_DETAIL]
+
+
+def _status(error: Exception) -> int | None:
+    status = getattr(error, "status_code", None)
+    try:
+        return int(status) if status is not None else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _words(error: Exception) -> str:
+    """Everything that the provider said, codes in the body included."""
+    return f"{error} {getattr(error, 'body', '')} {getattr(error, 'code', '')} {getattr(error, 'type', '')}"
+
+
+def _is_4xx(status: int | None) -> bool:
+    return status is not None and 400 <= status < 500
+
+
+def _is_passing(error: Exception, status: int | None, text: str) -> bool:
+    if status is None:  # litellm's APIError without a status: an error in the body of a 200
+        return isinstance(error, (TimeoutError, OSError, BrokenAnswer)) or type(error).__name__ == "APIError"
+    return status in {408, 409, 425, 429} or status >= 500 or bool(_PASSING.search(text))
+
+
+def _retry_after(error: Exception) -> float | None:
+    headers: Any = getattr(error, "litellm_response_headers", None)
+    value = headers.get("retry-after") if headers is not None else None
+    try:
+        return max(float(value), 0.0) if value is not None else None
+    except (TypeError, ValueError):  # a date: our own pause will do
+        return None

@@ -1,0 +1,307 @@
+import asyncio
+import contextlib
+import logging
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from app.adapters.litellm import LiteLLMModel, warm_up
+from app.adapters.model_faults import scrubbed
+from app.adapters.model_prices import Price, listed
+from app.core.errors import ContextTooLong, ModelError, ModelUnavailable
+from app.core.model import Model, Reply
+from app.demo.models import ModelServer, serve
+from app.demo.script import Act, Call, Script, Tokens, Turn
+
+KEY = "sk-very-secret-0123456789"
+MESSAGES = [{"role": "system", "content": "You work."}, {"role": "user", "content": "Go on"}]
+TOOLS = [{"type": "function", "function": {"name": "read", "description": "Read.", "parameters": {"type": "object"}}}]
+SCRIPT = Script(
+    acts=(
+        Act(
+            when="",
+            turns=(
+                Turn(
+                    text="I look.",
+                    calls=(Call(tool="read", arguments={"path": "ä"}), Call(tool="read", arguments="{broken")),
+                    usage=Tokens(input=1_000_000, output=100_000, cached=400_000),
+                ),
+                Turn(text="Done."),
+            ),
+        ),
+    )
+)
+
+
+@dataclass
+class Clockless:
+    """Remembers how long it was asked to sleep, and does not."""
+
+    slept: list[float] = field(default_factory=list)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def warm() -> None:
+    await warm_up()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ModelServer]:
+    async with serve({"script": SCRIPT}) as running:
+        yield running
+
+
+@pytest.fixture
+def rest() -> Clockless:
+    return Clockless()
+
+
+def model(url: str, rest: Clockless, **more: Any) -> LiteLLMModel:
+    given: dict[str, Any] = {"api_base": url, "api_key": KEY, "sleep": rest.sleep, "jitter": lambda: 1.0}
+    return LiteLLMModel(more.pop("name", "openai/script"), **given | more)
+
+
+async def ask(asked: Model, messages: list[dict[str, Any]] | None = None, timeout_s: float = 30) -> Reply:
+    return await asked.complete(messages or MESSAGES, TOOLS, max_output_tokens=500, timeout_s=timeout_s)
+
+
+def refusal(message: str, code: str | None = None) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "x", "param": None, "code": code}}
+
+
+async def test_brings_the_message_as_it_came(server: ModelServer, rest: Clockless) -> None:
+    """Broken arguments included; the loop decides about them."""
+    reply = await ask(model(server.url, rest))
+    assert reply.message["content"] == "I look."
+    assert [call["function"]["arguments"] for call in reply.message["tool_calls"]] == ['{"path": "\\u00e4"}', "{broken"]
+    assert [call["id"] for call in reply.message["tool_calls"]] == ["call_0_0", "call_0_1"]
+    assert (reply.finish_reason, reply.model) == ("tool_calls", "script")
+    asked = server.requests[0]
+    assert (asked["messages"], asked["tools"], asked["max_tokens"]) == (MESSAGES, TOOLS, 500)
+
+
+async def test_an_answer_can_be_sent_back(server: ModelServer, rest: Clockless) -> None:
+    """What the provider gets next time is what it said, plus the results."""
+    asked = model(server.url, rest)
+    reply = await ask(asked)
+    messages: list[dict[str, Any]] = [
+        *MESSAGES,
+        reply.message,
+        {"role": "tool", "tool_call_id": "call_0_0", "content": "text"},
+        {"role": "tool", "tool_call_id": "call_0_1", "content": "broken"},
+    ]
+    before = repr(messages)
+    assert (await ask(asked, messages)).message["content"] == "Done."
+    assert repr(messages) == before, "the messages that were given must stay as they are"
+    sent = server.requests[1]["messages"]
+    assert sent[:2] == MESSAGES
+    assert sent[2]["tool_calls"] == reply.message["tool_calls"]
+    assert set(sent[2]) <= {"role", "content", "tool_calls"}, "OpenAI refuses fields that it does not know"
+
+
+async def test_counts_tokens_and_dollars(server: ModelServer, rest: Clockless) -> None:
+    """600,000 plain, 400,000 cached and 100,000 written tokens."""
+    usage = (await ask(model(server.url, rest, price=Price(input=5, output=25, cached=0.5)))).usage
+    assert (usage.turns, usage.input_tokens, usage.output_tokens, usage.cached_tokens) == (
+        1,
+        1_000_000,
+        100_000,
+        400_000,
+    )
+    assert usage.usd == pytest.approx(0.6 * 5 + 0.4 * 0.5 + 0.1 * 25)
+
+
+async def test_estimates_where_the_server_does_not_count(server: ModelServer, rest: Clockless) -> None:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "word " * 30}}
+    server.answer_next(200, {"id": "1", "object": "chat.completion", "model": "m", "choices": [choice]})
+    long: list[dict[str, Any]] = [{"role": "user", "content": "word " * 3_000}]
+    usage = (await ask(model(server.url, rest, price=Price(input=1, output=1)), long)).usage
+    assert 3_000 < usage.input_tokens < 6_000
+    assert 30 < usage.output_tokens < 100
+    assert usage.usd > 0
+
+
+async def test_a_null_character_does_not_reach_the_store(server: ModelServer, rest: Clockless) -> None:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "a\0b\ud800c"}}
+    server.answer_next(200, {"id": "1", "object": "chat.completion", "model": "m", "choices": [choice]})
+    assert (await ask(model(server.url, rest))).message["content"] in {"a\ufffdb?c", "a\ufffdb\ufffdc"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "slept"),
+    [
+        ((429, refusal("slow down"), {"retry-after": "7"}), 7.0),
+        ((429, refusal("slow down"), {"retry-after": "Sat, 21 Nov 2026 05:00:12 GMT"}), 1.0),
+        ((408, refusal("late"), {}), 1.0),
+        ((500, refusal("boom"), {}), 1.0),
+        ((502, "<html>bad gateway</html>", {}), 1.0),
+        ((503, refusal("busy"), {}), 1.0),
+        ((529, refusal("overloaded"), {}), 1.0),
+        ((200, "<html>hello</html>", {}), 1.0),
+        ((200, refusal("overloaded"), {}), 1.0),
+        ((200, {"id": "1", "object": "chat.completion", "model": "m", "choices": []}, {}), 1.0),
+    ],
+)
+async def test_asks_again_where_that_may_help(
+    server: ModelServer, rest: Clockless, answer: tuple[int, Any, dict[str, str]], slept: float
+) -> None:
+    server.answer_next(*answer)
+    assert (await ask(model(server.url, rest))).message["content"] == "I look."
+    assert (len(server.requests), rest.slept) == (2, [slept])
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "word"),
+    [
+        ((400, refusal("bad")), ModelError, "refused the request"),
+        ((400, refusal("boom", "context_length_exceeded")), ContextTooLong, "too long"),
+        ((400, refusal("This model's maximum context length is 4096 tokens")), ContextTooLong, "too long"),
+        ((400, refusal("prompt is too long: 210000 tokens > 200000")), ContextTooLong, "too long"),
+        ((413, refusal("request_too_large")), ContextTooLong, "too long"),
+        ((401, refusal(f"Incorrect API key provided: {KEY}")), ModelError, "key"),
+        ((402, refusal("pay")), ModelError, "credit"),
+        ((429, refusal("You", "insufficient_quota")), ModelError, "credit"),
+        ((403, refusal("no")), ModelError, "key"),
+        ((404, refusal("no")), ModelError, "no model"),
+    ],
+)
+async def test_gives_up_at_once_where_it_cannot_help(
+    server: ModelServer, rest: Clockless, answer: tuple[int, Any], kind: type[ModelError], word: str
+) -> None:
+    server.answer_next(*answer)
+    with pytest.raises(ModelError, match=word) as caught:
+        await ask(model(server.url, rest))
+    assert type(caught.value) is kind
+    assert (len(server.requests), rest.slept) == (1, [])
+    chain = f"{caught.value!r} {caught.value.detail} {caught.value.__cause__!r} {caught.value.__context__!r}"
+    assert KEY not in chain
+
+
+async def test_is_unavailable_after_six_tries(
+    server: ModelServer, rest: Clockless, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The key that the server repeats is in no log."""
+    caplog.set_level(logging.DEBUG)
+    for _ in range(7):
+        server.answer_next(503, refusal(f"busy, {KEY}"))
+    with pytest.raises(ModelUnavailable) as caught:
+        await ask(model(server.url, rest))
+    assert (len(server.requests), rest.slept) == (6, [1.0, 2.0, 4.0, 8.0, 16.0])
+    assert KEY not in caught.value.detail
+    assert KEY not in caplog.text
+
+
+async def test_leaves_a_provider_in_peace_that_asks_for_long(server: ModelServer, rest: Clockless) -> None:
+    server.answer_next(429, refusal("slow down"), {"retry-after": "900"})
+    with pytest.raises(ModelUnavailable):
+        await ask(model(server.url, rest))
+    assert (len(server.requests), rest.slept) == (1, [])
+
+
+async def test_nobody_listens(rest: Clockless) -> None:
+    """Port 9 of loopback: the discard service, which nobody runs."""
+    with pytest.raises(ModelUnavailable):
+        await ask(model("http://127.0.0.1:9/v1", rest))
+    assert len(rest.slept) == 5
+
+
+async def test_a_name_without_a_provider_is_refused(rest: Clockless) -> None:
+    with pytest.raises(ModelError, match="nonsense"):
+        await ask(model("http://127.0.0.1:9/v1", rest, name="nonsense/model"))
+
+
+@dataclass
+class Dribble:
+    """A server that never stops answering: one byte each fifth of a second."""
+
+    requests: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            self.requests += 1
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n")
+            while not self.over.is_set():
+                writer.write(b" ")
+                await writer.drain()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.over.wait(), 0.2)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def dribble() -> AsyncIterator[tuple[str, Dribble]]:
+    state = Dribble()
+    listening = await asyncio.start_server(state.answer, "127.0.0.1", 0)
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1", state
+        state.over.set()
+
+
+async def test_the_clock_on_the_wall_bounds_a_call(dribble: tuple[str, Dribble], rest: Clockless) -> None:
+    """Its own time-out would wait for ever; the test's time-out would say so."""
+    with pytest.raises(ModelUnavailable, match="within 1 s"):
+        await ask(model(dribble[0], rest), timeout_s=1)
+    assert dribble[1].requests == 1
+
+
+async def test_a_try_that_hangs_is_given_up_for_another(dribble: tuple[str, Dribble], rest: Clockless) -> None:
+    with pytest.raises(ModelUnavailable, match="cannot be reached"):
+        await ask(model(dribble[0], rest, try_timeout_s=0.3))
+    assert dribble[1].requests == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "price"),
+    [
+        ("gpt-4o", Price(input=2.5, output=10, cached=1.25)),
+        ("openai/gpt-4o", Price(input=2.5, output=10, cached=1.25)),
+        ("anthropic/gpt-4o", None),
+        ("openai/no-such-model", None),
+        ("sample_spec", Price(input=0, output=0)),
+    ],
+)
+def test_list_prices(name: str, price: Price | None) -> None:
+    found = listed(name)
+    assert (found is None) == (price is None)
+    if found and price:
+        assert (found.input, found.output) == pytest.approx((price.input, price.output))
+
+
+def test_reserves_the_most_that_a_call_can_cost(rest: Clockless) -> None:
+    asked = model("", rest, price=Price(input=3, output=15, cache_write=3.75))
+    message = {"role": "user", "content": "x" * 300_000}
+    assert asked.reserve_usd([message], 10_000) == pytest.approx(102_000 * 3.75e-6 + 10_000 * 15e-6, rel=0.01)
+    assert model("", rest, name="openai/unlisted").reserve_usd([message], 10_000) == 0.0
+
+
+def test_warns_once_of_a_model_without_a_price(rest: Clockless, caplog: pytest.LogCaptureFixture) -> None:
+    model("", rest, name="hosted_vllm/mine")
+    assert caplog.text.count("unknown") == 1
+    assert KEY not in caplog.text
+
+
+def test_keys_are_scrubbed() -> None:
+    assert scrubbed(f"{KEY} and sk-proj-abcdefgh and a*****b", KEY) == "[key] and [key] and a*****b"
+
+
+@pytest.mark.house
+def test_the_library_is_not_imported_before_it_is_needed() -> None:
+    """It takes seconds and 200 MB; `minions --help` and the webhook receiver do without."""
+    program = (
+        "import sys, app.adapters.litellm, app.agent.minion, app.demo.models;"
+        "app.adapters.litellm.LiteLLMModel('openai/gpt-4o');"
+        "sys.exit('litellm' in sys.modules or 'openai' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
