@@ -1,0 +1,110 @@
+"""Why a run ends without a pull request: what happened, and what a person can do next."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from app.core.evidence import Evidence
+from app.core.fence import fence_for
+from app.core.neutral import code, neutral
+from app.core.repo_config import PATH
+from app.core.visible import visible
+from app.core.wording.figures import counted, duration
+from app.core.world import Finding
+
+_TAIL_LINES: Final = 40
+_MOST_FINDINGS: Final = 20
+
+_REASONS: Final = {
+    "spec_conflict": "the issue asks for things that cannot be true together",
+    "env_broken": "the environment does not work",
+    "needs_human": "this needs a decision that people have to make",
+    "too_big": "this is too big for one go",
+    "turns": "its turns were used up",
+    "tokens": "its tokens were used up",
+    "dollars": "its money was used up",
+    "seconds": "its time was used up",
+    "format": "the model did not keep to the form of its tools",
+}
+
+
+def no_way_to_test() -> str:
+    """No test command, neither said nor found."""
+    return (
+        f"No way to test this repository was found, and a change that nothing tests is not proposed. "
+        f"Say how in `{PATH}` on the default branch, for example `test: pytest -q`; "
+        f"`test: []` says that there are no tests and that this is all right."
+    )
+
+
+def set_up_failed(failed: Evidence, output: str) -> str:
+    """The install commands do not run through."""
+    return (
+        f"The set-up stopped at {code(failed.command)}, which {ending(failed)}. Nothing was changed. "
+        f"Say in `{PATH}` under `setup` what has to be installed; only package registries can be reached.\n\n"
+        f"{output_tail(output)}"
+    )
+
+
+def gave_up(reason: str, detail: str) -> str:
+    """The minion, or one of its bounds, ended the work."""
+    because = _REASONS.get(reason, f"of {code(reason)}")
+    said = f" In its own words:\n\n{neutral(detail.strip())}\n\n" if detail.strip() else " "
+    return (
+        f"The minion gave up: {because}.{said}"
+        f"Answer the open question in the issue, or split it in smaller ones, and ask again."
+    )
+
+
+def nothing_changed() -> str:
+    """The minion said that it was done, but the tree is as it was."""
+    return (
+        "The minion changed nothing: perhaps the issue is solved already, or it does not say enough. "
+        "Say what should be different afterwards, and ask again."
+    )
+
+
+def still_red(failed: Sequence[Evidence], output: str, repairs: int, *, was_red_before: bool) -> str:
+    """The tests fail after every repair that was allowed."""
+    commands = ", ".join(f"{code(each.command)} {ending(each)}" for each in failed)
+    before = (
+        f" The same tests failed before anything was changed, too: repair them first, or leave them out in `{PATH}`."
+        if was_red_before
+        else ""
+    )
+    return (
+        f"The tests are still red after {counted(repairs, 'repair')}: {commands}.{before} "
+        f"The change so far is kept with the run; take it from there, or say more in the issue and ask again.\n\n"
+        f"{output_tail(output)}"
+    )
+
+
+def stopped_by_guards(findings: Sequence[Finding]) -> str:
+    """The change may not leave the box."""
+    lines = [f"- {_place(finding)}{neutral(finding.sentence)}" for finding in findings[:_MOST_FINDINGS]]
+    if more := len(findings) - _MOST_FINDINGS:
+        lines += [f"- … and {more} more"] if more > 0 else []
+    listed = "\n".join(lines)
+    return f"The change was made, but guards stopped it, and nothing of it was pushed:\n\n{listed}"
+
+
+def ending(evidence: Evidence) -> str:
+    """How a command ended, behind its name."""
+    if evidence.timed_out:
+        return f"was stopped after {duration(evidence.seconds)}"
+    return f"ended with exit code {evidence.exit_code}"
+
+
+def output_tail(output: str) -> str:
+    """The last lines of a command's output in a fence, or nothing."""
+    lines = visible(output).strip("\n").split("\n")[-_TAIL_LINES:]
+    tail = "\n".join(line[:500] for line in lines)
+    if not tail.strip():
+        return ""
+    fence = fence_for(tail)
+    return f"{fence}\n{tail}\n{fence}"
+
+
+def _place(finding: Finding) -> str:
+    if not finding.path:
+        return ""
+    return f"{code(f'{finding.path}:{finding.line}' if finding.line else finding.path)}: "

@@ -1,0 +1,28 @@
+"""What is said when an error ended a run."""
+
+from app.core.neutral import code
+
+
+def broke(node: str) -> str:
+    """An error that nobody foresaw."""
+    return (
+        f"Something in Minions itself broke at {code(node)}. That is a fault of the program and not of your issue; "
+        f"the operator's log has the details. Asking again is safe."
+    )
+
+
+def tried_in_vain(sentence: str, tries: int) -> str:
+    """Trouble that might have passed did not."""
+    return f"{sentence} This was tried {tries} times over an hour or so. Ask again when it works."
+
+
+def went_round(name: str, most: int) -> str:
+    """A run made more visits than its blueprint allows; the check at start-up should make this impossible."""
+    return (
+        f"The blueprint {code(name)} was walked for more than {most} nodes; that is a fault in it. Tell the operator."
+    )
+
+
+def blueprint_changed(name: str) -> str:
+    """A deploy came between, and the run cannot go on with the new table."""
+    return f"The blueprint {code(name)} was changed or removed while this run was under way. Ask again."

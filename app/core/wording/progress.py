@@ -1,0 +1,153 @@
+"""How far a run is: the one comment that is edited in place, and the check run with a row a node."""
+
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+from app.core.blueprint import Blueprint, Kind, Node
+from app.core.drawing import mermaid
+from app.core.neutral import code, fitted, neutral, neutral_line
+from app.core.run import Run, Status, Visit
+from app.core.wording.figures import counted, dollars, duration, table
+from app.core.world import Check
+
+Conclusion = Literal["success", "failure", "neutral", "cancelled", "timed_out", ""]
+
+_KINDS: Final = {Kind.STEP: "⚙️ step", Kind.AGENT: "🤖 agent"}
+_ONGOING: Final = {Status.QUEUED: "⏳ Queued", Status.RUNNING: "🏃 At work", Status.WAITING: "⏸️ Waiting"}
+
+
+def marker(run: Run) -> str:
+    """An HTML comment by which everything that the run wrote on GitHub is found again; people do not see it."""
+    return f"<!-- minions:run={run.id} -->"
+
+
+def comment(run: Run, blueprint: Blueprint[Any], page_url: str) -> str:
+    """The one comment on the issue: where the run stands, and what it came to."""
+    parts = [
+        f"**{_headline(run, blueprint)}** · `{blueprint.name}`, asked by {code(run.task.requester.login)}",
+        _story(run),
+        _links(run, page_url),
+        f"<details><summary>{_figures(run)}</summary>\n\n```mermaid\n{mermaid(blueprint, run)}\n```\n\n</details>",
+    ]
+    text = "\n\n".join(part for part in parts if part)
+    return f"{fitted(text)}\n\n{marker(run)}"
+
+
+def check(run: Run, blueprint: Blueprint[Any], page_url: str) -> Check:
+    """The check run: every node of the blueprint from the first second, with figures where it was visited."""
+    status: Literal["queued", "in_progress", "completed"] = "in_progress"
+    if run.status.has_ended:
+        status = "completed"
+    elif run.status is Status.QUEUED:
+        status = "queued"
+    rows = table(("Node", "Kind", "Outcome", "Time:", "Cost:"), _rows(run, blueprint))
+    parts = [_story(run), rows, _links(run, page_url), _figures(run)]
+    return Check(
+        name=f"minions / {blueprint.name}",
+        external_id=f"minions-run-{run.id}",
+        status=status,
+        conclusion=_conclusion(run),
+        details_url=page_url,
+        title=_headline(run, blueprint)[:250],
+        summary=fitted("\n\n".join(part for part in parts if part)),
+    )
+
+
+def moved(check: Check, sha: str) -> Check:
+    """The check run of a commit that was replaced: closed, and saying where its successor is."""
+    sentence = f"The branch moved on: this is carried on at {sha[:10]}."
+    return check.model_copy(
+        update={
+            "status": "completed",
+            "conclusion": "neutral",
+            "title": "Carried on at the next commit",
+            "summary": sentence,
+        }
+    )
+
+
+def _headline(run: Run, blueprint: Blueprint[Any]) -> str:
+    match run.status:
+        case Status.DONE if run.trail.pull_request_number:
+            return f"✅ Pull request #{run.trail.pull_request_number} is ready for review"
+        case Status.DONE:
+            return "🟡 Ended without a pull request"
+        case Status.FAILED:
+            return f"❌ Failed at “{_title(run, blueprint)}”"
+        case Status.STOPPED:
+            return f"⏹️ Stopped at “{_title(run, blueprint)}”"
+        case Status.REFUSED:
+            return "🚫 Not started"
+        case _:
+            return f"{_ONGOING[run.status]}: {_title(run, blueprint)}"
+
+
+def _title(run: Run, blueprint: Blueprint[Any]) -> str:
+    return next((node.title for node in blueprint.edges if node.name == run.at), run.at)
+
+
+def _story(run: Run) -> str:
+    if run.status is Status.WAITING and run.wait:
+        return f"Waiting for {neutral_line(run.wait.what)}, until {run.wait.deadline:%Y-%m-%d %H:%M %Z} at the latest."
+    if run.status.has_ended and run.error:
+        kept = " The change so far is kept on the run's page." if run.status is Status.FAILED and run.visits else ""
+        return f"{neutral(run.error)}{kept}"
+    if run.tries:
+        return f"Something outside does not answer; this is try {run.tries + 1}."
+    return ""
+
+
+def _links(run: Run, page_url: str) -> str:
+    links = [f"[What it reads, runs and changes]({page_url})"] if page_url else []
+    if run.trail.branch:
+        links.append(f"branch `{run.trail.branch}`")
+    if run.trail.pull_request_number:
+        links.append(f"pull request #{run.trail.pull_request_number}")
+    return " · ".join(links)
+
+
+def _figures(run: Run) -> str:
+    seconds = sum(visit.seconds for visit in run.visits)
+    return f"{counted(len(run.visits), 'node')} visited, {duration(seconds)}, {dollars(run.usage.usd)}"
+
+
+def _conclusion(run: Run) -> Conclusion:
+    match run.status:
+        case Status.DONE:
+            return "success" if run.trail.pull_request_number else "neutral"
+        case Status.FAILED:
+            return "failure"
+        case Status.STOPPED:
+            return "cancelled"
+        case Status.REFUSED:
+            return "neutral"
+        case _:
+            return ""
+
+
+def _rows(run: Run, blueprint: Blueprint[Any]) -> Iterator[tuple[str, ...]]:
+    for node in blueprint.edges:
+        visits = [visit for visit in run.visits if visit.node == node.name]
+        is_agent = node.kind is Kind.AGENT
+        usd = sum(visit.usage.usd for visit in visits)
+        yield (
+            neutral_line(node.title),
+            _KINDS[node.kind],
+            _outcome(run, node, visits),
+            duration(sum(visit.seconds for visit in visits)) if visits else "",
+            dollars(usd) if visits and is_agent else "",
+        )
+
+
+def _outcome(run: Run, node: Node[Any], visits: list[Visit]) -> str:
+    if run.at == node.name and not run.status.has_ended:
+        again = f", time {len(visits) + 1}" if visits else ""
+        return f"{_ONGOING[run.status].lower()}{again}"
+    if run.at == node.name and run.status is Status.FAILED:
+        return "❌ failed"
+    if run.at == node.name and run.status is Status.STOPPED:
+        return "⏹️ stopped"
+    if not visits:
+        return "not needed" if run.status is Status.DONE else "" if run.status.has_ended else "ahead"
+    times = f" ({len(visits)} times)" if len(visits) > 1 else ""
+    return f"✔️ {neutral_line(visits[-1].outcome) or 'done'}{times}"

@@ -1,0 +1,132 @@
+"""The pull request: what was asked, what was done, what shows that it works, and what a reviewer should look at."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from pydantic import BaseModel
+
+from app.core.evidence import Evidence
+from app.core.hidden import strip_hidden
+from app.core.neutral import code, code_cell, fitted, neutral, neutral_line, neutral_plain, quoted
+from app.core.patch import Patch
+from app.core.task import Task
+from app.core.wording.figures import counted, dollars, duration, table
+
+_MOST_ASKED: Final = 1_500
+_MOST_DONE: Final = 8_000
+_MOST_TEMPLATE: Final = 10_000
+_MOST_ROWS: Final = 40
+_TITLE: Final = 120
+"""Characters. GitHub takes 256; lists show about this many."""
+
+
+class PullRequestFacts(BaseModel, frozen=True):
+    """What the text of a pull request is made of. Everything that is empty is left out."""
+
+    summary: str
+    """The minion's own, in Markdown."""
+    risks: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    patch: Patch = Patch()
+    guards: tuple[str, ...] = ()
+    """Names of those that looked at the change and let it pass."""
+    rules: tuple[str, ...] = ()
+    """Rule files of the repository that the minion was given."""
+    model: str = ""
+    usd: float | None = None
+    repairs: int = 0
+    template: str = ""
+    """The repository's own template for pull requests."""
+
+
+def pull_request_title(task: Task) -> str:
+    """The issue's title, on one line, naming nobody."""
+    words = " ".join(neutral_plain(task.title).split()) or "What was asked for"
+    return words if len(words) <= _TITLE else f"{words[: _TITLE - 1].rstrip()}…"
+
+
+def pull_request_body(task: Task, facts: PullRequestFacts, *, page_url: str, marker: str) -> str:
+    """The repository's own template first, if there is one, then our sections; the marker stands at the end."""
+    parts = [_template(facts.template), *_sections(task, facts, page_url)]
+    text = "\n\n".join(part for part in parts if part)
+    return f"{fitted(text)}\n\n{marker}"
+
+
+def _sections(task: Task, facts: PullRequestFacts, page_url: str) -> Iterator[str]:
+    if task.number and not task.is_pull_request:
+        # Ours, and on purpose: a person reads this, and merges or does not.
+        yield f"Closes #{task.number}"
+    yield f"### What was asked\n\n{_asked(task)}"
+    yield f"### What was done\n\n{_shortened(facts.summary, _MOST_DONE) or '(The minion wrote no summary.)'}"
+    yield f"### What shows that it works\n\n{_evidence(facts)}"
+    yield f"### Risks, and what was not done\n\n{_shortened(facts.risks, _MOST_DONE) or 'The minion named none.'}"
+    yield f"### For the reviewer\n\n{_checklist(facts)}"
+    yield f"<sub>{' · '.join(_footer(task, facts, page_url))}</sub>"
+
+
+def _asked(task: Task) -> str:
+    asked = f"> **{neutral_line(task.title)}**"
+    if body := task.body.strip():
+        shown = body if len(body) <= _MOST_ASKED else f"{body[:_MOST_ASKED].rstrip()} …"
+        asked += f"\n>\n{quoted(shown)}"
+    if task.instructions.strip():
+        asked += f"\n\nwith these words:\n\n{quoted(task.instructions[:_MOST_ASKED])}"
+    return asked
+
+
+def _evidence(facts: PullRequestFacts) -> str:
+    if not facts.evidence:
+        return "Nothing was run: this repository says that it has no tests."
+    rows = [
+        (each.where.value, code_cell(each.command[:200]), _exit(each), duration(each.seconds))
+        for each in facts.evidence[-_MOST_ROWS:]
+    ]
+    run = "Run in a box without network and without secrets; an exit code is the proof, not a model's word."
+    return f"{table(('When', 'Command', 'Exit code:', 'Time:'), rows)}\n\n{run}"
+
+
+def _exit(evidence: Evidence) -> str:
+    return "timed out" if evidence.timed_out else str(evidence.exit_code)
+
+
+def _checklist(facts: PullRequestFacts) -> str:
+    patch = facts.patch
+    size = f"{counted(len(patch.files), 'file')}, +{patch.added:,} -{patch.deleted:,}"
+    lines = [
+        "It does what was asked, and nothing else",
+        "The tests would fail without the change",
+        f"Every changed file was read ({size})" if patch.files else "Every changed file was read",
+    ]
+    if facts.repairs:
+        lines.append(f"The {counted(facts.repairs, 'repair')} after red tests mended the code rather than the tests")
+    return "\n".join(f"- [ ] {line}" for line in lines)
+
+
+def _footer(task: Task, facts: PullRequestFacts, page_url: str) -> Iterator[str]:
+    yield f"Asked by {code(task.requester.login)}"
+    if facts.guards:
+        yield f"guards passed: {', '.join(neutral_line(name) for name in facts.guards)}"
+    if facts.rules:
+        yield f"rules applied: {', '.join(code(rule) for rule in facts.rules)}"
+    if facts.model:
+        yield f"model {code(facts.model)}"
+    if facts.usd is not None:
+        yield f"cost {dollars(facts.usd)}"
+    if page_url:
+        yield f"[everything that was read, run and changed]({page_url})"
+
+
+def _shortened(text: str, limit: int) -> str:
+    text = text.strip()
+    return neutral(text if len(text) <= limit else f"{text[:limit].rstrip()} …")
+
+
+def _template(text: str) -> str:
+    """The repository's own words, but so that nothing open in them can swallow what follows."""
+    shown = strip_hidden(text).strip()[:_MOST_TEMPLATE]
+    if not shown:
+        return ""
+    fences = [line for line in shown.split("\n") if line.lstrip().startswith(("```", "~~~"))]
+    closing = f"\n{fences[-1].strip()[:3]}" if len(fences) % 2 else ""
+    details = shown.lower().count("<details") - shown.lower().count("</details")
+    return shown + closing + "\n</details>" * max(details, 0)

@@ -1,0 +1,47 @@
+"""Why a run does not start, and what to do about it."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from app.core.blueprint import Blueprint
+from app.core.neutral import code, neutral, neutral_line
+from app.core.run import Run
+from app.core.wording.progress import marker
+
+
+def refusal(run: Run) -> str:
+    """The comment that says that a run does not start."""
+    asked = code(run.task.requester.login)
+    why = run.error or "No reason was recorded; the operator's log has more."
+    return f"**Not started.** {neutral(why)}\n\n<sub>Asked by {asked}.</sub>\n\n{marker(run)}"
+
+
+def may_not_ask(login: str) -> str:
+    """Somebody without write permission asked."""
+    return (
+        f"{code(login)} may not ask for work here: that takes write permission in this repository. "
+        f"Somebody who has it can add the label or comment the command."
+    )
+
+
+def already_at_work(run_id: int) -> str:
+    """A second run was asked for while the first is going on."""
+    return (
+        f"Run {run_id} is at work on this issue already, and two at once would get in each other's way. "
+        f"Wait until it ends, then ask again."
+    )
+
+
+def issue_is_closed(number: int) -> str:
+    """The issue was closed before the run began."""
+    return f"#{number} is closed, or not there any more. Reopen it and ask again if the work is still wanted."
+
+
+def unknown_blueprint(name: str, blueprints: Iterable[Blueprint[Any]]) -> str:
+    """The word behind `/minion`, or the label, is no blueprint."""
+    known = {blueprint.name: blueprint.summary for blueprint in blueprints}
+    near = get_close_matches(name, known, n=1)
+    meant = f" Did you mean `/minion {near[0]}`?" if near else ""
+    listed = "\n".join(f"- `/minion {word}`: {neutral_line(summary)}" for word, summary in known.items())
+    return f"There is no blueprint {code(name) or '``(empty)``'}.{meant} These are known:\n\n{listed}"
