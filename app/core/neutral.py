@@ -32,6 +32,7 @@ _HARM: Final = re.compile(
 _COMMAND: Final = re.compile(r"[ \t>*+-]{0,20}(?=/[A-Za-z])")
 _HEADING: Final = re.compile(r"^(?P<lead>(?:[ \t>*+-]|[0-9]{1,9}[.)]){0,20})(?P<mark>#)(?=#{0,5}(?:[ \t]|$))")
 _UNDERLINE: Final = re.compile(r"^(?P<lead>[ \t>]{0,20})(?P<mark>[=-])(?=(?P=mark)*[ \t]*$)")
+_TITLE: Final = re.compile(r"^ {0,3}#{1,6}[ \t]+(?P<title>[A-Za-z0-9](?:[^*`\\<\[&]*[A-Za-z0-9.!?)])?)[ \t]*#*[ \t]*$")
 
 _PRIVATE: Final = 0xE000
 """Marks that stand for themselves are kept, while working, as private characters: 0xE000 + the mark."""
@@ -147,6 +148,8 @@ def _line(line: str) -> str:
     plain = ""
     at = 0
     source = _PRIVATE_MARK.sub("\ufffd", line)
+    source = _TITLE.sub(lambda title: f"**{title['title']}**", source)
+    source = _UNDERLINE.sub(lambda match: f"{match['lead']}\\{match['mark']}", source)
     while match := _ESCAPE.search(source, at):
         plain += source[at : match.start()]
         at = match.end()
@@ -199,8 +202,7 @@ def _plain(text: str, *, is_start: bool) -> list[str]:
     pieces: list[str] = []
     command = -1
     if is_start:
-        for pattern in (_HEADING, _UNDERLINE):
-            text = pattern.sub(lambda match: match["lead"] + _itself(match["mark"]), text, count=1)
+        text = _HEADING.sub(lambda match: match["lead"] + _itself(match["mark"]), text, count=1)
         if slash := _COMMAND.match(text):
             command = slash.end()
     at = 0
