@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from app.adapters.model_faults import BrokenAnswer, fault
-from app.adapters.model_prices import Price, listed
+from app.adapters.model_prices import Price, listed, most_output
 from app.core.budget import Usage
 from app.core.errors import ModelUnavailable
 from app.core.model import Reply
@@ -142,7 +142,7 @@ class LiteLLMModel:
         request: dict[str, Any] = {
             "model": self._name,
             "messages": [dict(message) for message in messages],  # litellm puts its marks in what it is given
-            "max_tokens": max_output_tokens,
+            "max_tokens": min(max_output_tokens, most_output(self._name) or max_output_tokens),
             "timeout": self._try_timeout_s,
             "max_retries": 0,
             "num_retries": 0,

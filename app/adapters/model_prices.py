@@ -42,12 +42,7 @@ def listed(name: str) -> Price | None:
 
     Surcharges for very long prompts and for special tiers are not counted.
     """
-    provider, _, bare = name.partition("/")
-    entry = _prices().get(name)
-    if entry is None and bare:
-        entry = _prices().get(bare)
-        if entry is not None and entry.get("litellm_provider") != provider:
-            entry = None
+    entry = _entry(name)
     if entry is None or "input_cost_per_token" not in entry:
         return None
     return Price(
@@ -56,6 +51,21 @@ def listed(name: str) -> Price | None:
         cached=_per_million(entry, "cache_read_input_token_cost"),
         cache_write=_per_million(entry, "cache_creation_input_token_cost"),
     )
+
+
+def most_output(name: str) -> int | None:
+    """How many tokens the model can answer with at most; None if it is not on the list."""
+    most = (_entry(name) or {}).get("max_output_tokens")
+    return most if isinstance(most, int) else None
+
+
+def _entry(name: str) -> dict[str, Any] | None:
+    """By the full name, or by the bare one if it is listed for this provider."""
+    provider, _, bare = name.partition("/")
+    entry = _prices().get(name) or _prices().get(bare)
+    if entry is not None and name not in _prices() and entry.get("litellm_provider") != provider:
+        return None
+    return entry
 
 
 def _per_million(entry: dict[str, Any], field: str) -> float | None:

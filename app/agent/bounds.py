@@ -1,0 +1,52 @@
+"""How much of a budget is used, and what is said about it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.core.budget import Budget, Usage
+from app.core.world import GaveUp
+
+_NEAR: Final = 0.85
+"""Share of a bound at which the minion is told: late enough not to disturb, early enough to finish something."""
+WRAP_UP: Final = "[budget] "
+"""How the notice begins, by which a resumed loop knows that it was given."""
+
+
+def exhausted(budget: Budget, usage: Usage, seconds: float) -> GaveUp | None:
+    """The result that ends the work if a bound is reached."""
+    for bound, (used, limit) in _table(budget, usage, seconds).items():
+        if used >= limit:
+            return out_of(bound, budget)
+    return None
+
+
+def out_of(bound: str, budget: Budget) -> GaveUp:
+    """The result for a bound: `turns`, `tokens`, `dollars` or `seconds`."""
+    limit = {
+        "turns": f"{budget.turns} turns",
+        "tokens": f"{budget.tokens:,} tokens",
+        "dollars": f"{budget.usd:.2f} US dollars",
+        "seconds": f"{budget.seconds:.0f} seconds",
+    }[bound]
+    return GaveUp(reason=bound, detail=f"The budget of {limit} was used up before anything was submitted.")
+
+
+def notice(budget: Budget, usage: Usage, seconds: float) -> str:
+    """What to tell the minion if the end is near; empty if it is not."""
+    table = _table(budget, usage, seconds)
+    if all(used < limit * _NEAR for used, limit in table.values()):
+        return ""
+    left = {bound: max(limit - used, 0) for bound, (used, limit) in table.items()}
+    return (
+        f"{WRAP_UP}You have {left['turns']:.0f} turns, {left['tokens']:,.0f} tokens, {left['dollars']:.2f} US dollars "
+        f"and {left['seconds']:.0f} seconds left: submit what works, or give up."
+    )
+
+
+def _table(budget: Budget, usage: Usage, seconds: float) -> Mapping[str, tuple[float, float]]:
+    return {
+        "turns": (usage.turns, budget.turns),
+        "tokens": (usage.tokens, budget.tokens),
+        "dollars": (usage.usd, budget.usd),
+        "seconds": (seconds, budget.seconds),
+    }

@@ -1,0 +1,54 @@
+"""Run a command in the box."""
+
+import re
+from typing import Final
+
+from pydantic import Field
+
+from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
+from app.core.world import CommandResult
+
+_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
+"""ECMA-48 control sequences: colours, cursor movement, window titles."""
+_LONGEST_S: Final = 600
+
+
+class BashArguments(Arguments, frozen=True):
+    """A command."""
+
+    command: str = Field(
+        min_length=1, max_length=100_000, description="For `bash -c`, in the root of the repository. No input is given."
+    )
+    timeout_s: int = Field(default=120, ge=1, le=_LONGEST_S, description="After so many seconds it is killed.")
+
+
+async def _run(arguments: BashArguments, desk: Desk) -> Told:
+    timeout_s = max(min(float(arguments.timeout_s), desk.seconds_left), 1.0)
+    result = await desk.sandbox.run(arguments.command, timeout_s=timeout_s)
+    return Told(f"{_verdict(result, timeout_s)}\n{clipped(plain(result.output))}".rstrip(), ok=result.ok)
+
+
+def plain(output: str) -> str:
+    """`output` as a terminal would show it in the end: no escapes, of a progress bar only its last state."""
+    text = _ESCAPES.sub("", output).replace("\r\n", "\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+
+
+def _verdict(result: CommandResult, timeout_s: float) -> str:
+    if result.timed_out:
+        return f"[killed after {timeout_s:.0f} s; everything that it started is dead]"
+    left_out = f", {result.left_out_bytes:,} bytes left out in the middle" if result.left_out_bytes else ""
+    return f"[exit code {result.exit_code}, {result.seconds:.1f} s{left_out}]"
+
+
+BASH: Final = Tool(
+    name="bash",
+    purpose=(
+        "Run a command in the repository's sandbox: tests, linters, git diff, file operations. Each call is a new "
+        "shell in the repository's root; nothing that it starts lives on after it. There is no network, no terminal. "
+        "Answers with the exit code and the output, shortened in the middle if it is long."
+    ),
+    arguments=BashArguments,
+    run=_run,
+    repeatable=False,
+)

@@ -1,0 +1,120 @@
+"""Replace a passage of a file, byte for byte."""
+
+import asyncio
+import difflib
+import heapq
+from typing import Final
+
+from pydantic import Field
+
+from app.agent.tools.exact import NotText, Text
+from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
+
+_MOST_BYTES: Final = 10_000_000
+_MOST_PLACES: Final = 20
+_MOST_DIFF: Final = 6_000
+_NEAR_PLACES: Final = 3
+_NEAR_LINES: Final = 20
+"""How much of a near miss is shown."""
+_NEAR_ENOUGH: Final = 0.6
+"""difflib's own rule of thumb for a close match."""
+
+
+class EditArguments(Arguments, frozen=True):
+    """A passage and what it becomes."""
+
+    path: str = Field(max_length=4_096)
+    old: str = Field(
+        min_length=1, max_length=200_000, description="The passage as `read` shows it, without the line numbers."
+    )
+    new: str = Field(max_length=200_000, description="What stands there afterwards; empty deletes the passage.")
+    all: bool = Field(default=False, description="Replace every occurrence. Otherwise there must be exactly one.")
+
+
+async def _run(arguments: EditArguments, desk: Desk) -> Told:
+    data = await desk.workspace.read(arguments.path)
+    if b"\0" in data:
+        return Told(f"{arguments.path} is binary (or UTF-16): it cannot be edited as text.", ok=False)
+    if len(data) > _MOST_BYTES:
+        return Told(f"{arguments.path} has {len(data):,} bytes: change it with bash.", ok=False)
+    told, changed = await asyncio.to_thread(_edited, arguments, data)  # looking for near misses takes a while
+    if changed is not None:
+        await desk.workspace.write(arguments.path, changed)
+    return told
+
+
+def _edited(arguments: EditArguments, data: bytes) -> tuple[Told, bytes | None]:
+    """What to say, and the file's new bytes if anything changes."""
+    text = Text.of(data)
+    old, new = arguments.old.replace("\r\n", "\n"), arguments.new.replace("\r\n", "\n")
+    if old == new:
+        return Told("`old` and `new` are the same: nothing to do.", ok=False), None
+    places = text.places(old)
+    if not places:
+        return Told(_not_found(arguments.path, text, old), ok=False), None
+    if len(places) > 1 and not arguments.all:
+        return Told(_ambiguous(text, places), ok=False), None
+    try:
+        changed = text.replaced(places, old, new)
+    except NotText as error:
+        return Told(f"{arguments.path}: {error}.", ok=False), None
+    return Told(clipped(diff(arguments.path, text, Text.of(changed)), _MOST_DIFF)), changed
+
+
+def diff(path: str, before: Text, after: Text) -> str:
+    """What changed, as a small unified diff."""
+    rows = difflib.unified_diff(
+        before.view.split("\n"), after.view.split("\n"), f"a/{path}", f"b/{path}", n=3, lineterm=""
+    )
+    return "\n".join(rows)
+
+
+def _ambiguous(text: Text, places: list[int]) -> str:
+    lines = ", ".join(str(text.line_of(place)) for place in places[:_MOST_PLACES])
+    more = " …" if len(places) > _MOST_PLACES else ""
+    return (
+        f"`old` stands {len(places)} times in the file, at lines {lines}{more}. Nothing was changed. "
+        f"Give more of the lines around it, or set `all`."
+    )
+
+
+def _not_found(path: str, text: Text, old: str) -> str:
+    sentence = f"`old` does not stand in {path}. Nothing was changed."
+    near = _near(text.view.split("\n"), old.strip("\n").split("\n"))
+    if not near:
+        return f"{sentence} Nothing in the file resembles it: read the file again."
+    return f"{sentence} The nearest places, as they are now (mind every space):\n" + "\n".join(near)
+
+
+def _near(lines: list[str], wanted: list[str]) -> list[str]:
+    """Regions that begin like what was wanted, best first, as `read` would show them."""
+    anchor = max(range(len(wanted)), key=lambda row: len(wanted[row].strip()))
+    best = heapq.nlargest(_NEAR_PLACES, ((_likeness(line, wanted[anchor]), -row) for row, line in enumerate(lines)))
+    shown: list[str] = []
+    for score, place in best:
+        if score >= _NEAR_ENOUGH:
+            first = max(-place - anchor, 0)
+            region = lines[first : first + min(len(wanted), _NEAR_LINES)]
+            shown.append("\n".join(f"{number:>6}\t{line}" for number, line in enumerate(region, first + 1)))
+    return shown
+
+
+def _likeness(line: str, wanted: str) -> float:
+    """From 0 to 1; blanks at the ends do not count, so that a wrong indentation is near."""
+    one, two = line.strip()[:500], wanted.strip()[:500]
+    matcher = difflib.SequenceMatcher(None, one, two, autojunk=False)
+    if not one or not two or matcher.real_quick_ratio() < _NEAR_ENOUGH or matcher.quick_ratio() < _NEAR_ENOUGH:
+        return 0.0
+    return matcher.ratio()
+
+
+EDIT: Final = Tool(
+    name="edit",
+    purpose=(
+        "Replace a passage of a text file. `old` must be the exact text, with all blanks, and must stand there once "
+        "(or set `all`). Line ends, encoding and everything around it stay as they are. Answers with the diff."
+    ),
+    arguments=EditArguments,
+    run=_run,
+    repeatable=False,
+)

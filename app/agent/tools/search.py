@@ -1,0 +1,56 @@
+"""Find lines by a pattern, with ripgrep inside the box."""
+
+import shlex
+from typing import Final
+
+from pydantic import Field
+
+from app.agent.tools.bash import plain
+from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
+
+_LONGEST_LINE: Final = 300
+_TIMEOUT_S: Final = 60
+_NOTHING_FOUND: Final = 1
+_BROKEN_PIPE: Final = 141
+"""128 + SIGPIPE: `head` had enough."""
+
+
+class SearchArguments(Arguments, frozen=True):
+    """What to look for, and where."""
+
+    pattern: str = Field(min_length=1, max_length=2_000, description="A regular expression in the syntax of ripgrep.")
+    path: str = Field(default=".", max_length=4_096, description="File or folder to search in.")
+    glob: str = Field(default="", max_length=500, description="Only files that match, for example `*.py`.")
+    most: int = Field(default=80, ge=1, le=500, description="How many lines to show at most.")
+
+
+async def _run(arguments: SearchArguments, desk: Desk) -> Told:
+    command = _command(arguments)
+    result = await desk.sandbox.run(command, timeout_s=max(min(_TIMEOUT_S, desk.seconds_left), 1))
+    if result.exit_code == _NOTHING_FOUND and not result.timed_out:
+        return Told("[nothing found]")
+    lines = plain(result.output).splitlines()
+    if result.exit_code not in {0, _BROKEN_PIPE}:
+        return Told(clipped("[the search failed]\n" + "\n".join(lines)), ok=False)
+    shown = [line.removeprefix("./") for line in lines[: arguments.most]]
+    more = "\n[there is more: narrow the pattern, the path or the glob]" if len(lines) > len(shown) else ""
+    return Told(clipped("\n".join(shown)) + more)
+
+
+def _command(arguments: SearchArguments) -> str:
+    words = [
+        *("rg", "--no-config", "--line-number", "--with-filename", "--no-heading", "--color=never", "--sort=path"),
+        *("--hidden", "--glob=!.git", f"--max-columns={_LONGEST_LINE}", "--max-columns-preview"),
+        *([f"--glob={arguments.glob}"] if arguments.glob else []),
+        *("-e", arguments.pattern, "--", arguments.path or "."),
+    ]
+    return f"{shlex.join(words)} 2>&1 | head -n {arguments.most + 1}; exit ${{PIPESTATUS[0]}}"
+
+
+SEARCH: Final = Tool(
+    name="search",
+    purpose="Find lines by a regular expression in the repository's files, those that git ignores left out.",
+    arguments=SearchArguments,
+    run=_run,
+    repeatable=True,
+)

@@ -1,0 +1,123 @@
+"""What every tool is: a name, arguments that are checked before anything happens, and an act with an answer."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from app.core.world import GaveUp, Sandbox, Submission, Workspace
+
+MOST_OUTPUT: Final = 16_000
+"""Characters of a tool's answer: what OpenHands' editor shows, between mini-swe-agent's 10,000 and SSA's 20,000."""
+_HEAD_SHARE: Final = 0.4
+"""Failures stand at the end of what a command prints, so the tail gets more."""
+
+
+class Arguments(BaseModel, frozen=True, extra="forbid"):
+    """Base of all arguments; unknown ones are refused, so that a misspelt one is not silently left out."""
+
+
+A_contra = TypeVar("A_contra", bound=Arguments, contravariant=True)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a tool works with."""
+
+    sandbox: Sandbox
+    workspace: Workspace
+    seconds_left: float
+    """Of the budget: no command may run for longer."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the model is told about its call."""
+
+    text: str
+    ok: bool = True
+    ends: Submission | GaveUp | None = None
+    """The result of the whole node, if this call ends it."""
+
+
+@dataclass(frozen=True)
+class Tool(Generic[A_contra]):
+    """One tool. `run` may raise what Workspace and Sandbox raise; a failing command is an answer, not an error."""
+
+    name: str
+    purpose: str
+    """For the model: what it does, and when to use it."""
+    arguments: type[Arguments]
+    run: Callable[[A_contra, Desk], Awaitable[Told]]
+    repeatable: bool
+    """Whether a call that was interrupted may simply be carried out again, because it changes nothing."""
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The tool in the chat-completions form."""
+        parameters = _untitled(self.arguments.model_json_schema())
+        parameters.pop("description", None)
+        return {
+            "type": "function",
+            "function": {"name": self.name, "description": self.purpose, "parameters": parameters},
+        }
+
+    def parse(self, given: object) -> Arguments:
+        """The checked arguments. Raises ValueError with a sentence for the model."""
+        if not isinstance(given, dict):
+            raise ValueError(f"{self.name}: the arguments must be a JSON object. {self._expected()}")  # noqa: TRY004
+        if strange := _unprintable(given):
+            raise ValueError(f"{self.name}: {strange}")
+        try:
+            return self.arguments.model_validate(given)
+        except ValidationError as error:
+            wrong = "; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in error.errors(include_url=False))
+            raise ValueError(f"{self.name}: {wrong}. {self._expected()}") from None
+
+    def _expected(self) -> str:
+        fields = self.arguments.model_fields
+        listed = ", ".join(
+            name if field.is_required() else f"{name} (may be left out)" for name, field in fields.items()
+        )
+        return f"Expected: {listed}."
+
+
+def clipped(text: str, limit: int = MOST_OUTPUT) -> str:
+    """`text` with its middle left out if it has more than `limit` characters."""
+    if len(text) <= limit:
+        return text
+    head = int(limit * _HEAD_SHARE)
+    tail = limit - head
+    return f"{text[:head]}\n[… {len(text) - limit:,} characters left out …]\n{text[-tail:]}"
+
+
+def storable(text: str) -> str:
+    """`text` without NUL and lone surrogates, which PostgreSQL cannot store."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "arguments"
+
+
+def _unprintable(value: object) -> str:
+    if isinstance(value, str):
+        if "\0" in value:
+            return "a NUL character stands in the arguments; write binary files with bash, for example by printf"
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            return "half a surrogate pair stands in the arguments; send the whole character"
+    if isinstance(value, dict):
+        return next(filter(None, (_unprintable(part) for pair in value.items() for part in pair)), "")
+    if isinstance(value, list):
+        return next(filter(None, map(_unprintable, value)), "")
+    return ""
+
+
+def _untitled(schema: Any) -> Any:
+    """Pydantic's titles repeat the names; models read every character of them, and we pay for it."""
+    if isinstance(schema, dict):
+        return {key: _untitled(part) for key, part in schema.items() if key != "title" or not isinstance(part, str)}
+    if isinstance(schema, list):
+        return [_untitled(part) for part in schema]
+    return schema
