@@ -1,0 +1,160 @@
+"""One started box: feed it, read it, end it."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from app.adapters.sandbox.output import HeadAndTail
+from app.core.errors import SandboxError
+
+CHUNK: Final = 64 * 1024
+"""As much as a pipe holds."""
+TIMED_OUT: Final = 124
+"""The exit code of `timeout` from coreutils."""
+LAST_BREATH_S: Final = 5.0
+"""A killed box is gone within milliseconds; after this long its outer process is killed, too."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a box."""
+
+    exit_code: int
+    head: bytes
+    tail: bytes
+    left_out_bytes: int
+    seconds: float
+    timed_out: bool
+
+    @property
+    def text(self) -> str:
+        """The output for people, with a line where something is missing."""
+        if not self.left_out_bytes:
+            return (self.head + self.tail).decode(errors="replace")
+        gap = f"\n[… {self.left_out_bytes} bytes left out …]\n"
+        return self.head.decode(errors="replace") + gap + self.tail.decode(errors="replace")
+
+
+async def run_box(
+    arguments: Callable[[int, int], Sequence[str]], *, filter_: bytes, stdin: bytes, keep: int, timeout_s: float
+) -> Ended:
+    """Start a box and wait for it; whatever happens, nothing of it is left afterwards.
+
+    `arguments` is given the numbers of the descriptors for the seccomp filter and for bwrap's status. Raises
+    SandboxError if no command was started.
+    """
+    # A descriptor of its own for each box: a shared one has a shared offset, and the second box would read nothing.
+    seccomp = os.memfd_create("seccomp", os.MFD_CLOEXEC)
+    status, status_inside = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        os.write(seccomp, filter_)
+        os.lseek(seccomp, 0, os.SEEK_SET)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *arguments(seccomp, status_inside),
+                stdin=PIPE if stdin else DEVNULL,
+                stdout=PIPE,
+                stderr=STDOUT,
+                env={},  # bwrap's own environment can be read inside, in /proc/1/environ
+                cwd="/",
+                pass_fds=(seccomp, status_inside),
+                start_new_session=True,
+            )
+        finally:
+            os.close(seccomp)
+            os.close(status_inside)
+        return await _Box(process, status).wait(stdin, HeadAndTail(keep), timeout_s)
+    finally:
+        os.close(status)
+
+
+class _Box:
+    def __init__(self, process: Process, status: int) -> None:
+        self._process = process
+        self._status_pipe = status
+        self._status = b""
+
+    async def wait(self, stdin: bytes, output: HeadAndTail, timeout_s: float) -> Ended:
+        began = time.monotonic()
+        timed_out = False
+        streams = asyncio.gather(self._feed(stdin), self._read(output))
+        try:
+            async with asyncio.timeout(timeout_s):
+                await asyncio.shield(streams)
+                await self._process.wait()
+        except TimeoutError:
+            timed_out = True
+        finally:
+            await self._end()
+            await streams
+        exit_code = self._report("exit-code")
+        head, tail, left_out = output.kept()
+        if exit_code is None and not timed_out:
+            said = (head + tail).decode(errors="replace").strip()
+            raise SandboxError(f"The box could not be built: {said[-2000:] or 'bwrap was killed'}")
+        code = TIMED_OUT if timed_out or exit_code is None else exit_code
+        return Ended(code, head, tail, left_out, time.monotonic() - began, timed_out)
+
+    async def _feed(self, stdin: bytes) -> None:
+        if pipe := self._process.stdin:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                pipe.write(stdin)
+                await pipe.drain()
+            pipe.close()
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                await pipe.wait_closed()
+
+    async def _read(self, output: HeadAndTail) -> None:
+        assert self._process.stdout is not None  # noqa: S101 # asked for above
+        while chunk := await self._process.stdout.read(CHUNK):
+            output.add(chunk)
+
+    async def _end(self) -> None:
+        """Kill the box if it is still there: its first process, so that bwrap outside reaps it and leaves no zombie."""
+        if self._process.returncode is not None:
+            return
+        inside = self._report("child-pid")
+        if inside is None or not _is_child(inside, self._process.pid):
+            self._kill(self._process.pid)
+        else:
+            self._kill(inside)
+        try:
+            async with asyncio.timeout(LAST_BREATH_S):
+                await self._process.wait()
+        except TimeoutError:
+            self._kill(self._process.pid)
+            await self._process.wait()
+
+    @staticmethod
+    def _kill(pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def _report(self, name: str) -> int | None:
+        """What bwrap told about the box, if it has told it."""
+        with contextlib.suppress(BlockingIOError):
+            while part := os.read(self._status_pipe, 4096):
+                self._status += part
+        for line in self._status.splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                value = json.loads(line).get(name)
+                if isinstance(value, int):
+                    return value
+        return None
+
+
+def _is_child(pid: int, parent: int) -> bool:
+    """Whether `pid` still is the process that bwrap told us about, and not another one with its number."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return f"\nPPid:\t{parent}\n" in status
