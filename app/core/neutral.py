@@ -169,9 +169,18 @@ def _line(line: str) -> str:
 def _joined(pieces: list[str]) -> str:
     """The pieces in a row; two code spans side by side would run together, so a space parts them."""
     out = ""
+    is_after_code = False
     for piece in pieces:
-        out += f" {piece}" if piece.startswith("`") and out.endswith("`") and not out.endswith("\\`") else piece
+        is_code = isinstance(piece, _Code)
+        out += f" {piece}" if is_code and is_after_code else piece
+        is_after_code = is_code
     return out
+
+
+class _Code(str):
+    """A piece that is a code span."""
+
+    __slots__ = ()
 
 
 def _itself(mark: str) -> str:
@@ -190,11 +199,11 @@ def _inside(span: str) -> str:
     return span[1:-1] if len(span) > 2 and span[0] == span[-1] == " " else span
 
 
-def _span(inside: str) -> str:
+def _span(inside: str) -> _Code:
     longest = max((len(run) for run in re.findall("`+", inside)), default=0)
     pad = " " if "`" in {inside[0], inside[-1]} or inside[0] == inside[-1] == " " else ""
     fence = "`" * (longest + 1)
-    return f"{fence}{pad}{inside}{pad}{fence}"
+    return _Code(f"{fence}{pad}{inside}{pad}{fence}")
 
 
 def _plain(text: str, *, is_start: bool) -> list[str]:

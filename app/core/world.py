@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel
 
 from app.core.patch import Patch
+from app.core.repo_config import RepoConfig
 
 
 # -- The box ---------------------------------------------------------------------------------------------------------
@@ -136,8 +137,13 @@ class Finding(BaseModel, frozen=True):
 class Guards(Protocol):
     """Every deterministic check of a change before it leaves the box."""
 
-    async def inspect(self, patch: Patch) -> Sequence[Finding]:
-        """What is wrong with `patch`; nothing if it may leave."""
+    @property
+    def names(self) -> Sequence[str]:
+        """Which guards there are, for people."""
+        ...
+
+    async def inspect(self, patch: Patch, config: RepoConfig) -> Sequence[Finding]:
+        """What is wrong with `patch`; nothing if it may leave. `config` is the repository's, from the base commit."""
         ...
 
 

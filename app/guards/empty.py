@@ -1,0 +1,22 @@
+"""A change that changes nothing is no change."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from app.core.patch import Patch
+from app.core.repo_config import RepoConfig
+from app.core.world import Finding
+from app.guards.guard import Guard
+
+NAME: Final = "empty change"
+
+
+def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
+    """One finding if there is nothing to propose."""
+    if patch.is_empty:
+        yield Finding(
+            guard=NAME, sentence="Nothing is changed, so there is nothing to propose. Change what was asked for."
+        )
+
+
+GUARD: Final = Guard(NAME, look)

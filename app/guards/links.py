@@ -1,0 +1,34 @@
+"""Symlinks, submodules and odd file modes: they make a reviewed file be another one."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from app.core.patch import Change, Patch
+from app.core.repo_config import RepoConfig
+from app.core.world import Finding
+from app.guards.guard import Guard
+
+NAME: Final = "links"
+
+_SYMLINK: Final = "120000"
+_SUBMODULE: Final = "160000"
+_FILES: Final = {"100644", "100755"}
+
+
+def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
+    """A finding for each file that is no plain file afterwards; deleting a link is all right."""
+    for file in patch.files:
+        if file.change is Change.DELETED or file.new_mode in _FILES:
+            continue
+        if file.new_mode == _SYMLINK:
+            sentence = "This is a symbolic link. Put a file there instead."
+        elif file.new_mode == _SUBMODULE:
+            sentence = "This is a submodule, or a git repository of its own. Take it out."
+        else:
+            sentence = (
+                f"This has the mode {file.new_mode}, which is none of an ordinary file. Make it 100644 or 100755."
+            )
+        yield Finding(guard=NAME, sentence=sentence, path=file.path)
+
+
+GUARD: Final = Guard(NAME, look)

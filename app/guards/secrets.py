@@ -1,0 +1,42 @@
+"""Added lines that look like keys, tokens and passwords."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, groupby
+from typing import Final
+
+from app.core.patch import AddedLine, Patch
+from app.core.repo_config import RepoConfig
+from app.core.secret_patterns import SECRET_PATTERNS, is_invented
+from app.core.world import Finding
+from app.guards.guard import Guard
+
+NAME: Final = "secrets"
+
+
+def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
+    """A finding for each secret; it says of which kind and where, never which."""
+    for path, lines in groupby(patch.added_lines, key=lambda line: line.path):
+        yield from _in_file(path, list(lines))
+
+
+def _in_file(path: str, lines: Sequence[AddedLine]) -> Iterator[Finding]:
+    """The added lines are read as one text, as a private key has many."""
+    text = "\n".join(line.text for line in lines)
+    starts = list(accumulate((len(line.text) + 1 for line in lines), initial=0))
+    seen: set[tuple[str, int]] = set()
+    for pattern in SECRET_PATTERNS:
+        for match in pattern.regex.finditer(text):
+            at = lines[bisect_right(starts, match.start()) - 1].line
+            if (pattern.name, at) in seen or is_invented(match[0]):
+                continue
+            seen.add((pattern.name, at))
+            kind = pattern.name.replace("-", " ")
+            sentence = (
+                f"This looks like a secret ({kind}). Take it out and read it from the environment instead; "
+                f"if it is a stand-in for a test, write one that says so, such as `example`."
+            )
+            yield Finding(guard=NAME, sentence=sentence, path=path, line=at)
+
+
+GUARD: Final = Guard(NAME, look)
