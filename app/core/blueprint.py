@@ -219,6 +219,8 @@ class Blueprint(Generic[T]):
     def _check_words(self) -> None:
         for node, edge in self.edges.items():
             words = node.outcomes
+            if words == {EXHAUSTED}:
+                raise BlueprintError(f"{self.name}: {node.name} has `at_most`, so it must answer with a word")
             drawn = frozenset(edge) if isinstance(edge, Mapping) else frozenset[str]()
             if missing := words - drawn:
                 raise BlueprintError(f"{self.name}: {node.name} may answer {_listed(missing)}, which leads nowhere")

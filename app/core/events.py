@@ -1,4 +1,4 @@
-"""Our words for what GitHub told us. `adapters/github/payloads.py` makes them of GitHub's JSON; nothing else knows it."""
+"""Our words for what GitHub told us. `adapters/github/payloads.py` makes them of its JSON; nothing else knows that."""
 
 from datetime import datetime
 from typing import Literal

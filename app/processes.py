@@ -1,0 +1,130 @@
+"""The processes of one machine: the database, the web server and the worker, started together and stopped together.
+
+Web server and worker are processes of their own: deliveries are answered while the worker still imports its model
+client, and a worker that breaks takes nothing with it. Each child is told to stop when this process dies, however.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from app.adapters.postgres import EmbeddedPostgres
+from app.adapters.store.schema import migrate
+from app.core.errors import SettingsError
+from app.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_GRACE_S: Final = 20
+"""How long a child may take to stop: a worker hands its runs back within 5 s."""
+_LONGEST_PAUSE_S: Final = 60.0
+_HEALTHY_AFTER_S: Final = 60.0
+"""A child that lived this long and died is started again at once; one that dies sooner waits, ever longer."""
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The url of a migrated database: the operator's own, or the embedded one for as long as this lasts."""
+    home = prepared_home(settings)
+    if settings.database_url:
+        url = sqlalchemy_url(settings.database_url)
+        migrate(url)
+        yield url
+        return
+    server = EmbeddedPostgres(home)
+    url = server.start()
+    try:
+        migrate(url)
+        yield url
+    finally:
+        server.stop()
+
+
+def prepared_home(settings: Settings) -> Path:
+    """The folder of this installation, made if need be. Raises SettingsError if it cannot be."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            settings.home.chmod(settings.home.stat().st_mode | 0o011)  # boxes run as users of their own
+    except OSError as error:
+        raise SettingsError(f"{settings.home} cannot be made: {error.strerror}. Set MINIONS_HOME.") from None
+    return settings.home.resolve()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The url with our driver in it; operators write `postgresql://` or `postgres://`."""
+    scheme, parted, rest = url.partition("://")
+    if not parted or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
+        raise SettingsError("MINIONS_DATABASE_URL must begin with postgresql://, as in postgresql://user@host/minions.")
+    return f"postgresql+psycopg://{rest}"
+
+
+@dataclass
+class Child:
+    """A command that is kept running."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    deaths: int = 0
+    start_at: float = field(default=0.0)
+
+    def start(self, now: float) -> None:
+        """Start it, to be told to stop when this process dies."""
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "--", *self.command], env=dict(self.environment), start_new_session=True
+        )
+        self.started_at = now
+
+    def look_after(self, now: float) -> None:
+        """Start it again if it died: at once after a long life, later and later after short ones."""
+        if self.process is not None and (code := self.process.poll()) is not None:
+            self.process = None
+            self.deaths = 1 if now - self.started_at > _HEALTHY_AFTER_S else self.deaths + 1
+            pause_s = min(2.0 ** (self.deaths - 1), _LONGEST_PAUSE_S)
+            self.start_at = now + pause_s
+            _log.error("The %s process ended with %s; it starts again in %.0f s.", self.name, code, pause_s)
+        if self.process is None and now >= self.start_at:
+            self.start(now)
+
+    def stop(self) -> None:
+        """Ask it to stop; insist after a while."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def serve(settings: Settings, *, work: bool) -> None:
+    """Run the web server, and a worker unless told not to, until SIGTERM or SIGINT. Raises SettingsError."""
+    if missing := settings.missing():
+        raise SettingsError("\n".join([*missing, "`minions doctor` tells more."]))
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    with database(settings) as url:
+        environment = {**os.environ, "MINIONS_DATABASE_URL": url.replace("+psycopg", "", 1)}
+        names = ["web", "work"] if work else ["web"]
+        children = [Child(name, [sys.executable, "-m", "app.cli", name], environment) for name in names]
+        try:
+            while not stop.wait(0.2):
+                for child in children:
+                    child.look_after(time.monotonic())
+        finally:
+            for child in reversed(children):
+                child.stop()

@@ -1,0 +1,276 @@
+"""A GitHub, a work tree and a blueprint that hold state, for runs that need no box and no model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import pytest
+
+from app.adapters.store import PostgresStore
+from app.core.blueprint import END, Blueprint, Node, State, Wait, step
+from app.core.errors import NotFound
+from app.core.patch import Patch
+from app.core.repo_config import RepoConfig
+from app.core.run import Run
+from app.core.store import Draft
+from app.core.task import Person, Repository, Task
+from app.core.world import (
+    Check,
+    Finding,
+    Forge,
+    Head,
+    Permission,
+    PullRequest,
+    Reaction,
+    Remote,
+    Submission,
+    Workspace,
+    World,
+)
+from app.engine.progress import Progress
+from app.engine.runner import Runner
+
+
+@dataclass
+class FakeGitHub:
+    """Implements `Forge`. Everything that was done to it can be looked at; `faults` are raised by the next calls."""
+
+    permissions: dict[str, Permission] = field(default_factory=lambda: {"ann": Permission.WRITE})
+    open_issues: set[int] = field(default_factory=lambda: {7, 8})
+    head: Head = field(default_factory=lambda: Head(branch="main", sha="base"))
+    reactions: set[tuple[int, int | None, Reaction]] = field(default_factory=set)
+    branches: dict[str, str] = field(default_factory=dict)
+    checks: dict[int, tuple[str, Check]] = field(default_factory=dict)
+    comments: dict[int, str] = field(default_factory=dict)
+    pulls: dict[str, str] = field(default_factory=dict)
+    faults: list[Exception] = field(default_factory=list)
+
+    def _maybe(self) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+
+    async def permission(self, login: str) -> Permission:
+        self._maybe()
+        return self.permissions.get(login, Permission.NONE)
+
+    async def default_head(self) -> Head:
+        self._maybe()
+        return self.head
+
+    async def issue_is_open(self, number: int) -> bool:
+        return number in self.open_issues
+
+    async def remote(self, *, write: bool) -> Remote:
+        return Remote(url=f"file:///nowhere?write={write}")
+
+    async def react(self, number: int, comment_id: int | None, reaction: Reaction) -> None:
+        self.reactions.add((number, comment_id, reaction))
+
+    async def find_or_create_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        self._maybe()
+        return self.branches.setdefault(branch, f"{message} on {base_sha}")
+
+    async def branch_sha(self, branch: str) -> str:
+        return self.branches.get(branch, "")
+
+    async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
+        self._maybe()
+        if check_id is None:
+            same = (
+                key for key, (at, known) in self.checks.items() if (at, known.external_id) == (sha, check.external_id)
+            )
+            check_id = next(same, len(self.checks) + 1)
+        self.checks[check_id] = (sha, check)
+        return check_id
+
+    async def put_comment(self, number: int, marker: str, text: str, *, comment_id: int | None) -> int:
+        self._maybe()
+        if number not in self.open_issues and comment_id is None:
+            raise NotFound("The issue is gone.")
+        found = next((key for key, known in self.comments.items() if marker in known), None)
+        comment_id = comment_id or found or len(self.comments) + 1
+        self.comments[comment_id] = text
+        return comment_id
+
+    async def find_or_create_pull_request(
+        self, *, branch: str, base: str, marker: str, title: str, body: str
+    ) -> PullRequest:
+        self.pulls[branch] = f"{title} into {base}: {body} {marker}"
+        return PullRequest(number=99, url="https://github.test/pull/99")
+
+
+class FakeWorkspace:
+    """Implements `Workspace` on a dict: what the tests here need of it."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.removed = 0
+
+    async def check_out(self, sha: str, *, patch: bytes = b"") -> None:
+        self.files.setdefault("base", sha.encode() + patch)
+
+    async def show(self, path: str) -> bytes | None:
+        return self.files.get(path)
+
+    async def read(self, path: str) -> bytes:
+        return self.files[path]
+
+    async def write(self, path: str, data: bytes) -> None:
+        self.files[path] = data
+
+    async def paths(self, folder: str = "") -> Sequence[str]:
+        return sorted(name for name in self.files if name.startswith(folder))
+
+    async def patch(self) -> Patch:
+        return Patch(data=b"".join(self.files.values()))
+
+    async def publish(self, *, branch: str, message: str, expected_sha: str) -> str:
+        return f"{message} on {branch} after {expected_sha}"
+
+    async def remove(self) -> None:
+        self.removed += 1
+
+
+class Idle:
+    """Stands for the parts of a world that these blueprints do not touch."""
+
+    async def work(self, facts: Mapping[str, str]) -> Submission:
+        return Submission(summary=str(facts))
+
+    names: tuple[str, ...] = ()
+
+    async def inspect(self, patch: Patch, config: RepoConfig) -> Sequence[Finding]:
+        raise AssertionError((patch, config))
+
+    async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> Any:
+        raise AssertionError((command, timeout_s, stdin))
+
+    async def set_up(self, commands: Sequence[str], *, timeout_s: float = 1_200) -> Any:
+        raise AssertionError((commands, timeout_s))
+
+
+class Bread(State):
+    """What the test blueprint knows."""
+
+    doughs: int = 0
+
+
+@step("Knead the dough", at_most=3)
+async def knead(bread: Bread, world: World) -> Literal["smooth"]:
+    bread.doughs += 1
+    await world.workspace.write("dough", str(bread.doughs).encode())
+    return "smooth"
+
+
+@step("Bake it")
+async def bake(bread: Bread, world: World) -> Literal["crisp", "burnt"] | Wait:
+    guests = await world.forge.branch_sha("guests")
+    if guests == "late":
+        return Wait(what="the guests", deadline=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=1))
+    return "crisp" if guests == "hungry" or bread.doughs == 2 else "burnt"
+
+
+@step("Serve it")
+async def serve_bread(bread: Bread, world: World) -> None:
+    pull = await world.forge.find_or_create_pull_request(
+        branch=bread.branch, base=bread.base_branch, marker=world.marker, title="Bread", body=f"{bread.doughs} doughs"
+    )
+    bread.pull_request_number, bread.pull_request_url = pull.number, pull.url
+    bread.head_sha = await world.workspace.publish(branch=bread.branch, message="Bread", expected_sha=bread.head_sha)
+
+
+@step("Buy some")
+async def buy(bread: Bread, world: World) -> None:  # noqa: ARG001 - every node takes the world
+    bread.explanation = f"{bread.doughs} doughs were burnt."
+
+
+BAKERY: Blueprint[Bread] = Blueprint(
+    name="bake",
+    summary="Bake bread",
+    state=Bread,
+    start=knead,
+    edges={
+        knead: {"smooth": bake, "exhausted": buy},
+        bake: {"crisp": serve_bread, "burnt": knead},
+        serve_bread: END,
+        buy: END,
+    },
+)
+
+
+@dataclass
+class Bakery:
+    """An engine with everything around it, and the time of day in the test's hand."""
+
+    store: PostgresStore
+    github: FakeGitHub = field(default_factory=FakeGitHub)
+    workspace: FakeWorkspace = field(default_factory=FakeWorkspace)
+    blueprints: Mapping[str, Blueprint[Any]] = field(default_factory=lambda: {"bake": BAKERY})
+    time: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    asked: int = 0
+
+    def runner(self, store: Any = None) -> Runner:
+        """A runner as a new process would make it."""
+        return Runner(
+            store=store or self.store,
+            blueprints=self.blueprints,
+            progress=Progress(lambda run: f"https://minions.test/runs/{run.key}", self.clock, interval_s=0),
+            open_forge=lambda _repository: self.github,
+            open_workspace=lambda _run, _forge: self.workspace,
+            open_world=self.open_world,
+            now=lambda: self.time,
+            clock=self.clock,
+        )
+
+    def clock(self) -> float:
+        """Seconds of the test's own time."""
+        return self.time.timestamp()
+
+    async def open_world(self, run: Run, node: Node[Any], forge: Forge, workspace: Workspace) -> World:
+        """A world whose forge and workspace are these fakes."""
+        idle = Idle()
+        return World(
+            forge=forge,
+            workspace=workspace,
+            sandbox=idle,
+            minion=idle,
+            guards=idle,
+            page_url=f"https://minions.test/{run.id}/{node.name}",
+            marker=f"<!-- run {run.id} -->",
+        )
+
+    async def ask(self, *, login: str = "ann", number: int = 7, blueprint: str = "bake") -> int:
+        """Somebody asks for work; answer with the run's id."""
+        self.asked += 1
+        task = Task(
+            repository=Repository(id=5, full_name="octo/cat", installation_id=3),
+            number=number,
+            title="Bread, please",
+            body="We are hungry.",
+            requester=Person(id=len(login), login=login),
+            asked_at=self.time,
+        )
+        known = self.blueprints.get(blueprint)
+        draft = Draft(
+            intent=f"intent {self.asked}",
+            task=task,
+            blueprint=blueprint,
+            blueprint_version=known.version if known else 0,
+            start=known.start.name if known else "",
+        )
+        receipt = await self.store.accept(None, draft, "why")
+        assert receipt.run_id is not None
+        return receipt.run_id
+
+
+@pytest.fixture
+def bakery(store: PostgresStore) -> Bakery:
+    """An engine on a fresh database."""
+    return Bakery(store)
+
+
+@pytest.fixture
+def new_bakery(store: PostgresStore) -> Callable[[], Bakery]:
+    """Makes one bakery after another on the same database."""
+    return lambda: Bakery(store)

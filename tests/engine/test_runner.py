@@ -1,0 +1,267 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.adapters.store import PostgresStore
+from app.core.errors import RateLimited, Unavailable
+from app.core.journal import Journal
+from app.core.run import Run, Status
+from app.core.store import Store
+from app.core.world import Permission, Reaction
+
+
+def nodes(run: Run) -> list[str]:
+    return [f"{visit.node}: {visit.outcome or 'done'}" for visit in run.visits]
+
+
+async def test_a_run_is_announced_walked_and_told_to_its_end(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert nodes(run) == ["knead: smooth", "bake: burnt", "knead: smooth", "bake: crisp", "serve_bread: done"]
+    assert (run.status, run.is_reported, run.error) == (Status.DONE, True, "")
+    github = bakery.github
+    assert github.reactions == {(7, None, Reaction.EYES), (7, None, Reaction.ROCKET)}
+    assert list(github.branches) == list(github.pulls) == [run.trail.branch]
+    assert [text for text in github.comments.values() if "#99" in text] == list(github.comments.values())
+    assert bakery.workspace.removed == 1
+    assert await store.patch(run_id) == b"2"
+
+
+async def test_the_check_run_moves_on_with_the_branch(bakery: Any) -> None:
+    await bakery.runner().advance(await bakery.ask())
+    first, second = bakery.github.checks.values()
+    assert (first[1].status, first[1].conclusion) == ("completed", "neutral")
+    assert first[0] == "Minion at work on #7 [skip ci] on base"
+    assert (second[1].status, second[1].conclusion) == ("completed", "success")
+    assert "Knead the dough" in second[1].summary
+
+
+async def test_a_run_without_a_result_says_why(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+    run = await store.load(run_id)
+    await store.save(run.model_copy(update={"trail": run.trail.model_copy(update={"base_sha": "x", "branch": "b"})}))
+    bakery.blueprints["bake"].node("bake")
+    bakery.github.branches["guests"] = "nobody"
+    started = await store.load(run_id)
+    await store.save(
+        started.model_copy(
+            update={
+                "status": Status.RUNNING,
+                "state": {"task": run.task.model_dump(mode="json"), "doughs": 5, "branch": "b"},
+                "trail": started.trail.model_copy(update={"head_sha": "h"}),
+            }
+        )
+    )
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert nodes(run)[-2:] == ["knead: exhausted", "buy: done"]
+    assert (run.status, run.error) == (Status.DONE, "8 doughs were burnt.")
+    assert "8 doughs were burnt." in next(iter(bakery.github.comments.values()))
+    assert (7, None, Reaction.CONFUSED) in bakery.github.reactions
+
+
+@pytest.mark.parametrize("permission", [Permission.NONE, Permission.READ])
+async def test_who_may_not_write_gets_no_run_and_no_words(
+    bakery: Any, store: PostgresStore, permission: Permission
+) -> None:
+    bakery.github.permissions["mallory"] = permission
+    run_id = await bakery.ask(login="mallory")
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.is_reported, run.visits) == (Status.REFUSED, True, ())
+    github = bakery.github
+    assert github.reactions == {(7, None, Reaction.NO)}
+    assert (github.comments, github.branches, github.checks, github.pulls) == ({}, {}, {}, {})
+
+
+async def test_a_stranger_does_not_stand_in_anybodys_way(bakery: Any, store: PostgresStore) -> None:
+    """The stranger asks first and is looked up last: the run of who may ask starts all the same."""
+    strangers = await bakery.ask(login="mallory")
+    anns = await bakery.ask(login="ann")
+    for run_id in (anns, strangers):
+        await bakery.runner().advance(run_id)
+    assert (await store.load(anns)).status is Status.DONE
+    assert (await store.load(strangers)).status is Status.REFUSED
+
+
+async def test_a_second_request_for_the_same_issue_is_told_about_the_first(bakery: Any, store: PostgresStore) -> None:
+    bakery.github.branches["guests"] = "late"
+    first, second = await bakery.ask(), await bakery.ask()
+    await bakery.runner().advance(first)
+    await bakery.runner().advance(second)
+    assert (await store.load(first)).status is Status.WAITING
+    refused = await store.load(second)
+    assert (refused.status, f"Run {first} is at work" in refused.error) == (Status.REFUSED, True)
+    assert any("Not started" in text for text in bakery.github.comments.values())
+
+
+async def test_a_closed_issue_and_an_unknown_blueprint_are_refused_with_a_sentence(
+    bakery: Any, store: PostgresStore
+) -> None:
+    bakery.github.open_issues = {8}
+    closed = await bakery.ask(number=7)
+    unknown = await bakery.ask(number=8, blueprint="bakr")
+    for run_id in (closed, unknown):
+        await bakery.runner().advance(run_id)
+    assert "is closed" in (await store.load(closed)).error
+    run = await store.load(unknown)
+    assert "There is no blueprint `bakr`" in run.error
+    assert "bake" in run.error
+    assert list(bakery.github.branches) == []
+
+
+async def test_a_parked_run_holds_nothing_and_goes_on_when_the_world_moved(bakery: Any, store: PostgresStore) -> None:
+    bakery.github.branches["guests"] = "late"
+    run_id = await bakery.ask()
+    await bakery.runner().advance(run_id)
+    parked = await store.load(run_id)
+    assert (parked.status, parked.at, parked.wait and parked.wait.what) == (Status.WAITING, "bake", "the guests")
+    bakery.github.branches["guests"] = "hungry"
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert run.status is Status.DONE
+    assert nodes(run) == ["knead: smooth", "bake: crisp", "serve_bread: done"]
+
+
+async def test_a_job_for_later_does_nothing_once_the_run_moved_on(bakery: Any, store: PostgresStore) -> None:
+    bakery.github.branches["guests"] = "late"
+    run_id = await bakery.ask()
+    await bakery.runner().advance(run_id)
+    parked = await store.load(run_id)
+    await bakery.runner().advance(run_id, parked.revision - 1)
+    assert await store.load(run_id) == parked
+
+
+async def test_trouble_that_may_pass_puts_the_run_off(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+    bakery.github.faults = [Unavailable("GitHub does not answer."), RateLimited("Slow down.", retry_after_s=5_000)]
+    await bakery.runner().advance(run_id)
+    assert ((await store.load(run_id)).tries, (await store.load(run_id)).status) == (1, Status.QUEUED)
+    await bakery.runner().advance(run_id)
+    assert (await store.load(run_id)).tries == 2
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.tries) == (Status.DONE, 0)
+
+
+async def test_trouble_that_does_not_pass_ends_the_run_with_a_sentence(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+    bakery.github.faults = [Unavailable("GitHub does not answer.")] * 9
+    for _ in range(9):
+        await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert run.status is Status.FAILED
+    assert run.error.startswith("GitHub does not answer. This was tried 8 times")
+
+
+async def test_an_end_that_cannot_be_told_is_told_later(bakery: Any, store: PostgresStore) -> None:
+    bakery.github.branches["guests"] = "hungry"
+    run_id = await bakery.ask()
+
+    class NearEnd(Passing):
+        async def save(self, run: Run, **more: Any) -> Run:
+            saved = await super().save(run, **more)
+            if saved.status is Status.DONE and not bakery.time.minute:
+                bakery.github.faults = [Unavailable("GitHub does not answer.")]
+                bakery.time += timedelta(minutes=1)
+            return saved
+
+    await bakery.runner(NearEnd(store)).advance(run_id)
+    untold = await store.load(run_id)
+    assert (untold.status, untold.is_reported, untold.tries) == (Status.DONE, False, 1)
+    await bakery.runner().advance(run_id)
+    assert (await store.load(run_id)).is_reported
+    assert (7, None, Reaction.ROCKET) in bakery.github.reactions
+
+
+async def test_an_issue_that_vanished_does_not_keep_the_run_alive(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+
+    class Vanishing(Passing):
+        async def save(self, run: Run, **more: Any) -> Run:
+            if run.status is Status.RUNNING and not run.state:
+                bakery.github.open_issues.clear()
+            return await super().save(run, **more)
+
+    await bakery.runner(Vanishing(store)).advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.is_reported, run.error) == (Status.FAILED, True, "The issue is gone.")
+
+
+async def test_a_run_of_an_older_blueprint_ends_with_a_sentence(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+    bakery.blueprints = {"bake": replace(bakery.blueprints["bake"], version=2)}
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, "was changed" in run.error) == (Status.FAILED, True)
+
+
+async def test_a_node_that_breaks_ends_its_run_and_not_the_worker(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+    bakery.github.faults = []
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    bakery.workspace.write = broken
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, "Something in Minions itself broke" in run.error) == (Status.FAILED, True)
+
+
+class Power(BaseException):
+    """The machine lost power."""
+
+
+class Passing:
+    """A store that hands everything on to another one."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    async def save(self, run: Run, **more: Any) -> Run:
+        return await self.store.save(run, **more)
+
+    def journal(self, run_id: int, visit: int) -> Journal:
+        return self.store.journal(run_id, visit)
+
+
+class Dying(Passing):
+    """Loses power at the n-th save: before it is done, or right after."""
+
+    def __init__(self, store: Store, at: int, *, done: bool) -> None:
+        super().__init__(store)
+        self.left, self.done = at, done
+
+    async def save(self, run: Run, **more: Any) -> Run:
+        self.left -= 1
+        if self.left == 0 and not self.done:
+            raise Power
+        saved = await super().save(run, **more)
+        if self.left == 0:
+            raise Power
+        return saved
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("at", range(1, 10))
+async def test_a_power_cut_at_any_save_costs_at_most_one_node(
+    bakery: Any, store: PostgresStore, at: int, *, done: bool
+) -> None:
+    run_id = await bakery.ask()
+    with pytest.raises(Power):
+        await bakery.runner(Dying(store, at, done=done)).advance(run_id)
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert nodes(run) == ["knead: smooth", "bake: burnt", "knead: smooth", "bake: crisp", "serve_bread: done"]
+    assert (run.status, run.is_reported) == (Status.DONE, True)
+    github = bakery.github
+    assert (len(github.branches), len(github.pulls), len(github.comments), len(github.checks)) == (1, 1, 1, 2)
+    assert {check.status for _, check in github.checks.values()} == {"completed"}
