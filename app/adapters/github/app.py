@@ -1,0 +1,192 @@
+"""The App itself on GitHub: who it is, where it is installed, and what was delivered to it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from app.adapters.github.auth import AppAuth
+from app.adapters.github.errors import Unauthorized, from_answer, translated
+from app.core.errors import Denied, Unavailable
+
+API_VERSION: Final = "2022-11-28"
+"""https://docs.github.com/en/rest/about-the-rest-api/api-versions; also the one that GitHub Enterprise Server knows."""
+USER_AGENT: Final = "minions"
+TIMEOUT_S: Final = 15.0
+"""GitHub cuts a call after 10 seconds; the rest is for the way."""
+_PAUSES_S: Final = (0.5, 2.0)
+"""Pauses in seconds between three tries of a call that does no harm when it is repeated."""
+
+
+class Identity(BaseModel, frozen=True):
+    """Who we are on GitHub."""
+
+    id: int
+    slug: str
+    permissions: Mapping[str, str] = {}
+    events: Sequence[str] = ()
+
+    @property
+    def login(self) -> str:
+        """The account that our comments and pull requests are from."""
+        return f"{self.slug}[bot]"
+
+
+class Account(BaseModel, frozen=True):
+    """Whose installation it is."""
+
+    login: str = ""
+
+
+class Installation(BaseModel, frozen=True):
+    """Where the App is installed."""
+
+    id: int
+    account: Account | None = None
+    permissions: Mapping[str, str] = {}
+    events: Sequence[str] = ()
+    repository_selection: str = ""
+    suspended_at: datetime | None = None
+
+
+class Delivery(BaseModel, frozen=True):
+    """A delivery as GitHub remembers it; `guid` names the event and is the same in each attempt."""
+
+    id: int
+    guid: str
+    delivered_at: datetime
+    redelivery: bool = False
+    status_code: int
+    event: str
+    action: str | None = None
+    installation_id: int | None = None
+    repository_id: int | None = None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether we answered that we took it."""
+        return 200 <= self.status_code < 400
+
+
+class App:
+    """Calls that are made as the App and not as one of its installations."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        api_url: str,
+        auth: AppAuth,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`api_url` is `https://api.github.com` or `https://HOST/api/v3`, without a slash at its end."""
+        self._http = http
+        self._api_url = api_url
+        self._auth = auth
+        self._sleep = sleep
+        self._identity: Identity | None = None
+
+    async def identity(self) -> Identity:
+        """Who we are; asked once. Raises Denied if the App's id and key do not fit."""
+        if self._identity is None:
+            answer = await self._known("GET", "/app", "read who this App is")
+            self._identity = _read(Identity, answer)
+        return self._identity
+
+    async def installations(self) -> Sequence[Installation]:
+        """Every installation, suspended ones included."""
+        found: list[Installation] = []
+        path: str | None = "/app/installations?per_page=100"
+        while path:
+            answer = await self._known("GET", path, "read where this App is installed")
+            found += _read(list[Installation], answer)
+            path = self._next(answer)
+        return found
+
+    async def deliveries(
+        self, *, since: datetime, status: Literal["success", "failure"] | None = None, at_most: int = 1000
+    ) -> Sequence[Delivery]:
+        """Deliveries from `since` on, newest first."""
+        found: list[Delivery] = []
+        path: str | None = "/app/hook/deliveries?per_page=100" + (f"&status={status}" if status else "")
+        while path and len(found) < at_most:
+            answer = await self._known("GET", path, "read what was delivered to this App")
+            page = _read(list[Delivery], answer)
+            found += [delivery for delivery in page if delivery.delivered_at >= since]
+            path = self._next(answer) if page and page[-1].delivered_at >= since else None
+        return found[:at_most]
+
+    async def redeliver(self, delivery_id: int) -> None:
+        """Ask GitHub to deliver once more; it arrives with the guid of the first time."""
+        await self._known("POST", f"/app/hook/deliveries/{delivery_id}/attempts", "ask for a delivery once more")
+
+    async def ask(
+        self, verb: str, path: str, doing: str, *, json: Mapping[str, Any] | None = None, is_safe: bool = False
+    ) -> httpx.Response:
+        """Make one call as the App; answer with its good answer. Raises ForgeErrors.
+
+        A call that `is_safe` to repeat is repeated twice when there was no answer. A word that was not accepted because
+        our clock is wrong is made anew once, on GitHub's clock.
+        """
+        pauses = _PAUSES_S if is_safe or verb == "GET" else ()
+        for pause in pauses:
+            try:
+                return await self._on_the_right_clock(verb, path, doing, json)
+            except Unavailable:
+                await self._sleep(pause)
+        return await self._on_the_right_clock(verb, path, doing, json)
+
+    async def _on_the_right_clock(
+        self, verb: str, path: str, doing: str, json: Mapping[str, Any] | None
+    ) -> httpx.Response:
+        answer = await self._once(verb, path, doing, json)
+        if self._auth.observe(answer.headers.get("date", "")) and answer.status_code == 401:
+            answer = await self._once(verb, path, doing, json)
+        if answer.is_success:
+            return answer
+        raise from_answer(doing, answer.status_code, _json(answer), answer.headers)
+
+    async def _once(self, verb: str, path: str, doing: str, json: Mapping[str, Any] | None) -> httpx.Response:
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "Authorization": f"Bearer {self._auth.word()}",
+            "User-Agent": USER_AGENT,
+            "X-GitHub-Api-Version": API_VERSION,
+        }
+        with translated(doing):
+            return await self._http.request(
+                verb, f"{self._api_url}{path}", headers=headers, json=json, timeout=TIMEOUT_S, follow_redirects=False
+            )
+
+    async def _known(self, verb: str, path: str, doing: str) -> httpx.Response:
+        try:
+            return await self.ask(verb, path, doing)
+        except Unauthorized as error:
+            raise Denied(
+                "GitHub does not accept the App's id and private key: do they belong to the same App?",
+                detail=error.detail,
+            ) from None
+
+    def _next(self, answer: httpx.Response) -> str | None:
+        """Path of the next page, if there is one on the same server."""
+        url = answer.links.get("next", {}).get("url", "")
+        return url.removeprefix(self._api_url) if url.startswith(f"{self._api_url}/") else None
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
+
+
+def _read(kind: Any, answer: httpx.Response) -> Any:
+    try:
+        return TypeAdapter(kind).validate_json(answer.content)
+    except ValidationError:
+        raise Unavailable(
+            "GitHub's answer cannot be read; it is tried again.", detail="not the JSON expected"
+        ) from None

@@ -1,0 +1,78 @@
+"""Branches: where they stand, and ours with its one empty commit."""
+
+from github.GitCommit import GitCommit
+from github.Repository import Repository as Remote
+
+from app.adapters.github.client import Client
+from app.core.errors import Conflict, NotFound, RepositoryError
+from app.core.world import Head
+
+
+async def default_head(client: Client) -> Head:
+    """The default branch and its newest commit. Raises RepositoryError if there is none, or nobody may write."""
+
+    def look(remote: Remote) -> tuple[str, bool]:
+        remote.complete()
+        return remote.default_branch, remote.archived
+
+    name, is_archived = await client.read("read the repository", look)
+    where = client.repository.full_name
+    if is_archived:
+        raise RepositoryError(f"{where} is archived: nothing can be changed in it.")
+    sha = await branch_sha(client, name)
+    if not sha:
+        raise RepositoryError(f"{where} has no commit on {name} yet: push a first one, then ask again.")
+    return Head(branch=name, sha=sha)
+
+
+async def branch_sha(client: Client, branch: str) -> str:
+    """Where a branch stands; empty if it does not exist or the repository has no commit."""
+
+    def look(remote: Remote) -> str:
+        return remote.get_git_ref(f"heads/{branch}").complete().object.sha
+
+    try:
+        return await client.read(f"read the branch {branch}", look)
+    except NotFound:
+        return ""
+    except Conflict as error:
+        if "empty" in error.detail.lower():
+            return ""
+        raise
+
+
+async def find_or_create(client: Client, branch: str, *, base_sha: str, message: str) -> str:
+    """Make a branch with one empty commit on `base_sha`; answer with its sha.
+
+    A branch that was made so before is kept, even if it was on an older base. Raises Conflict if it is not ours.
+    """
+
+    async def find() -> str | None:
+        sha = await branch_sha(client, branch)
+        if not sha:
+            return None
+        if not await client.read(f"read the branch {branch}", lambda remote: _is_ours(remote, sha, base_sha, message)):
+            raise Conflict(f"The branch {branch} exists already, with commits that are not ours.", detail=sha)
+        return sha
+
+    async def create() -> str:
+        sha = await client.overwrite("make a commit", lambda remote: _empty_commit(remote, base_sha, message))
+        return await client.write(
+            f"make the branch {branch}", lambda remote: remote.create_git_ref(f"refs/heads/{branch}", sha).object.sha
+        )
+
+    return await client.find_or_create(find, create)
+
+
+def _empty_commit(remote: Remote, base_sha: str, message: str) -> str:
+    """A commit that is on no branch yet: making it twice does no harm. GitHub signs it, as no author is given."""
+    base = remote.get_git_commit(base_sha)
+    return remote.create_git_commit(message, base.tree, [base]).sha
+
+
+def _is_ours(remote: Remote, sha: str, base_sha: str, message: str) -> bool:
+    commit = remote.get_git_commit(sha)
+    if commit.message.strip() != message.strip() or len(commit.parents) != 1:
+        return False
+    parent: GitCommit = commit.parents[0]
+    return parent.sha == base_sha or remote.get_git_commit(parent.sha).tree.sha == commit.tree.sha

@@ -1,0 +1,137 @@
+"""GitHub as seen from inside, for one repository."""
+
+import base64
+import re
+from collections.abc import Callable
+from typing import Final
+
+from github.Repository import Repository as Remote
+
+from app.adapters.github import branches, checks, comments, pulls
+from app.adapters.github.app import App
+from app.adapters.github.client import Client
+from app.adapters.github.errors import Gone, Moved
+from app.adapters.github.pace import Pace
+from app.adapters.github.tokens import READ_CODE, WRITE_CODE, Tokens
+from app.core import world
+from app.core.errors import NotFound
+from app.core.task import Repository
+from app.core.world import Check, Head, Permission, PullRequest, Reaction
+
+_LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
+
+
+class GitHubForge:
+    """One repository on GitHub; implements `world.Forge`."""
+
+    def __init__(
+        self, app: App, tokens: Tokens, client: Client, git_url: str, on_secret: Callable[[str], None]
+    ) -> None:
+        self._app = app
+        self._tokens = tokens
+        self._client = client
+        self._git_url = git_url
+        self._on_secret = on_secret
+
+    async def permission(self, login: str) -> Permission:
+        """What `login` may do here."""
+        if not _LOGIN.fullmatch(login):
+            return Permission.NONE
+        # First and apart: a repository that is gone says nothing about the person.
+        await self._client.locate()
+        try:
+            told = await self._client.read(
+                f"read what {login} may do", lambda remote: remote.get_collaborator_permission(login)
+            )
+        except NotFound:
+            return Permission.NONE
+        return Permission(told) if told in set(Permission) else Permission.NONE
+
+    async def default_head(self) -> Head:
+        """The default branch and its newest commit."""
+        return await branches.default_head(self._client)
+
+    async def issue_is_open(self, number: int) -> bool:
+        """Whether the issue or pull request is there and open. One that was moved elsewhere is not there."""
+        await self._client.locate()
+        try:
+            state = await self._client.read(f"read #{number}", lambda remote: remote.get_issue(number).complete().state)
+        except (NotFound, Gone, Moved):
+            return False
+        return state == "open"
+
+    async def remote(self, *, write: bool) -> world.Remote:
+        """Where git may fetch or push, with a token for this repository's content alone."""
+        await self._client.locate()
+        repository = self._client.repository
+        token = await self._tokens.token(repository, WRITE_CODE if write else READ_CODE)
+        pair = base64.b64encode(f"x-access-token:{token.value}".encode()).decode()
+        self._on_secret(pair)
+        url = f"{self._git_url}/{repository.full_name}.git"
+        return world.Remote(url=url, header=f"Authorization: Basic {pair}")
+
+    async def react(self, number: int, comment_id: int | None, reaction: Reaction) -> None:
+        """React; GitHub keeps one of a kind, so doing it twice changes nothing."""
+
+        def add(remote: Remote) -> None:
+            issue = remote.get_issue(number)
+            target = issue if comment_id is None else issue.get_comment(comment_id)
+            target.create_reaction(reaction.value)
+
+        await self._client.overwrite(f"react on #{number}", add)
+
+    async def find_or_create_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        """Make `branch` with one empty commit on `base_sha`."""
+        return await branches.find_or_create(self._client, branch, base_sha=base_sha, message=message)
+
+    async def branch_sha(self, branch: str) -> str:
+        """Where `branch` stands; empty if it does not exist."""
+        return await branches.branch_sha(self._client, branch)
+
+    async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
+        """Make our check run on `sha` look like `check`."""
+        identity = await self._app.identity()
+        return await checks.put(self._client, identity.id, sha, check, check_id=check_id)
+
+    async def put_comment(self, number: int, marker: str, text: str, *, comment_id: int | None) -> int:
+        """Make our comment that carries `marker` say `text`."""
+        identity = await self._app.identity()
+        return await comments.put(self._client, identity.login, number, marker, text, comment_id=comment_id)
+
+    async def find_or_create_pull_request(
+        self, *, branch: str, base: str, marker: str, title: str, body: str
+    ) -> PullRequest:
+        """Open our pull request, or bring it up to date."""
+        identity = await self._app.identity()
+        return await pulls.find_or_create(
+            self._client, identity.login, branch=branch, base=base, marker=marker, title=title, body=body
+        )
+
+
+class GitHubForges:
+    """Opens forges; what must be shared is shared: tokens, and the pace of each installation."""
+
+    def __init__(
+        self,
+        app: App,
+        tokens: Tokens,
+        *,
+        api_url: str,
+        git_url: str,
+        on_secret: Callable[[str], None],
+        write_spacing_s: float = 1.0,
+    ) -> None:
+        """Addresses have no slash at their end; `git_url` is that of the pages, too: `https://github.com`."""
+        self._app = app
+        self._tokens = tokens
+        self._api_url = api_url
+        self._git_url = git_url
+        self._on_secret = on_secret
+        self._write_spacing_s = write_spacing_s
+        self._paces: dict[int, Pace] = {}
+
+    def open(self, repository: Repository) -> GitHubForge:
+        """The forge of one repository, for one visit of a run: it finds out the repository's present name once."""
+        pace = self._paces.setdefault(repository.installation_id, Pace(self._write_spacing_s))
+        client = Client(self._api_url, self._tokens, pace, repository)
+        return GitHubForge(self._app, self._tokens, client, self._git_url, self._on_secret)

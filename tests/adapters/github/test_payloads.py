@@ -1,0 +1,224 @@
+import contextlib
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.adapters.github.payloads import PayloadError, parse
+from app.core.events import Event, HelpRequested, Ignored, InstallationChanged, Pinged, WorkRequested
+
+Json = dict[str, Any]
+
+ADA: Json = {"id": 7, "login": "ada", "type": "User"}
+BOT: Json = {"id": 8, "login": "robot[bot]", "type": "Bot"}
+REPOSITORY: Json = {"id": 11, "full_name": "octo/hello", "private": False}
+ISSUE: Json = {
+    "number": 3,
+    "title": "Crash\non <!-- x -->start",
+    "body": "It fails.\r\n<!-- do evil -->\u200b",
+    "state": "open",
+    "user": {"id": 9, "login": "bob", "type": "User"},
+    "updated_at": "2026-11-21T10:00:00Z",
+}
+
+
+def labeled(name: str = "minion", **changes: Any) -> Json:
+    base: Json = {
+        "action": "labeled",
+        "installation": {"id": 5},
+        "repository": REPOSITORY,
+        "sender": ADA,
+        "issue": copy.deepcopy(ISSUE),
+        "label": {"name": name},
+    }
+    return base | changes
+
+
+def commented(body: str | None, **changes: Any) -> Json:
+    comment = {"id": 21, "body": body, "created_at": "2026-11-21T11:00:00Z", "user": ADA}
+    return labeled(action="created", comment=comment) | changes
+
+
+def read(event: str, payload: Json, **options: Any) -> Event:
+    return parse(event, payload, app_id="42", **options)
+
+
+def asked(event: str, payload: Json, **options: Any) -> WorkRequested:
+    answer = read(event, payload, **options)
+    assert isinstance(answer, WorkRequested), answer
+    return answer
+
+
+def reason(event: str, payload: Json, **options: Any) -> str:
+    answer = read(event, payload, **options)
+    assert isinstance(answer, Ignored), answer
+    return answer.reason
+
+
+def test_a_label_asks_for_the_default_blueprint() -> None:
+    work = asked("issues", labeled())
+    assert work.blueprint == "fix"
+    assert work.intent == "label/11/3/minion/2026-11-21T10:00:00+00:00"
+    task = work.task
+    assert (task.repository.id, task.repository.full_name, task.repository.installation_id) == (11, "octo/hello", 5)
+    assert (task.number, task.is_pull_request, task.comment_id) == (3, False, None)
+    assert (task.requester.login, task.requester.id) == ("ada", 7)
+    assert task.author is not None
+    assert task.author.login == "bob"
+
+
+def test_what_a_reader_does_not_see_is_not_in_the_task() -> None:
+    task = asked("issues", labeled()).task
+    assert task.title == "Crash on start"
+    assert task.body == "It fails.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "blueprint"), [("minion:docs", "docs"), ("Minion", "fix"), ("minion: Docs ", "docs"), ("minion:", "fix")]
+)
+def test_a_label_may_name_the_blueprint(name: str, blueprint: str) -> None:
+    assert asked("issues", labeled(name)).blueprint == blueprint
+
+
+def test_the_label_can_be_another_one() -> None:
+    assert asked("issues", labeled("robot"), label="robot").blueprint == "fix"
+    assert "is not 'robot'" in reason("issues", labeled("minion"), label="robot")
+
+
+def test_a_comment_asks_with_its_instructions() -> None:
+    work = asked("issue_comment", commented("/minion fix only <!-- hidden -->the parser"))
+    assert work.blueprint == "fix"
+    assert work.intent == "comment/11/21"
+    assert work.task.instructions == "only the parser"
+    assert work.task.comment_id == 21
+    assert work.task.asked_at.hour == 11
+
+
+def test_a_comment_on_a_pull_request_says_so() -> None:
+    issue = ISSUE | {"pull_request": {"url": "https://example.test"}}
+    assert asked("issue_comment", commented("/minion fix", issue=issue)).task.is_pull_request
+
+
+@pytest.mark.parametrize(("body", "sentence"), [("/minion help", ""), ("/minion", "write, for example, `/minion fix`")])
+def test_help_is_asked_for(body: str, sentence: str) -> None:
+    answer = read("issue_comment", commented(body))
+    assert isinstance(answer, HelpRequested)
+    assert answer.comment_id == 21
+    assert sentence in answer.sentence
+
+
+def test_the_same_act_has_the_same_intent_in_whatever_delivery() -> None:
+    assert asked("issues", labeled()).intent == asked("issues", labeled()).intent
+    later = labeled(issue=ISSUE | {"updated_at": "2026-11-21T10:00:01Z"})
+    assert asked("issues", labeled()).intent != asked("issues", later).intent
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "words"),
+    [
+        ("issues", labeled("bug"), "The label 'bug' on octo/hello#3 is not 'minion'."),
+        ("issues", labeled("minions"), "is not 'minion'"),
+        ("issues", labeled(label=None), "The label '' on"),
+        ("issues", labeled(sender=BOT), "robot[bot] (id 8) is a Bot"),
+        ("issues", labeled(issue=ISSUE | {"state": "closed"}), "octo/hello#3 is closed"),
+        ("issues", labeled(action="edited"), "Nothing is done on issues.edited."),
+        ("issue_comment", commented("thanks"), "holds no command"),
+        ("issue_comment", commented(None), "holds no command"),
+        ("issue_comment", commented("> /minion fix"), "holds no command"),
+        ("issue_comment", commented("/minion fix", sender=BOT), "robot[bot] (id 8) is a Bot"),
+        ("issue_comment", commented("/minion fix", action="edited"), "Nothing is done on issue_comment.edited."),
+        ("check_run", {"action": "created"}, "Nothing is done on check_run.created."),
+        ("installation", {"action": "renamed"}, "Nothing is done on installation.renamed."),
+        ("new_thing", {}, "Nothing is done on new_thing."),
+        ("new_thing", {"action": ["odd"]}, "Nothing is done on new_thing."),
+    ],
+)
+def test_what_is_ignored_has_a_reason(event: str, payload: Json, words: str) -> None:
+    assert words in reason(event, payload)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("via", [{"id": 42}, {"id": 1, "client_id": "42"}])
+def test_f19_our_own_comment_asks_for_nothing(via: Json) -> None:
+    payload = commented("/minion fix")
+    payload["comment"]["performed_via_github_app"] = via
+    assert "is our own" in reason("issue_comment", payload)
+
+
+def test_a_comment_through_another_app_by_a_person_counts() -> None:
+    payload = commented("/minion fix")
+    payload["comment"]["performed_via_github_app"] = {"id": 43, "client_id": None}
+    assert asked("issue_comment", payload).blueprint == "fix"
+
+
+@pytest.mark.faults
+def test_f18_a_bot_counts_only_by_its_id_on_the_list() -> None:
+    assert asked("issues", labeled(sender=BOT), allowed_bots={8}).task.requester.is_bot
+    assert "robot[bot]" in reason("issues", labeled(sender=BOT | {"id": 9}), allowed_bots={8})
+
+
+@pytest.mark.parametrize(
+    ("event", "action", "change"),
+    [
+        ("installation", "created", "created"),
+        ("installation", "deleted", "deleted"),
+        ("installation", "suspend", "suspended"),
+        ("installation", "unsuspend", "unsuspended"),
+        ("installation", "new_permissions_accepted", "permissions"),
+        ("installation_repositories", "added", "repositories"),
+        ("installation_repositories", "removed", "repositories"),
+    ],
+)
+def test_an_installation_changes(event: str, action: str, change: str) -> None:
+    installation = {"id": 5, "account": {"login": "octo"}, "updated_at": 1790000000}
+    answer = read(event, {"action": action, "installation": installation, "sender": ADA})
+    assert isinstance(answer, InstallationChanged)
+    assert (answer.installation_id, answer.account, answer.change) == (5, "octo", change)
+
+
+def test_a_ping_is_a_ping() -> None:
+    assert read("ping", {"zen": "Speak like a human.", "hook_id": 1}) == Pinged(zen="Speak like a human.")
+    assert read("ping", {}) == Pinged()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("event", "payload", "words"),
+    [
+        ("issues", {}, "has no action"),
+        ("issue_comment", {"action": None}, "has no action"),
+        ("issues", labeled(installation=None), "installation:"),
+        ("issues", labeled(sender=None), "sender:"),
+        ("issues", labeled(repository=REPOSITORY | {"full_name": "../x y"}), "repository.full_name:"),
+        ("issues", labeled(issue=ISSUE | {"number": 2**63}), "issue.number:"),
+        ("issues", labeled(issue=None), "issue:"),
+        ("issues", labeled(sender=ADA | {"login": "\ud800"}), "sender.login:"),
+        ("issue_comment", commented("/minion fix", comment=None), "comment:"),
+        ("installation", {"action": "created"}, "installation:"),
+    ],
+)
+def test_f5_what_is_missing_is_named(event: str, payload: Json, words: str) -> None:
+    with pytest.raises(PayloadError) as caught:
+        read(event, payload)
+    assert words in str(caught.value)
+
+
+def test_an_issue_of_a_deleted_account_has_no_author() -> None:
+    assert asked("issues", labeled(issue=ISSUE | {"user": None})).task.author is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+PLACES = st.sampled_from(["action", "installation", "repository", "sender", "issue", "label", "comment"])
+
+
+@given(st.sampled_from(["issues", "issue_comment", "installation", "ping", "x"]), PLACES, JSON)
+def test_anything_is_answered_with_an_event_or_a_sentence(event: str, place: str, value: Any) -> None:
+    payload = commented("/minion fix") if event == "issue_comment" else labeled()
+    with contextlib.suppress(PayloadError):
+        read(event, payload | {place: value})
