@@ -151,7 +151,8 @@ class AgentLoop:
         return await self._record(talk, ToolReturned(call_id=call.id, text=text, ok=told.ok, seconds=seconds))
 
     async def _close(self, talk: Conversation, result: Submission | GaveUp) -> None:
-        await self._record(talk, Closed(result=result.model_dump(mode="json")))
+        told = result.model_copy(update={"model": self._model.name, "usage": talk.usage})
+        await self._record(talk, Closed(result=told.model_dump(mode="json")))
 
     async def _record(self, talk: Conversation, entry: Entry) -> None:
         await self._journal.append(entry)

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel
 
+from app.core.budget import Usage
 from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
 
@@ -104,6 +105,10 @@ class Submission(BaseModel, frozen=True):
     verification: tuple[str, ...] = ()
     """Commands that show that it works."""
     risks: str = ""
+    model: str = ""
+    """Who worked, for the pull request; empty if the loop does not say."""
+    usage: Usage = Usage()
+    """What this piece of work used."""
 
 
 class GaveUp(BaseModel, frozen=True):
@@ -113,6 +118,8 @@ class GaveUp(BaseModel, frozen=True):
     reason: str
     """A word: `spec_conflict`, `env_broken`, `needs_human`, `too_big`, `turns`, `tokens`, `dollars`, `seconds`, …"""
     detail: str
+    model: str = ""
+    usage: Usage = Usage()
 
 
 class Minion(Protocol):
