@@ -87,6 +87,8 @@ def test_whatever_comes_in_has_no_effect(text: str) -> None:
 
 
 @given(TEXTS)
+@example("`\\`@octocat")
+@example("= @octocat")
 def test_twice_is_once(text: str) -> None:
     assert neutral(neutral(text)) == neutral(text)
 
