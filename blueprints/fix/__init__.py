@@ -1,0 +1,1 @@
+"""Fix an issue and open a pull request."""

@@ -1,0 +1,41 @@
+"""What every run that changes code knows."""
+
+from typing import Final
+
+from app.core.blueprint import State
+from app.core.budget import Usage
+from app.core.evidence import Evidence, Where
+from app.core.repo_config import RepoConfig
+from app.core.world import Finding
+
+MOST_REPORT: Final = 12_000
+"""Characters of failing output that are kept for the model: the tail, where runners put their summary."""
+
+
+class Change(State):
+    """A change under way in one repository, for one issue."""
+
+    config: RepoConfig = RepoConfig()
+    """What `.github/minion.yml` says and, for commands, what was detected."""
+    rules: tuple[str, ...] = ()
+    """Rule files of the repository that minions are given."""
+    evidence: tuple[Evidence, ...] = ()
+    failed_before: tuple[str, ...] = ()
+    """Test commands that failed on the base commit already."""
+    report_before: str = ""
+    """The end of their output."""
+    report: str = ""
+    """The end of the output of the test commands that fail now; empty if none does."""
+    repairs: int = 0
+    summary: str = ""
+    """The minion's words for the pull request."""
+    risks: str = ""
+    model: str = ""
+    usage: Usage = Usage()
+    guards: tuple[str, ...] = ()
+    """Guards that let the change pass."""
+    findings: tuple[Finding, ...] = ()
+
+    def keep(self, new: list[Evidence], where: Where) -> None:
+        """Put evidence in the place of what was known from the same point of the run."""
+        self.evidence = (*(each for each in self.evidence if each.where is not where), *new)

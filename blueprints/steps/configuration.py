@@ -1,0 +1,94 @@
+"""Read from the base commit how a repository wants to be handled. What the tree says does not count."""
+
+from collections.abc import Hashable
+from contextlib import suppress
+from fnmatch import fnmatch
+from typing import Any, Final
+
+import yaml
+
+from app.core.detection import ROOT_FILES, TEST_FOLDERS, detect
+from app.core.errors import ConfigError
+from app.core.repo_config import PATH, RepoConfig
+from app.core.world import Workspace
+
+MOST_BYTES: Final = 64 * 1_024
+"""Of `.github/minion.yml`; a hand-written one has some hundred."""
+_MOST_TESTS: Final = 20
+"""Test files that are read to tell pytest from unittest."""
+_RULES: Final = ("AGENTS.md", "CLAUDE.md")
+_TEMPLATES: Final = tuple(
+    f"{folder}{name}"
+    for folder in (".github/", "", "docs/")
+    for name in ("pull_request_template.md", "PULL_REQUEST_TEMPLATE.md")
+)
+"""https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests"""
+
+
+async def configuration(workspace: Workspace) -> RepoConfig:
+    """What the repository says, and for commands that it does not say, what its files tell. Raises ConfigError."""
+    data = await workspace.show(PATH)
+    said = RepoConfig() if data is None else RepoConfig.parse(_read(data))
+    if None not in {said.setup, said.lint, said.test}:
+        return said
+    return said.over(await _detected(workspace))
+
+
+async def rule_files(workspace: Workspace) -> tuple[str, ...]:
+    """Names of the rule files that there are."""
+    return tuple([name for name in _RULES if await workspace.show(name)])
+
+
+async def pull_request_template(workspace: Workspace) -> str:
+    """The repository's own template; empty if it has none."""
+    for path in _TEMPLATES:
+        if data := await workspace.show(path):
+            return data.decode("utf-8", "replace")
+    return ""
+
+
+async def _detected(workspace: Workspace) -> RepoConfig:
+    names = await workspace.paths()
+    wanted = [name for name in names if any(fnmatch(name, glob) for glob in ROOT_FILES)]
+    wanted += [name for name in names if name.endswith(".py")][:_MOST_TESTS]
+    for folder in TEST_FOLDERS:
+        if f"{folder}/" in names:
+            with suppress(OSError):
+                inside = await workspace.paths(folder)
+                wanted += [f"{folder}/{name}" for name in inside if name.endswith(".py")][:_MOST_TESTS]
+    files = {name: data for name in wanted if (data := await workspace.show(name)) is not None}
+    return detect(files, names)
+
+
+def _read(data: bytes) -> object:
+    if len(data) > MOST_BYTES:
+        raise ConfigError(f"{PATH} has {len(data):,} bytes; at most {MOST_BYTES:,} are read. Make it shorter.")
+    try:
+        return yaml.load(data, _Strict)  # noqa: S506 - a SafeLoader that refuses even more
+    except yaml.MarkedYAMLError as error:
+        where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{PATH} is no YAML that can be used{where}: {error.problem}.") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ConfigError(f"{PATH} is no YAML that can be used. Check it with a YAML linter.") from None
+
+
+class _Strict(yaml.SafeLoader):
+    """Refuses what is a mistake or an attack in a small file: a key twice, and references."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.events.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML
+            raise yaml.constructor.ConstructorError(
+                None, None, "references (`*name`) are not allowed", event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's
+        seen: set[object] = set()
+        for key, _ in node.value:
+            if key.value in seen if isinstance(key, yaml.ScalarNode) else False:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is there twice", key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+        return super().construct_mapping(node, deep=deep)

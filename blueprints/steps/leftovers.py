@@ -1,0 +1,59 @@
+"""Keep what set-up, tests and caches leave behind out of the change.
+
+Repositories mostly ignore such files themselves, but not all do. A folder that holds a `.gitignore` with `*` is
+invisible to git, itself included; that is how uv, ruff and pytest hide theirs.
+"""
+
+from fnmatch import fnmatch
+from typing import Final
+
+from app.core.patch import Change as FileState
+from app.core.patch import Patch
+from app.core.world import Workspace
+
+_FOLDERS: Final = (
+    "__pycache__",
+    ".venv",
+    "*.egg-info",
+    ".eggs",
+    ".tox",
+    ".nox",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    "htmlcov",
+    "node_modules",
+    ".nyc_output",
+)
+"""Names that tools give to folders of their own, and hardly a person does."""
+
+
+async def change_of(workspace: Workspace) -> Patch:
+    """The change of the tree without leftovers in the tools' own folders."""
+    patch = await workspace.patch()
+    folders = {folder for file in patch.files if file.change is FileState.ADDED and (folder := _folder(file.path))}
+    for folder in sorted(folders):
+        await workspace.write(f"{folder}/.gitignore", b"*\n")
+    return await workspace.patch() if folders else patch
+
+
+async def tidy(workspace: Workspace) -> tuple[str, ...]:
+    """Before anybody works: give files that set-up changed their old contents back, and hide new folders.
+
+    Answers with what cannot be put away: new files among the repository's own.
+    """
+    patch = await change_of(workspace)
+    for file in patch.files:
+        if file.change is not FileState.ADDED and (before := await workspace.show(file.path)) is not None:
+            await workspace.write(file.path, before)
+    return tuple(file.path for file in patch.files if file.change is FileState.ADDED)
+
+
+def _folder(path: str) -> str:
+    """The part of `path` up to the first folder that is a tool's own; empty if there is none."""
+    parts = path.split("/")[:-1]
+    for at, part in enumerate(parts):
+        if any(fnmatch(part, glob) for glob in _FOLDERS):
+            return "/".join(parts[: at + 1])
+    return ""
