@@ -1,0 +1,114 @@
+"""The git commands that touch the tree. They run in the box, like everything else that does.
+
+The git folder they use, `/git`, is bound into the box for these commands only: what the minion runs never sees it. It
+has the mirror's objects at `/objects`, read-only. The minion gets a small repository of its own in `/repo/.git`: one
+commit, no history, no remote.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from app.adapters.sandbox.bubblewrap import BubblewrapBoxes, Mounts
+from app.adapters.sandbox.process import Ended
+from app.adapters.sandbox.root import HOME, REPO, SYSTEM_PATH
+from app.core.errors import RepositoryError
+
+GIT: Final = "/git"
+OBJECTS: Final = "/objects"
+
+CHECK_OUT: Final = """
+set -e
+cat > /tmp/patch
+git read-tree "$1"
+git checkout-index --all --force --index --quiet
+base=$(git commit-tree -m base "$1^{tree}")
+env -u GIT_WORK_TREE GIT_DIR=/repo/.git git init --quiet --template= --initial-branch=main
+git --git-dir=/repo/.git config user.name minion
+git --git-dir=/repo/.git config user.email minion@localhost
+echo "$base" | GIT_ALTERNATE_OBJECT_DIRECTORIES=/git/objects \\
+  git --git-dir=/repo/.git pack-objects --quiet --revs --window=0 /repo/.git/objects/pack/pack > /dev/null
+git --git-dir=/repo/.git update-ref refs/heads/main "$base"
+cp /git/index /repo/.git/index
+if [ -s /tmp/patch ]; then git apply --whitespace=nowarn /tmp/patch; fi
+"""
+"""Files come from objects that were fetched, the minion's repository from the same objects: nothing is hashed again."""
+
+DIFF: Final = """
+git add --all > /tmp/said 2>&1 || { cat /tmp/said; exit 1; }
+exec git diff --cached --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color "$1"
+"""
+
+ENVIRONMENT: Final = {
+    "PATH": SYSTEM_PATH,  # nothing of the tree
+    "HOME": HOME,
+    "LC_ALL": "C.UTF-8",
+    "GIT_DIR": GIT,
+    "GIT_WORK_TREE": REPO,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "minion",
+    "GIT_AUTHOR_EMAIL": "minion@localhost",
+    "GIT_COMMITTER_NAME": "minion",
+    "GIT_COMMITTER_EMAIL": "minion@localhost",
+}
+
+LEFT_BY_TOOLS: Final = (
+    *("__pycache__/", "*.py[cod]", "*.egg-info/", ".venv/", ".tox/", ".nox/", ".coverage", ".hypothesis/"),
+    *(".pytest_cache/", ".mypy_cache/", ".ruff_cache/", "node_modules/", ".npm/", ".gradle/", ".DS_Store"),
+)
+"""Never part of a change, even where a repository forgot to ignore them. Files that it tracks are not affected."""
+
+DIFF_BYTES: Final = 50 * 1024 * 1024
+"""The largest change that is looked at; guards refuse much smaller ones, with better words."""
+
+
+class BoxedGit:
+    """Git for one tree. `folder` is its git folder, `objects` the mirror's objects."""
+
+    def __init__(self, boxes: BubblewrapBoxes, tree: Path, folder: Path, objects: Path) -> None:
+        self._boxes = boxes
+        self._folder = folder
+        self._mounts = Mounts({REPO: tree, GIT: folder}, {OBJECTS: objects})
+
+    def prepare(self) -> None:
+        """Write the git folder."""
+        for part in ("objects/info", "refs", "info"):
+            (self._folder / part).mkdir(parents=True)
+        (self._folder / "HEAD").write_text("ref: refs/heads/none\n")
+        (self._folder / "config").write_text(
+            "[core]\n\trepositoryformatversion = 0\n\tbare = false\n[gc]\n\tauto = 0\n"
+        )
+        (self._folder / "objects/info/alternates").write_text(f"{OBJECTS}\n")
+        (self._folder / "info/exclude").write_text("\n".join(LEFT_BY_TOOLS) + "\n")
+
+    async def check_out(self, sha: str, patch: bytes) -> None:
+        """Fill the empty tree. Raises RepositoryError if the patch does not fit, or the commit cannot be laid out."""
+        ended = await self._run(CHECK_OUT, sha, stdin=patch, timeout_s=600)
+        if ended.exit_code:
+            raise RepositoryError(f"The work tree of {sha} cannot be made: {ended.text[-1000:].strip()}")
+
+    async def diff(self, sha: str) -> bytes:
+        """The change of the tree against `sha`. Data of a stranger: parse it with care.
+
+        Raises RepositoryError if git cannot read the tree, or if there is too much.
+        """
+        ended = await self._run(DIFF, sha, keep=DIFF_BYTES, timeout_s=300)
+        if ended.timed_out:
+            raise RepositoryError("The change is too large to look at: git did not end within 300 seconds")
+        if ended.exit_code:
+            raise RepositoryError(f"Git cannot read the work tree: {ended.text[:1000].strip()}")
+        if ended.left_out_bytes:
+            size = (DIFF_BYTES + ended.left_out_bytes) // 1_000_000
+            raise RepositoryError(f"The change is too large to look at: {size} MB; ignore what tools have generated")
+        return ended.head + ended.tail
+
+    async def _run(
+        self, script: str, sha: str, *, timeout_s: float, stdin: bytes = b"", keep: int = 64 * 1024
+    ) -> Ended:
+        return await self._boxes.execute(
+            ["/bin/bash", "-c", script, "git", sha],
+            self._mounts,
+            environment=ENVIRONMENT,
+            timeout_s=timeout_s,
+            stdin=stdin,
+            keep=keep,
+        )

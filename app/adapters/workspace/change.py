@@ -1,0 +1,87 @@
+"""What git says about a change, as data."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from app.core.patch import AddedLine, Change, FileChange
+
+STATUS: Final = {"A": Change.ADDED, "M": Change.MODIFIED, "D": Change.DELETED, "T": Change.MODIFIED}
+"""Git's letters; T is a file that became a link, or the other way round."""
+HUNK: Final = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+ESCAPES: Final = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13, b'"': 34, b"\\": 92}
+
+
+def raw_entries(out: bytes) -> list[tuple[str, str, str, str, str]]:
+    """(old mode, new mode, new object, status, path) for each file of `git diff-tree --raw -z`."""
+    parts = out.split(b"\0")
+    entries = []
+    for meta, path in zip(parts[::2], parts[1::2], strict=False):
+        old_mode, new_mode, _, new, status = meta.decode().removeprefix(":").split(" ")
+        entries.append((old_mode, new_mode, new, status, path.decode(errors="surrogateescape")))
+    return entries
+
+
+def line_counts(out: bytes) -> dict[str, tuple[int, int] | None]:
+    """(added, deleted) for each path of `git diff-tree --numstat -z`; None for a binary file."""
+    counts: dict[str, tuple[int, int] | None] = {}
+    for record in out.split(b"\0"):
+        if record:
+            added, deleted, path = record.split(b"\t", 2)
+            binary = added == b"-"
+            counts[path.decode(errors="surrogateescape")] = None if binary else (int(added), int(deleted))
+    return counts
+
+
+def files(raw: bytes, numstat: bytes, sizes: Mapping[str, int]) -> tuple[FileChange, ...]:
+    """Every file of a change. `sizes` gives bytes by object name."""
+    counts = line_counts(numstat)
+    found = []
+    for old_mode, new_mode, new, status, path in raw_entries(raw):
+        count = counts.get(path, (0, 0))
+        added, deleted = count or (0, 0)
+        found.append(
+            FileChange(
+                path=path,
+                change=STATUS[status],
+                old_mode=old_mode,
+                new_mode=new_mode,
+                binary=count is None,
+                added=added,
+                deleted=deleted,
+                size=sizes.get(new, 0),
+            )
+        )
+    return tuple(found)
+
+
+def added_lines(data: bytes) -> Iterator[AddedLine]:
+    """Every line that a patch adds. Hunks are counted out, so that no line of a file passes for a header."""
+    path, number, old_left, new_left = "", 0, 0, 0
+    for line in data.split(b"\n"):
+        if old_left > 0 or new_left > 0:
+            if line.startswith(b"+"):
+                yield AddedLine(path=path, line=number, text=line[1:].decode(errors="replace"))
+            if line[:1] in {b"+", b" "}:
+                number += 1
+                new_left -= 1
+            if line[:1] in {b"-", b" "}:
+                old_left -= 1
+        elif line.startswith(b"+++ "):
+            path = unquoted(line[4:]).removeprefix("b/")
+        elif hunk := HUNK.match(line):
+            number = int(hunk[2])
+            old_left, new_left = int(hunk[1] or 1), int(hunk[3] or 1)
+
+
+def unquoted(name: bytes) -> str:
+    """A file name as git writes it in a patch: in C's quotes if it holds anything but plain characters."""
+    if not name.startswith(b'"'):
+        return name.removesuffix(b"\t").decode(errors="surrogateescape")
+
+    def character(escape: re.Match[bytes]) -> bytes:
+        code = escape[1]
+        return bytes([int(code, 8) if len(code) == 3 else ESCAPES[code]])
+
+    inner = name.removesuffix(b"\t").removeprefix(b'"').removesuffix(b'"')
+    return re.sub(rb'\\([0-7]{3}|[abtnvfr"\\])', character, inner).decode(errors="surrogateescape")

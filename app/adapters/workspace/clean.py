@@ -1,0 +1,94 @@
+"""Where a change is applied, measured and committed: a place that no box can write."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from app.adapters.workspace import change
+from app.adapters.workspace.git import Git
+from app.core.errors import RepositoryError
+from app.core.patch import Patch
+
+LINK_TO_COMMIT: Final = "160000"
+NOTHING: Final = "0" * 40
+DIFF: Final = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv")
+
+
+class Clean:
+    """New objects go in `folder`; the mirror is only read. Every use has an index of its own."""
+
+    def __init__(self, mirror: Path, folder: Path) -> None:
+        self._folder = folder
+        self._git = Git(
+            mirror,
+            {
+                "GIT_OBJECT_DIRECTORY": str(folder / "objects"),
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(mirror / "objects"),
+            },
+        )
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """For a command that has to see the new objects, like a push."""
+        return self._git.environment
+
+    async def apply(self, base: str, data: bytes) -> str:
+        """Apply a patch to commit `base`; answer with the tree. Raises RepositoryError if git does not take it."""
+        await asyncio.to_thread((self._folder / "objects").mkdir, parents=True, exist_ok=True)
+        index = self._folder / f"index-{uuid.uuid4().hex}"
+        own = {"GIT_INDEX_FILE": str(index)}
+        try:
+            await self._git.tell("read-tree", base, environment=own)
+            if data:
+                options = ("--cached", "--whitespace=nowarn", "-")
+                said = await self._git.ask("apply", *options, stdin=data, environment=own)
+                if not said.ok:
+                    raise RepositoryError(f"Git does not accept the change: {said.err[:1000]}")
+            return (await self._git.tell("write-tree", environment=own)).text
+        finally:
+            await asyncio.to_thread(index.unlink, missing_ok=True)
+
+    async def describe(self, base: str, tree: str) -> Patch:
+        """The difference of two trees, in git's own words: nothing that a box said is repeated."""
+        form = ("-p", "--binary", "--full-index", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+        data, raw, numstat = await asyncio.gather(
+            self._git.tell(*DIFF, *form, base, tree),
+            self._git.tell(*DIFF, "-z", "--raw", "--no-abbrev", base, tree),
+            self._git.tell(*DIFF, "-z", "--numstat", base, tree),
+        )
+        if not raw.out:
+            return Patch()
+        blobs = [
+            new
+            for _, new_mode, new, _, _ in change.raw_entries(raw.out)
+            if new not in {NOTHING, ""} and new_mode != LINK_TO_COMMIT
+        ]
+        return await asyncio.to_thread(_patch, data.out, raw.out, numstat.out, await self._sizes(blobs))
+
+    async def commit(self, tree: str, parent: str, message: str, *, name: str, email: str, second: int) -> str:
+        """Commit a tree. The same arguments give the same commit: `second` is its date, since 1970, in UTC."""
+        who = {
+            f"GIT_{role}_{what}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for what, value in (("NAME", name), ("EMAIL", email), ("DATE", f"{second} +0000"))
+        }
+        text = message.rstrip("\n") + "\n"
+        said = await self._git.tell("commit-tree", tree, "-p", parent, "-F", "-", stdin=text.encode(), environment=who)
+        return said.text
+
+    async def second(self, commit: str) -> int:
+        """When a commit was made, in seconds since 1970."""
+        return int((await self._git.tell("show", "--no-patch", "--format=%ct", commit)).text)
+
+    async def _sizes(self, blobs: list[str]) -> dict[str, int]:
+        if not blobs:
+            return {}
+        asked = "\n".join(blobs).encode() + b"\n"
+        said = await self._git.tell("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=asked)
+        return {name: int(size) for name, _, size in (line.partition(" ") for line in said.text.splitlines())}
+
+
+def _patch(data: bytes, raw: bytes, numstat: bytes, sizes: Mapping[str, int]) -> Patch:
+    return Patch(data=data, files=change.files(raw, numstat, sizes), added_lines=tuple(change.added_lines(data)))

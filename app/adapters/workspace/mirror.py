@@ -1,0 +1,98 @@
+"""The bare copy of a repository, shared by its runs."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from app.adapters.workspace import remote as remotes
+from app.adapters.workspace.git import Git
+from app.core.errors import RepositoryError
+from app.core.world import Remote
+
+FETCH_S: Final = 900.0
+"""The first fetch of a repository with a gigabyte of history, at 10 Mbit/s."""
+LOCK_PAUSE_S: Final = 0.05
+"""Between two looks at a lock that another process holds."""
+
+
+class Mirror:
+    """One repository's mirror at `path`; `remote` gives address and credential when something has to be fetched."""
+
+    def __init__(self, path: Path, remote: Callable[[bool], Awaitable[Remote]], local_config: Path) -> None:
+        self.path = path
+        self.git = Git(path)
+        self._remote = remote
+        self._local_config = local_config
+
+    async def provide(self, sha: str, run_id: int) -> None:
+        """Have commit `sha` here, and keep it for this run whatever becomes of its branch.
+
+        Asks the remote only if it is not here. Raises RepositoryError if it is nowhere, ForgeError if the remote fails.
+        """
+        if not await self._has(sha):
+            async with self._locked():
+                if not (self.path / "HEAD").exists():
+                    await self.git.tell("init", "--quiet", "--bare", "--template=", str(self.path))
+                if not await self._has(sha):
+                    await self._fetch(sha)
+        await self.git.tell("update-ref", _pin(run_id), sha)
+
+    async def let_go(self, run_id: int) -> None:
+        """The run is over."""
+        if (self.path / "HEAD").exists():
+            await self.git.ask("update-ref", "-d", _pin(run_id))
+
+    async def talk(
+        self,
+        *arguments: str,
+        write: bool,
+        environment: Mapping[str, str] | None = None,
+        timeout_s: float = FETCH_S,
+    ) -> tuple[bool, str, str]:
+        """A command that talks to the remote, whose address replaces `{url}`: success, output, redacted words."""
+        remote = await self._remote(write)
+        said = await self.git.ask(
+            *(remote.url if argument == "{url}" else argument for argument in arguments),
+            settings=remotes.settings(remote),
+            environment=remotes.environment(remote, self._local_config) | dict(environment or {}),
+            timeout_s=timeout_s,
+        )
+        return said.ok, said.text, remotes.redacted(said.err, remote)
+
+    async def _has(self, sha: str) -> bool:
+        return (self.path / "HEAD").exists() and (await self.git.ask("cat-file", "-e", f"{sha}^{{commit}}")).ok
+
+    async def _fetch(self, sha: str) -> None:
+        options = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force")
+        ok, _, words = await self.talk(*options, "--prune", "--", "{url}", "+refs/heads/*:refs/heads/*", write=False)
+        if not ok:
+            raise remotes.refusal(words)
+        if await self._has(sha):
+            return
+        # No branch leads to it any more; GitHub gives it all the same, as long as it remembers it.
+        ok, _, words = await self.talk(*options, "--", "{url}", sha, write=False)
+        if not ok or not await self._has(sha):
+            raise RepositoryError(f"Commit {sha} is not in the repository (any more)")
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[None]:
+        """One process at a time fetches. Waits without holding a thread, so that it can be given up."""
+        lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    await asyncio.sleep(LOCK_PAUSE_S)
+            yield
+        finally:
+            os.close(lock)
+
+
+def _pin(run_id: int) -> str:
+    return f"refs/minions/{run_id}"
