@@ -93,7 +93,7 @@ class App:
         """Who we are; asked once. Raises Denied if the App's id and key do not fit."""
         if self._identity is None:
             answer = await self._known("GET", "/app", "read who this App is")
-            self._identity = _read(Identity, answer)
+            self._identity = read(Identity, answer)
         return self._identity
 
     async def installations(self) -> Sequence[Installation]:
@@ -102,7 +102,7 @@ class App:
         path: str | None = "/app/installations?per_page=100"
         while path:
             answer = await self._known("GET", path, "read where this App is installed")
-            found += _read(list[Installation], answer)
+            found += read(list[Installation], answer)
             path = self._next(answer)
         return found
 
@@ -114,7 +114,7 @@ class App:
         path: str | None = "/app/hook/deliveries?per_page=100" + (f"&status={status}" if status else "")
         while path and len(found) < at_most:
             answer = await self._known("GET", path, "read what was delivered to this App")
-            page = _read(list[Delivery], answer)
+            page = read(list[Delivery], answer)
             found += [delivery for delivery in page if delivery.delivered_at >= since]
             path = self._next(answer) if page and page[-1].delivered_at >= since else None
         return found[:at_most]
@@ -183,7 +183,8 @@ def _json(answer: httpx.Response) -> Any:
         return None
 
 
-def _read(kind: Any, answer: httpx.Response) -> Any:
+def read(kind: Any, answer: httpx.Response) -> Any:
+    """An answer's JSON as `kind` (a type, with only the fields that are used). Raises Unavailable if it is not so."""
     try:
         return TypeAdapter(kind).validate_json(answer.content)
     except ValidationError:

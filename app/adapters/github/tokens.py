@@ -5,13 +5,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import httpx
+from pydantic import BaseModel, Field
 
-from app.adapters.github.app import App
+from app.adapters.github.app import App, read
 from app.adapters.github.errors import Invalid, Unauthorized, server_time
-from app.core.errors import Denied, Unavailable
+from app.core.errors import Denied
 from app.core.task import Repository
 
 Permissions = Mapping[str, str]
@@ -32,6 +33,10 @@ TALK: Final[Permissions] = {
 
 _EARLY_S: Final = 300.0
 """Seconds before its end that a token is replaced, so that what starts with it can finish."""
+_LIFETIME_S: Final = 3600.0
+"""Seconds that a token lives, where its answer does not say:
+https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-an-installation-access-token-for-a-github-app
+"""
 _YOUNG_S: Final = 60.0
 """Seconds in which a token counts as fresh: it may not have reached every server of GitHub's yet."""
 _PATIENCE_S: Final = (0.5, 1.0, 1.5, 2.0)
@@ -45,6 +50,11 @@ class Token:
     value: str = field(repr=False)
     minted_at: float
     expires_at: float
+
+
+class _Minted(BaseModel, hide_input_in_errors=True):
+    token: str = Field(min_length=1, repr=False)
+    expires_at: datetime | None = None
 
 
 _Key = tuple[int, int, tuple[tuple[str, str], ...]]
@@ -122,23 +132,14 @@ class Tokens:
         return self._taken(answer, asked_at)
 
     def _taken(self, answer: httpx.Response, asked_at: float) -> Token:
-        data: Any = answer.json()
-        value = data.get("token") if isinstance(data, dict) else None
-        if not isinstance(value, str) or not value:
-            raise Unavailable("GitHub gave no token; it is tried again.", detail="no token in the answer")
-        self._on_secret(value)
-        return Token(value, asked_at, asked_at + _lifetime_s(data.get("expires_at"), answer.headers.get("date", "")))
-
-
-def _lifetime_s(expires_at: object, date: str) -> float:
-    """Seconds that a token lives, by GitHub's clock alone; an hour if the answer does not tell."""
-    if not isinstance(expires_at, str):
-        return 3600.0
-    try:
-        end = datetime.fromisoformat(expires_at).timestamp()
-    except ValueError:
-        return 3600.0
-    return end - server_time(date, default=time.time())
+        minted: _Minted = read(_Minted, answer)
+        self._on_secret(minted.token)
+        lifetime_s = _LIFETIME_S
+        if minted.expires_at is not None:
+            # By GitHub's clock alone: ours may be wrong.
+            here = server_time(answer.headers.get("date", ""), default=asked_at)
+            lifetime_s = minted.expires_at.timestamp() - here
+        return Token(minted.token, asked_at, asked_at + lifetime_s)
 
 
 def _key(repository: Repository, permissions: Permissions) -> _Key:
