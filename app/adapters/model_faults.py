@@ -97,6 +97,8 @@ def _is_4xx(status: int | None) -> bool:
 def _is_passing(error: Exception, status: int | None, text: str) -> bool:
     if status is None:  # litellm's APIError without a status: an error in the body of a 200
         return isinstance(error, (TimeoutError, OSError, BrokenAnswer)) or type(error).__name__ == "APIError"
+    if status < 400:  # it said that all was well, and sent something that is no answer: a proxy's page, for example
+        return True
     return status in {408, 409, 425, 429} or status >= 500 or bool(_PASSING.search(text))
 
 

@@ -18,7 +18,7 @@ class ReadArguments(Arguments, frozen=True):
     """A file or folder, and which part of it."""
 
     path: str = Field(max_length=4_096, description="Relative to the repository's root; `.` lists the root.")
-    offset: int = Field(default=1, ge=1, description="First line to show.")
+    offset: int = Field(default=1, ge=1, le=100_000_000, description="First line to show.")
     limit: int = Field(default=400, ge=1, le=5_000, description="How many lines to show.")
 
 

@@ -11,8 +11,9 @@ from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
 _LONGEST_LINE: Final = 300
 _TIMEOUT_S: Final = 60
 _NOTHING_FOUND: Final = 1
+"""Or `head` had enough, after which ripgrep says the same."""
 _BROKEN_PIPE: Final = 141
-"""128 + SIGPIPE: `head` had enough."""
+"""128 + SIGPIPE: `head` had enough, said by the shell."""
 
 
 class SearchArguments(Arguments, frozen=True):
@@ -27,10 +28,10 @@ class SearchArguments(Arguments, frozen=True):
 async def _run(arguments: SearchArguments, desk: Desk) -> Told:
     command = _command(arguments)
     result = await desk.sandbox.run(command, timeout_s=max(min(_TIMEOUT_S, desk.seconds_left), 1))
-    if result.exit_code == _NOTHING_FOUND and not result.timed_out:
-        return Told("[nothing found]")
     lines = plain(result.output).splitlines()
-    if result.exit_code not in {0, _BROKEN_PIPE}:
+    if result.exit_code == _NOTHING_FOUND and not lines:
+        return Told("[nothing found]")
+    if result.exit_code not in {0, _NOTHING_FOUND, _BROKEN_PIPE}:
         return Told(clipped("[the search failed]\n" + "\n".join(lines)), ok=False)
     shown = [line.removeprefix("./") for line in lines[: arguments.most]]
     more = "\n[there is more: narrow the pattern, the path or the glob]" if len(lines) > len(shown) else ""
