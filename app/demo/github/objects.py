@@ -1,0 +1,266 @@
+"""What there is on this GitHub. Plain data: objects point at each other, and nothing here knows HTTP."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+Role = Literal["none", "read", "triage", "write", "maintain", "admin"]
+ROLES: tuple[Role, ...] = ("none", "read", "triage", "write", "maintain", "admin")
+"""From the least to the most."""
+
+
+@dataclass(eq=False)
+class User:
+    """An account: a person, a bot of an App, or an organisation that owns repositories."""
+
+    id: int
+    login: str
+    type: Literal["User", "Bot", "Organization"]
+    token: str
+    """A personal access token; REST and git accept it as this account."""
+    created_at: datetime
+    app: "App | None" = None
+    """The App that this bot belongs to."""
+
+
+@dataclass(eq=False)
+class App:
+    """A registered GitHub App with its one webhook."""
+
+    id: int
+    slug: str
+    name: str
+    client_id: str
+    owner: User
+    public_key_pem: str
+    webhook_url: str
+    webhook_secret: str
+    permissions: dict[str, str]
+    events: list[str]
+    hook_id: int
+    created_at: datetime
+    bot: User
+
+
+@dataclass(eq=False)
+class Installation:
+    """An App on an account, with the repositories that were selected for it."""
+
+    id: int
+    app: App
+    account: User
+    repositories: "list[Repository]"
+    permissions: dict[str, str]
+    created_at: datetime
+    updated_at: datetime
+    suspended_by: User | None = None
+    suspended_at: datetime | None = None
+
+
+@dataclass(eq=False)
+class Token:
+    """An installation token. Its value is a secret and does not show in `repr`."""
+
+    value: str = field(repr=False)
+    installation: Installation
+    permissions: dict[str, str]
+    repositories: "tuple[Repository, ...] | None"
+    """None: every repository of the installation, also those that are added later."""
+    expires_at: datetime
+
+
+@dataclass(eq=False)
+class Label:
+    """A label of a repository."""
+
+    id: int
+    name: str
+    color: str = "ededed"
+    description: str | None = None
+
+
+@dataclass(eq=False)
+class Reaction:
+    """An emoji that an account put on an issue or a comment."""
+
+    id: int
+    user: User
+    content: str
+    created_at: datetime
+
+
+@dataclass(eq=False)
+class Comment:
+    """A comment in the conversation of an issue or pull request."""
+
+    id: int
+    issue: "Issue"
+    user: User
+    body: str
+    created_at: datetime
+    updated_at: datetime
+    app: App | None = None
+    """The App that wrote it."""
+    reactions: list[Reaction] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Side:
+    """Head or base of a pull request: a branch and the commit that it stood at when last looked at."""
+
+    repository: "Repository"
+    branch: str
+    sha: str
+
+    @property
+    def label(self) -> str:
+        """`owner:branch`."""
+        return f"{self.repository.owner.login}:{self.branch}"
+
+
+@dataclass(eq=False)
+class Pull:
+    """What makes an issue a pull request. The figures are those of the diff from the merge base to the head."""
+
+    id: int
+    issue: "Issue"
+    head: Side
+    base: Side
+    draft: bool
+    maintainer_can_modify: bool = False
+    merged_at: datetime | None = None
+    merged_by: User | None = None
+    merge_commit_sha: str | None = None
+    commits: int = 0
+    additions: int = 0
+    deletions: int = 0
+    changed_files: int = 0
+
+
+@dataclass(eq=False)
+class Issue:
+    """An issue, or (with `pull`) a pull request: both share one sequence of numbers."""
+
+    id: int
+    repository: "Repository"
+    number: int
+    title: str
+    body: str | None
+    user: User
+    created_at: datetime
+    updated_at: datetime
+    state: Literal["open", "closed"] = "open"
+    state_reason: str | None = None
+    closed_at: datetime | None = None
+    closed_by: User | None = None
+    locked: bool = False
+    app: App | None = None
+    labels: list[Label] = field(default_factory=list)
+    assignees: list[User] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    reactions: list[Reaction] = field(default_factory=list)
+    pull: Pull | None = None
+
+
+@dataclass(eq=False)
+class CheckRun:
+    """A check run. `annotations` only ever grow."""
+
+    id: int
+    suite: "CheckSuite"
+    name: str
+    status: str
+    conclusion: str | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    external_id: str
+    details_url: str | None
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+    actions: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class CheckSuite:
+    """All check runs of one App on one commit."""
+
+    id: int
+    app: App
+    repository: "Repository"
+    head_sha: str
+    head_branch: str | None
+    before: str | None
+    head_commit: dict[str, Any]
+    """The commit as webhooks tell it (GitHub's `simple-commit`)."""
+    created_at: datetime
+    updated_at: datetime
+    runs: list[CheckRun] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Repository:
+    """A repository: a bare git repository at `path` and everything that hangs on it."""
+
+    id: int
+    owner: User
+    name: str
+    path: Path
+    private: bool
+    default_branch: str
+    created_at: datetime
+    updated_at: datetime
+    pushed_at: datetime
+    archived: bool = False
+    collaborators: dict[str, Role] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
+    """By lower-case name: GitHub's label names do not tell cases apart."""
+    issues: dict[int, Issue] = field(default_factory=dict)
+    suites: list[CheckSuite] = field(default_factory=list)
+    protected: set[str] = field(default_factory=set)
+    """Branches that refuse every push."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while refs are moved, so that each move is told once."""
+
+    @property
+    def full_name(self) -> str:
+        """`owner/name`."""
+        return f"{self.owner.login}/{self.name}"
+
+    @property
+    def pulls(self) -> list[Pull]:
+        """Pull requests, oldest first."""
+        return [issue.pull for issue in self.issues.values() if issue.pull is not None]
+
+    def role_of(self, user: User) -> Role:
+        """What `user` may do here; everybody may read what is public."""
+        if user is self.owner and user.type != "Organization":
+            return "admin"
+        return self.collaborators.get(user.login.lower(), "none" if self.private else "read")
+
+
+@dataclass(eq=False)
+class Delivery:
+    """One attempt to deliver a webhook. `guid` names the event and is shared with redeliveries and with other Apps."""
+
+    id: int
+    guid: str
+    app: App
+    event: str
+    action: str | None
+    installation_id: int | None
+    repository_id: int | None
+    redelivery: bool
+    delivered_at: datetime
+    request_headers: dict[str, str]
+    body: bytes
+    duration: float = 0.0
+    """Seconds."""
+    status: str = "pending"
+    status_code: int = 0
+    """0 until there is an answer, and when none came."""
+    response_headers: dict[str, str] = field(default_factory=dict)
+    response_body: str = ""

@@ -1,0 +1,90 @@
+"""All of this GitHub on 127.0.0.1."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from app.demo.github import git
+from app.demo.github.dressing import Dressing
+from app.demo.github.refusal import Refusal
+from app.demo.github.rest import apps, checks, issues, meta, pulls, reactions, repositories
+from app.demo.github.rest import git as git_data
+from app.demo.github.state import Hub
+
+DOCS = "https://docs.github.com/rest"
+
+
+class _Embedded(uvicorn.Server):
+    """uvicorn as a guest of somebody's loop: signals stay the host's business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def build(hub: Hub) -> FastAPI:
+    """The application, for a server of one's own."""
+    app = FastAPI(title="loopback GitHub", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.hub = hub
+    # Order matters where paths overlap: `commits/{ref}/check-runs` stands before `commits/{ref}`.
+    for topic in (meta, apps, checks, reactions, issues, pulls, git_data, repositories):
+        app.include_router(topic.router, prefix="/api/v3")
+    app.include_router(repositories.here, prefix="/api/v3")
+    app.include_router(git.router)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _refused)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_middleware(Dressing, hub=hub)
+    return app
+
+
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    """Every refusal in GitHub's form. A path that does not parse is one that does not exist."""
+    if isinstance(error, HTTPException):
+        error = Refusal(error.status_code, str(error.detail))
+    elif not isinstance(error, Refusal):
+        error = Refusal(404, "Not Found")
+    body: dict[str, object] = {"message": error.message, "documentation_url": DOCS, "status": str(error.status)}
+    if error.errors:
+        body["errors"] = error.errors
+    if "Location" in error.headers:
+        body["url"] = error.headers["Location"]
+    return JSONResponse(body, error.status, headers=error.headers)
+
+
+@contextlib.asynccontextmanager
+async def serve(hub: Hub, port: int = 0) -> AsyncIterator[str]:
+    """Serve the hub on 127.0.0.1 (port 0: any free one) and set `hub.url`; answers with that address.
+
+    Webhooks are delivered while it runs, beginning with those of before. Raises OSError if the port is taken.
+    """
+    listener = socket.create_server(("127.0.0.1", port), backlog=128)
+    hub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        build(hub),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=2,  # seconds; nobody may hold up a test with an open connection
+    )
+    server = _Embedded(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await hub.hooks.open()
+        yield hub.url
+    finally:
+        await hub.hooks.close()
+        server.should_exit = True
+        await task
+        listener.close()
+        hub.url = ""
