@@ -8,7 +8,7 @@ from app.core.visible import visible
 _FAILED: Final = re.compile(
     r"^(?:(?:FAILED|ERROR)\s+(?P<pytest>\S+::\S+|\S+\.py)"  # pytest's short summary
     r"|(?:FAIL|ERROR): (?P<unittest>\S+ \(\S+\))"
-    r"|--- FAIL: (?P<go>\S+)"
+    r"|--- FAIL: (?P<go>\S+)(?: \([0-9.]+s\))?"
     r"|test (?P<cargo>\S+) \.\.\. FAILED"
     r"|\s*not ok [0-9]+ - (?P<tap>.+)"
     r"|\s*(?:\u2715|\u2716|\u00d7|\u2717) (?P<node>.+?)(?: \([0-9.]+ ?m?s\))?)\s*$|^FAILED (?P<reason>\S+::\S+) - ",

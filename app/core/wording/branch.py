@@ -27,7 +27,8 @@ def marker_commit_message(number: int) -> str:
 def commit_message(task: Task, *, summary: str, page_url: str, noreply_host: str = _NOREPLY) -> str:
     """Subject from the issue's title, the summary as plain text, then who asked and where the run is recorded."""
     number = f" (#{task.number})" if task.number else ""
-    body = "\n\n".join(_wrapped(paragraph) for paragraph in neutral_plain(summary).strip().split("\n\n"))
+    # Wrapping can bring a word to the start of a line, where it means something, so neutral comes last.
+    body = neutral_plain("\n\n".join(_wrapped(paragraph) for paragraph in summary.strip().split("\n\n")))
     person = task.requester
     trailers = [f"Minions-Run: {page_url}"] if page_url else []
     if person.id and not person.is_bot:
