@@ -28,7 +28,7 @@ _SWITCHES: Final = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # otherwise it fetches the list of prices while it is imported
     "LITELLM_LOG": "ERROR",
     "LITELLM_DONT_SHOW_FEEDBACK_BOX": "1",
-    # Posts to `openai/…` itself; OpenAI's library walks through the whole conversation first: 72 ms at turn 200, not 13.
+    # Posts to `openai/…` itself. OpenAI's library walks through the conversation first: 72 ms at turn 200, not 13.
     "EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER": "true",
 }
 _loading: Final = threading.Lock()
