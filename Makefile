@@ -4,7 +4,7 @@
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := $(UV) run --no-sync
 TOOLS := git bwrap rg socat setpriv
-PACKAGES := git bubblewrap ripgrep socat util-linux
+PACKAGES := git bubblewrap ripgrep socat util-linux libseccomp2
 
 .PHONY: help demo test check bench install
 .DEFAULT_GOAL := help

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from app.adapters.postgres import EmbeddedPostgres
-from app.adapters.store.schema import migrate
+from app.adapters.store.schema import migrate, with_driver
 from app.core.errors import SettingsError
 from app.settings import Settings
 
@@ -36,7 +36,7 @@ def database(settings: Settings) -> Iterator[str]:
     """The url of a migrated database: the operator's own, or the embedded one for as long as this lasts."""
     home = prepared_home(settings)
     if settings.database_url:
-        url = sqlalchemy_url(settings.database_url)
+        url = with_driver(settings.database_url)
         migrate(url)
         yield url
         return
@@ -58,14 +58,6 @@ def prepared_home(settings: Settings) -> Path:
     except OSError as error:
         raise SettingsError(f"{settings.home} cannot be made: {error.strerror}. Set MINIONS_HOME.") from None
     return settings.home.resolve()
-
-
-def sqlalchemy_url(url: str) -> str:
-    """The url with our driver in it; operators write `postgresql://` or `postgres://`."""
-    scheme, parted, rest = url.partition("://")
-    if not parted or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
-        raise SettingsError("MINIONS_DATABASE_URL must begin with postgresql://, as in postgresql://user@host/minions.")
-    return f"postgresql+psycopg://{rest}"
 
 
 @dataclass

@@ -79,7 +79,7 @@ class Workspace(Protocol):
         ...
 
     async def patch(self) -> Patch:
-        """The whole change of the tree against its base, as data."""
+        """The whole change of the tree against its base, as data; empty if there is no tree yet."""
         ...
 
     async def publish(self, *, branch: str, message: str, expected_sha: str) -> str:

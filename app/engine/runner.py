@@ -42,7 +42,7 @@ _LONGEST_PAUSE_S: Final = 900.0
 
 OpenForge = Callable[[Repository], Forge]
 OpenWorkspace = Callable[[Run, Forge], Workspace]
-OpenWorld = Callable[[Run, Node[Any], Forge, Workspace], Awaitable[World]]
+OpenWorld = Callable[[Run, Node[Any], Forge], Awaitable[World]]
 
 
 @dataclass(frozen=True)
@@ -125,12 +125,14 @@ class Runner:
             raise BlueprintError(wording.went_round(blueprint.name, blueprint.most_visits))
         started, clock = self.now(), self.clock()
         state: State = blueprint.state.model_validate(run.state)
-        workspace = self.open_workspace(run, forge)
+        patch: bytes | None = None
         if _is_used_up(run, node):
             word: str | Wait | None = EXHAUSTED
         else:
             run = await self.progress.try_to_tell(run, blueprint, forge)
-            word = await node.run(state, await self.open_world(run, node, forge, workspace))
+            world = await self.open_world(run, node, forge)
+            word = await node.run(state, world)
+            patch = (await world.workspace.patch()).data
         if isinstance(word, Wait):
             return await self._park(run, word)
         visit = Visit(
@@ -142,8 +144,7 @@ class Runner:
             seconds=self.clock() - clock,
             usage=await self._usage(run, node),
         )
-        left = self._left(run, blueprint, visit, state)
-        return await self.store.save(left, patch=(await workspace.patch()).data)
+        return await self.store.save(self._left(run, blueprint, visit, state), patch=patch)
 
     def _left(self, run: Run, blueprint: Blueprint[Any], visit: Visit, state: State) -> Run:
         """The run after the visit, at the node that the table names next."""

@@ -25,7 +25,6 @@ from app.core.world import (
     Reaction,
     Remote,
     Submission,
-    Workspace,
     World,
 )
 from app.engine.progress import Progress
@@ -227,12 +226,12 @@ class Bakery:
         """Seconds of the test's own time."""
         return self.time.timestamp()
 
-    async def open_world(self, run: Run, node: Node[Any], forge: Forge, workspace: Workspace) -> World:
+    async def open_world(self, run: Run, node: Node[Any], forge: Forge) -> World:
         """A world whose forge and workspace are these fakes."""
         idle = Idle()
         return World(
             forge=forge,
-            workspace=workspace,
+            workspace=self.workspace,
             sandbox=idle,
             minion=idle,
             guards=idle,

@@ -3,19 +3,26 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.adapters.store.postgres import PostgresStore
 from app.adapters.store.queue import ProcrastinateQueue
 
-__all__ = ["PostgresStore", "ProcrastinateQueue", "opened"]
+__all__ = ["PostgresStore", "ProcrastinateQueue", "connected", "opened"]
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[AsyncEngine]:
+    """Connections to the database at `url`, closed at the end."""
+    engine = create_async_engine(url, pool_pre_ping=True, pool_size=10)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
 
 
 @asynccontextmanager
 async def opened(url: str, queue: ProcrastinateQueue) -> AsyncIterator[PostgresStore]:
     """The store at `url`, with the queue that its jobs go to."""
-    engine = create_async_engine(url, pool_pre_ping=True, pool_size=10)
-    try:
+    async with connected(url) as engine:
         yield PostgresStore(engine, queue)
-    finally:
-        await engine.dispose()

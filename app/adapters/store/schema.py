@@ -45,3 +45,11 @@ def migrate(url: str) -> None:
         raise SettingsError(f"The database cannot be used: {str(error.orig).strip()}") from None
     finally:
         engine.dispose()
+
+
+def with_driver(url: str) -> str:
+    """The url with our driver in it; operators write `postgresql://` or `postgres://`."""
+    scheme, parted, rest = url.partition("://")
+    if not parted or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
+        raise SettingsError("MINIONS_DATABASE_URL must begin with postgresql://, as in postgresql://user@host/minions.")
+    return f"postgresql+psycopg://{rest}"

@@ -120,8 +120,13 @@ class GitWorkspace:
         return await asyncio.to_thread(self._files.paths, folder)
 
     async def patch(self) -> Patch:
-        """As `Workspace.patch` says. Raises RepositoryError if git cannot read the tree or the change is huge."""
-        base = await self._base()
+        """As `Workspace.patch` says; without a tree nothing is changed.
+
+        Raises RepositoryError if git cannot read the tree or the change is huge.
+        """
+        base = await asyncio.to_thread(self._read_base)
+        if not base:
+            return Patch()
         return await self._clean.describe(base, await self._tree(base))
 
     async def publish(self, *, branch: str, message: str, expected_sha: str) -> str:

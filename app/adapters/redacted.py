@@ -1,0 +1,71 @@
+"""Nothing leaves for GitHub, and nothing goes into the log, with a secret of this process in it."""
+
+import logging
+
+from app.core.redaction import Redactor
+from app.core.world import Check, Forge, Head, Permission, PullRequest, Reaction, Remote
+
+
+class RedactedForge:
+    """`Forge` that takes secrets out of every text on its way to another one."""
+
+    def __init__(self, forge: Forge, redactor: Redactor) -> None:
+        self._forge = forge
+        self._clean = redactor.redact
+
+    async def permission(self, login: str) -> Permission:
+        """As `Forge` says."""
+        return await self._forge.permission(login)
+
+    async def default_head(self) -> Head:
+        """As `Forge` says."""
+        return await self._forge.default_head()
+
+    async def issue_is_open(self, number: int) -> bool:
+        """As `Forge` says."""
+        return await self._forge.issue_is_open(number)
+
+    async def remote(self, *, write: bool) -> Remote:
+        """As `Forge` says."""
+        return await self._forge.remote(write=write)
+
+    async def react(self, number: int, comment_id: int | None, reaction: Reaction) -> None:
+        """As `Forge` says."""
+        await self._forge.react(number, comment_id, reaction)
+
+    async def find_or_create_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        """As `Forge` says."""
+        return await self._forge.find_or_create_branch(branch, base_sha=base_sha, message=self._clean(message))
+
+    async def branch_sha(self, branch: str) -> str:
+        """As `Forge` says."""
+        return await self._forge.branch_sha(branch)
+
+    async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
+        """As `Forge` says."""
+        texts = {name: self._clean(getattr(check, name)) for name in ("title", "summary", "text")}
+        return await self._forge.put_check(sha, check.model_copy(update=texts), check_id=check_id)
+
+    async def put_comment(self, number: int, marker: str, text: str, *, comment_id: int | None) -> int:
+        """As `Forge` says."""
+        return await self._forge.put_comment(number, marker, self._clean(text), comment_id=comment_id)
+
+    async def find_or_create_pull_request(
+        self, *, branch: str, base: str, marker: str, title: str, body: str
+    ) -> PullRequest:
+        """As `Forge` says."""
+        return await self._forge.find_or_create_pull_request(
+            branch=branch, base=base, marker=marker, title=self._clean(title), body=self._clean(body)
+        )
+
+
+class RedactedLog(logging.Formatter):
+    """Formats as usual, tracebacks included, then takes secrets out."""
+
+    def __init__(self, format_: str, redactor: Redactor) -> None:
+        super().__init__(format_)
+        self._clean = redactor.redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line as it is written."""
+        return self._clean(super().format(record))

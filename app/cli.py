@@ -1,0 +1,138 @@
+"""The command line. Each command imports what it needs when it is called, so that `--help` answers at once."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.core.errors import MinionsError
+from app.settings import Settings, load
+
+cli = typer.Typer(
+    name="minions",
+    help="Label a GitHub issue, get a pull request. "
+    "Start with `minions demo`; `minions doctor` says what an installation needs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@cli.command()
+def demo(
+    *,
+    keep: Annotated[bool, typer.Option(help="Leave everything running at the end, until Ctrl-C.")] = False,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="Work with a real model in litellm's form, such as anthropic/claude-opus-4-8, instead of the script; "
+            "the key is read from MINIONS_MODEL_API_KEY or the provider's own variable."
+        ),
+    ] = "",
+    port: Annotated[int, typer.Option(help="Port of the loopback GitHub; any free one by default.")] = 0,
+) -> None:
+    """Watch a labelled issue become a pull request, on this machine, without an account or a key."""
+    from app.demo.show import show
+
+    sys.exit(show(keep=keep, model=model, port=port))
+
+
+@cli.command()
+def serve(
+    *, work: Annotated[bool, typer.Option(help="Work on runs, too. With --no-work other machines do.")] = True
+) -> None:
+    """Run the web server and a worker on this machine, with an embedded PostgreSQL unless you have your own."""
+    from app.processes import serve as serve_processes
+
+    settings = _settings()
+    serve_processes(settings, work=work)
+
+
+@cli.command()
+def work() -> None:
+    """Run one more worker, here or on another machine; it needs MINIONS_DATABASE_URL."""
+    from app.main import work as work_on
+
+    work_on(_settings())
+
+
+@cli.command(hidden=True)
+def web() -> None:
+    """Run the web server alone; `minions serve` starts it."""
+    from app.main import web as serve_web
+
+    serve_web(_settings())
+
+
+@cli.command()
+def run(
+    *,
+    repo: Annotated[Path, typer.Option(help="A git repository on this machine.", exists=True, file_okay=False)],
+    task: Annotated[str, typer.Option(help="What to do; the first line is the title. `-` reads standard input.")],
+    blueprint: Annotated[str, typer.Option(help="Which blueprint; `minions draw` lists them.")] = "fix",
+    model: Annotated[str, typer.Option(help="Instead of MINIONS_MODEL.")] = "",
+) -> None:
+    """Run a blueprint on a local repository, without GitHub. It leaves a branch and a report; your checkout stays."""
+    from app.local import run_locally
+
+    text = sys.stdin.read() if task == "-" else task
+    settings = _settings(quiet=True)
+    if model:
+        settings = settings.model_copy(update={"model": model})
+    sys.exit(run_locally(settings, repo.resolve(), text, blueprint))
+
+
+@cli.command()
+def doctor(
+    *,
+    ask_model: Annotated[bool, typer.Option(help="Ask the model one short question; it costs a few tokens.")] = False,
+) -> None:
+    """Check everything that an installation needs, and say what to do about what is missing."""
+    from app.doctor import examine
+
+    sys.exit(examine(_settings(quiet=True), ask_model=ask_model))
+
+
+@cli.command()
+def draw(
+    blueprint: Annotated[str, typer.Argument(help="Name of a blueprint; all are listed without one.")] = "",
+) -> None:
+    """Draw a blueprint as Mermaid, or list the blueprints there are."""
+    from app.core.drawing import mermaid
+    from blueprints import BLUEPRINTS
+
+    if not blueprint:
+        for one in BLUEPRINTS.values():
+            print(f"{one.name:12} {one.summary}")
+        return
+    if blueprint not in BLUEPRINTS:
+        raise MinionsError(f"There is no blueprint {blueprint!r}. There are: {', '.join(BLUEPRINTS)}.")
+    print(mermaid(BLUEPRINTS[blueprint]))
+
+
+def _settings(*, quiet: bool = False) -> Settings:
+    settings = load()
+    level = "WARNING" if quiet else settings.log_level.upper()
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # These log requests and jobs whole, tokens included, one level below what is useful here.
+    for name in ("github.Requester", "urllib3", "httpx", "httpcore", "procrastinate", "LiteLLM"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return settings
+
+
+def main() -> None:
+    """Entry point. A fault that has a sentence is told by it alone; exit code 2."""
+    try:
+        cli()
+    except MinionsError as error:
+        print(f"minions: {error}", file=sys.stderr)
+        if error.detail:
+            print(error.detail, file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

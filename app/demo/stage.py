@@ -1,0 +1,230 @@
+"""A place where Minions works without the world: a GitHub and a model server on loopback, and a real `minions serve`.
+
+Everything that the app gets, it gets by settings, as in any installation.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import BaseModel
+
+from app.core.errors import MinionsError
+from app.demo import models
+from app.demo.github.objects import App
+from app.demo.github.server import serve as serve_github
+from app.demo.github.state import Hub
+
+_HERE: Final = Path(__file__).parent
+_APP_ID: Final = 1
+_READY_TIMEOUT_S: Final = 60
+_STOP_TIMEOUT_S: Final = 30
+
+PERMISSIONS: Final = {
+    "checks": "write",
+    "contents": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+}
+EVENTS: Final = ("issues", "issue_comment")
+
+
+class Wish(BaseModel, frozen=True):
+    """The text of an issue."""
+
+    title: str
+    body: str
+
+
+class Seed(BaseModel, frozen=True):
+    """A repository to begin with, and what somebody wants of it."""
+
+    repository: str
+    requester: str
+    label: str
+    issue: Wish
+    files: Mapping[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Write the files into `folder`."""
+        for name, text in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+
+def seed() -> Seed:
+    """The demo's own."""
+    return Seed.model_validate(yaml.safe_load((_HERE / "seed.yaml").read_text(encoding="utf-8")))
+
+
+@dataclass
+class Stage:
+    """What is running, and how to reach it."""
+
+    hub: Hub
+    models: models.ModelServer
+    app: App
+    home: Path
+    app_url: str
+    environment: Mapping[str, str]
+    """Settings of the app."""
+    secrets: tuple[str, ...]
+    """What must never be seen anywhere: the webhook secret, the model's key, the private key's text."""
+    server: asyncio.subprocess.Process | None = None
+
+    @property
+    def log(self) -> Path:
+        """What the app logged."""
+        return self.home / "minions.log"
+
+    async def start_app(self) -> None:
+        """Start `minions serve`, and wait until it is ready. Raises MinionsError with its log if it is not."""
+        self.server = await self._spawn()
+        async with httpx.AsyncClient() as client:
+            for _ in range(_READY_TIMEOUT_S * 10):
+                if self.server.returncode is not None:
+                    break
+                try:
+                    if (await client.get(f"{self.app_url}/readyz")).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.1)
+        raise MinionsError("`minions serve` does not get ready; its log ends:", detail=self.log.read_text()[-2000:])
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            return await asyncio.create_subprocess_exec(
+                *("setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-m", "app.cli", "serve"),
+                env=dict(self.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+
+    async def stop_app(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Stop the app, or kill it, and wait until it is gone."""
+        if self.server is None or self.server.returncode is not None:
+            return
+        self.server.send_signal(how)
+        try:
+            await asyncio.wait_for(self.server.wait(), _STOP_TIMEOUT_S)
+        except TimeoutError:
+            self.server.kill()
+            await self.server.wait()
+
+
+@asynccontextmanager
+async def staged(
+    *, scripts: Path | None = None, port: int = 0, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Stage]:
+    """Everything but the app itself, which `Stage.start_app` starts; all of it is stopped and removed at the end.
+
+    `port` is the loopback GitHub's. `settings` are added to the app's, by the names of their variables.
+    """
+    with tempfile.TemporaryDirectory(prefix="minions-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        home.chmod(0o711)  # boxes run as users of their own
+        hub = Hub(home / "github")
+        async with (
+            serve_github(hub, port=port) as github_url,
+            models.serve(scripts or _HERE / "scripts") as model_server,
+        ):
+            app_port = free_port()
+            key, webhook_secret, model_key = _key(), secrets.token_hex(20), f"sk-{secrets.token_hex(24)}"
+            key_file = _kept(home / "app.pem", key[0])
+            app_url = f"http://127.0.0.1:{app_port}"
+            environment = _environment() | {
+                "MINIONS_HOME": str(home / "minions"),
+                "MINIONS_PORT": str(app_port),
+                "MINIONS_GITHUB_URL": github_url,
+                "MINIONS_APP_ID": str(_APP_ID),
+                "MINIONS_PRIVATE_KEY_FILE": str(key_file),
+                "MINIONS_WEBHOOK_SECRETS": webhook_secret,
+                "MINIONS_MODEL": "openai/slugs",
+                "MINIONS_MODEL_API_BASE": model_server.url,
+                "MINIONS_MODEL_API_KEY": model_key,
+                "MINIONS_MODEL_PRICE": "1.25,10,0.125",
+                "MINIONS_PROGRESS_INTERVAL_S": "0",
+                "MINIONS_WRITE_SPACING_S": "0",
+            }
+            app = hub.register_app(
+                "Minions",
+                app_id=_APP_ID,
+                public_key_pem=key[1].decode(),
+                webhook_url=f"{app_url}/webhook",
+                webhook_secret=webhook_secret,
+                permissions=PERMISSIONS,
+                events=list(EVENTS),
+            )
+            stage = Stage(
+                hub=hub,
+                models=model_server,
+                app=app,
+                home=home,
+                app_url=app_url,
+                environment=environment | dict(settings or {}),
+                secrets=(webhook_secret, model_key, key[0].decode()),
+            )
+            try:
+                yield stage
+            finally:
+                await stage.stop_app()
+
+
+def furnish(stage: Stage, seed: Seed) -> dict[str, Any]:
+    """Put the seed's repository on the GitHub, let its requester write, install the app; answer with HTTP headers."""
+    with tempfile.TemporaryDirectory(prefix="minions-seed-") as folder:
+        seed.write(Path(folder))
+        stage.hub.add_repository(seed.repository, source=Path(folder))
+    person = stage.hub.add_user(seed.requester)
+    stage.hub.add_collaborator(seed.repository, seed.requester, "write")
+    stage.hub.install(stage.app, [seed.repository])
+    return {"Authorization": f"Bearer {person.token}", "Accept": "application/vnd.github+json"}
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without settings of another installation."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MINIONS_")}
+
+
+def _kept(path: Path, secret: bytes) -> Path:
+    path.touch(mode=0o600)
+    path.write_bytes(secret)
+    return path
+
+
+def _key() -> tuple[bytes, bytes]:
+    """A new private key of an App, in the form that GitHub hands out, and its public key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private, public

@@ -1,0 +1,147 @@
+"""`minions doctor`: everything that an installation needs, one line each, with what to do about what is missing."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.adapters.litellm import warm_up
+from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.store.schema import with_driver
+from app.core.errors import MinionsError
+from app.main import chosen_model, github, redactor_of
+from app.processes import prepared_home
+from app.settings import Settings
+
+NEEDED: Final = {
+    "checks": "write",
+    "contents": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+}
+"""What the App must be granted; `manifests/README.md` says what for."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing that was looked at."""
+
+    what: str
+    sentences: tuple[str, ...]
+    """What is wrong, and what to do; nothing if it is well."""
+    remark: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.sentences
+
+
+def examine(settings: Settings, *, ask_model: bool, tell: Callable[[str], None] = print) -> int:
+    """Look at everything and tell it; answer with the exit code: 0 if all is well."""
+
+    async def look() -> bool:
+        well = True
+        async for one in _examined(settings, ask_model=ask_model):
+            well = well and one.is_well
+            tell(f"{'ok  ' if one.is_well else 'FAIL'}  {one.what}{f': {one.remark}' if one.remark else ''}")
+            for sentence in one.sentences:
+                tell("".join(f"      {line}\n" for line in sentence.splitlines()).rstrip("\n"))
+        tell("All is well." if well else "Something is missing. `minions demo` needs none of the settings.")
+        return well
+
+    return 0 if asyncio.run(look()) else 1
+
+
+async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Examined]:
+    yield Examined("settings", tuple(settings.missing()))
+    async with _told("data folder") as one:
+        one.remark = str(prepared_home(settings))
+    yield one.done()
+    if one.faults:
+        return
+    yield Examined("boxes", tuple(await BubblewrapBoxes(settings.home).check()), "bubblewrap")
+    lacking = [] if shutil.which("rg") else ["ripgrep is missing: apt-get install ripgrep"]
+    yield Examined("search", tuple(lacking), "ripgrep")
+    async with _told("database") as one:
+        one.remark = await asyncio.to_thread(_database, settings)
+    yield one.done()
+    async with _told("GitHub App") as one:
+        one.remark = await _app(settings)
+    yield one.done()
+    async with _told("model") as one:
+        one.remark = await _model(settings, ask=ask_model)
+    yield one.done()
+
+
+class _Telling:
+    """Collects what is said about one thing."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.remark = ""
+        self.faults: tuple[str, ...] = ()
+
+    def done(self) -> Examined:
+        return Examined(self.what, self.faults, self.remark)
+
+
+@asynccontextmanager
+async def _told(what: str) -> AsyncIterator[_Telling]:
+    """Turn an error into its sentence."""
+    one = _Telling(what)
+    try:
+        yield one
+    except MinionsError as error:
+        one.faults = (str(error), *([error.detail] if error.detail else []))
+
+
+def _database(settings: Settings) -> str:
+    if not settings.database_url:
+        return "the embedded PostgreSQL, started with the server"
+    engine = create_engine(with_driver(settings.database_url))
+    try:
+        with engine.connect() as connection:
+            version = connection.execute(text("SHOW server_version")).scalar_one()
+            connection.execute(text("CREATE TEMPORARY TABLE minions_doctor (id int)"))
+            return f"PostgreSQL {version}"
+    except SQLAlchemyError as error:
+        raise MinionsError(
+            "MINIONS_DATABASE_URL cannot be used: is it reachable, and may its user create tables?",
+            detail=str(getattr(error, "orig", error)).strip(),
+        ) from None
+    finally:
+        engine.dispose()
+
+
+async def _app(settings: Settings) -> str:
+    if not settings.app_id:
+        raise MinionsError("Create a GitHub App from manifests/github-app/app.json; README.md says how.")
+    async with github(settings, redactor_of(settings)) as (app, _):
+        identity = await app.identity()
+        lacking = [f"{name}: {level}" for name, level in NEEDED.items() if identity.permissions.get(name) != level]
+        if lacking:
+            raise MinionsError(f"Give the App these permissions on its page on GitHub: {', '.join(lacking)}.")
+        installations = await app.installations()
+    if not installations:
+        raise MinionsError(f"{identity.slug} is not installed anywhere: install it on the repositories to work on.")
+    suspended = sum(one.suspended_at is not None for one in installations)
+    return f"{identity.slug}, {len(installations)} installations" + (f", {suspended} suspended" if suspended else "")
+
+
+async def _model(settings: Settings, *, ask: bool) -> str:
+    if not settings.model:
+        raise MinionsError("Set MINIONS_MODEL, for example to anthropic/claude-opus-4-8.")
+    if not ask:
+        return f"{settings.model} (not asked; --ask-model asks it something)"
+    await warm_up()
+    reply = await chosen_model(settings).complete(
+        [{"role": "user", "content": "Answer with the word yes."}], [], max_output_tokens=200, timeout_s=60
+    )
+    return f"{settings.model} answered, ${reply.usage.usd:.5f}"

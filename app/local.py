@@ -1,0 +1,113 @@
+"""`minions run`: a blueprint on a repository of this machine, without GitHub, with everything else as on a server."""
+
+import asyncio
+import subprocess
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from app.adapters.litellm import warm_up
+from app.adapters.local import LocalForge
+from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
+from app.core.errors import RepositoryError, SettingsError
+from app.core.run import Run, Status
+from app.core.store import Draft
+from app.core.task import Person, Repository, Task
+from app.main import outside, redactor_of
+from app.processes import database
+from app.settings import Settings
+from blueprints import BLUEPRINTS
+
+_PAUSE_S: Final = 5.0
+"""Between two tries while the model does not answer."""
+
+
+def run_locally(settings: Settings, repository: Path, text: str, blueprint: str) -> int:
+    """Do what `text` asks for in `repository`; answer with the exit code: 0 if there is a branch with a change.
+
+    Raises SettingsError and RepositoryError.
+    """
+    if not settings.model:
+        raise SettingsError("Say which model works: --model anthropic/claude-opus-4-8, or MINIONS_MODEL.")
+    if blueprint not in BLUEPRINTS:
+        raise SettingsError(f"There is no blueprint {blueprint!r}. There are: {', '.join(BLUEPRINTS)}.")
+    if not text.strip():
+        raise SettingsError("The task is empty: say what to do.")
+    report = _git_folder(repository) / "minions" / "report.md"
+    with tempfile.TemporaryDirectory(prefix="minions-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # boxes run as users of their own
+        home = settings.model_copy(update={"home": Path(folder), "database_url": ""})
+        with database(home) as url:
+            run = asyncio.run(_run(home, url, repository, report, _draft(repository, text, blueprint)))
+    print(f"\n{report.read_text(encoding='utf-8').strip()}\n" if report.exists() else f"\n{run.error}\n")
+    if not run.trail.pull_request_number:
+        return 1
+    print(f"The change is on the branch {run.trail.branch}: git diff {run.trail.base_branch}...{run.trail.branch}")
+    print(f"This report is in {report}.")
+    return 0
+
+
+async def _run(settings: Settings, url: str, repository: Path, report: Path, draft: Draft) -> Run:
+    async with connected(url) as engine:
+        store = Telling(engine, ProcrastinateQueue(url))
+        worker = await outside(settings, store, redactor_of(settings))
+        await warm_up()
+        receipt = await store.accept(None, draft, "Asked for on the command line.")
+        runner = worker.runner(BLUEPRINTS, lambda _: LocalForge(repository, report))
+        run_id = receipt.run_id or 0
+        await runner.advance(run_id)
+        while not (run := await store.load(run_id)).is_reported:
+            print(f"{run.at}: not now; the next try is in {_PAUSE_S:.0f} s (Ctrl-C ends it).")
+            await asyncio.sleep(_PAUSE_S)
+            await runner.advance(run_id)
+        return run
+
+
+class Telling(PostgresStore):
+    """A store that says on the terminal what it is given to save."""
+
+    _told = 0
+
+    async def save(self, run: Run, *, patch: bytes | None = None, advance_at: datetime | None = None) -> Run:
+        """As `Store` says; each new visit is told."""
+        saved = await super().save(run, patch=patch, advance_at=advance_at)
+        for visit in saved.visits[self._told :]:
+            print(f"{visit.title:28} {visit.outcome or 'done':10} {visit.seconds:6.1f} s", flush=True)
+        self._told = len(saved.visits)
+        if saved.status is Status.FAILED and not saved.is_reported:
+            print(f"failed: {saved.error}")
+        return saved
+
+
+def _draft(repository: Path, text: str, blueprint: str) -> Draft:
+    title, _, body = text.strip().partition("\n")
+    task = Task(
+        repository=Repository(id=1, full_name=f"local/{repository.name}", installation_id=0),
+        number=0,
+        title=title.strip(),
+        body=body.strip(),
+        requester=Person(id=0, login="you"),
+        asked_at=datetime.now(UTC),
+    )
+    known = BLUEPRINTS[blueprint]
+    return Draft(
+        intent="command line",
+        task=task,
+        blueprint=blueprint,
+        blueprint_version=known.version,
+        start=known.start.name,
+    )
+
+
+def _git_folder(repository: Path) -> Path:
+    """Where git keeps things about the repository: the report goes there, out of everybody's way."""
+    asked = subprocess.run(
+        ["git", "-c", "core.fsmonitor=false", "-C", str(repository), "rev-parse", "--absolute-git-dir"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if asked.returncode:
+        raise RepositoryError(f"{repository} is no git repository: {asked.stderr.strip()}")
+    return Path(asked.stdout.strip())

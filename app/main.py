@@ -1,0 +1,248 @@
+"""Where everything is put together. Nothing else builds adapters; nothing happens when this is imported."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from app.adapters.github import payloads
+from app.adapters.github.app import App
+from app.adapters.github.auth import AppAuth, KeyFile, KeyText
+from app.adapters.github.forge import GitHubForges
+from app.adapters.github.tokens import Tokens
+from app.adapters.litellm import LiteLLMModel, warm_up
+from app.adapters.model_prices import Price
+from app.adapters.redacted import RedactedForge, RedactedLog
+from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.registries import REGISTRIES
+from app.adapters.store import ProcrastinateQueue, opened
+from app.adapters.store.schema import with_driver
+from app.adapters.workspace.workspace import GitWorkspace
+from app.adapters.workspace.workspaces import Workspaces
+from app.agent.minion import AgentLoop
+from app.agent.prompt import load_prompt
+from app.agent.rules import read_rules
+from app.core import wording
+from app.core.blueprint import Node
+from app.core.errors import BlueprintError, SettingsError
+from app.core.model import Model
+from app.core.redaction import Redactor
+from app.core.run import Run
+from app.core.store import Store
+from app.core.world import Forge, GaveUp, Minion, Submission, World
+from app.engine.dispatch import Blueprints
+from app.engine.progress import Progress
+from app.engine.runner import OpenForge, Runner
+from app.guards import ALL, GuardSet
+from app.settings import Settings
+from app.web.health import Health
+from app.web.pages import Pages
+from app.web.webhook import Webhook
+from blueprints import BLUEPRINTS
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The adapters of one worker, made once and shared by its runs."""
+
+    settings: Settings
+    store: Store
+    workspaces: Workspaces
+    redactor: Redactor
+    model: Model
+    public_url: str
+
+    def runner(self, blueprints: Blueprints, open_forge: OpenForge) -> Runner:
+        """What advances runs in this process."""
+        return Runner(
+            store=self.store,
+            blueprints=blueprints,
+            progress=Progress(self.page_url, time.monotonic, interval_s=self.settings.progress_interval_s),
+            open_forge=lambda repository: RedactedForge(open_forge(repository), self.redactor),
+            open_workspace=self.workspace,
+            open_world=self.world,
+            now=lambda: datetime.now(UTC),
+            clock=time.monotonic,
+        )
+
+    def page_url(self, run: Run) -> str:
+        """Where the page of a run is."""
+        return f"{self.public_url}/runs/{run.key}" if self.public_url else ""
+
+    def workspace(self, run: Run, forge: Forge) -> GitWorkspace:
+        """The work tree of a run, whether it is there already or not."""
+        return self.workspaces.open(
+            run.id, run.task.repository.id, lambda write: forge.remote(write=write), asked_at=run.asked_at
+        )
+
+    async def world(self, run: Run, node: Node[Any], forge: Forge) -> World:
+        """Everything that a node may touch. A tree that another machine had is made again from what was saved."""
+        workspace = self.workspace(run, forge)
+        if run.visits:
+            await workspace.check_out(run.trail.base_sha, patch=await self.store.patch(run.id))
+        return World(
+            forge=forge,
+            workspace=workspace,
+            sandbox=workspace.sandbox,
+            minion=await self._minion(run, node, workspace),
+            guards=GuardSet(ALL),
+            page_url=self.page_url(run),
+            marker=wording.marker(run),
+        )
+
+    async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace) -> Minion:
+        if node.agent is None:
+            return NoMinion()
+        return AgentLoop(
+            model=self.model,
+            spec=node.agent,
+            prompt=load_prompt(node.module, node.agent.prompt),
+            sandbox=workspace.sandbox,
+            workspace=workspace,
+            journal=self.store.journal(run.id, len(run.visits)),
+            rules=await read_rules(workspace),
+            clock=time.monotonic,
+        )
+
+
+class NoMinion:
+    """What a step gets: it has declared no model, so it must not use one."""
+
+    async def work(self, facts: Mapping[str, str]) -> Submission | GaveUp:
+        """Refuse."""
+        raise BlueprintError(f"Only agent nodes have a minion; this step wanted one for {', '.join(facts)}.")
+
+
+async def outside(settings: Settings, store: Store, redactor: Redactor) -> Outside:
+    """The adapters that every worker needs. Raises SettingsError."""
+    boxes = BubblewrapBoxes(settings.home, allowed_hosts=(*REGISTRIES, *settings.egress_hosts))
+    if faults := await boxes.check():
+        raise SettingsError("\n".join(["No box can be built on this machine, so no run can be worked on:", *faults]))
+    return Outside(
+        settings=settings,
+        store=store,
+        workspaces=Workspaces(settings.home, boxes),
+        redactor=redactor,
+        model=chosen_model(settings),
+        public_url=settings.page_url,
+    )
+
+
+def chosen_model(settings: Settings) -> Model:
+    """The model of the settings."""
+    prices = settings.model_price
+    if prices and len(prices) not in {2, 3}:
+        raise SettingsError("MINIONS_MODEL_PRICE takes two or three numbers: dollars for a million tokens, as 1.25,10.")
+    price = Price(input=prices[0], output=prices[1], cached=prices[2] if len(prices) == 3 else None) if prices else None
+    return LiteLLMModel(
+        settings.model,
+        api_base=settings.model_api_base,
+        api_key=settings.model_api_key.get_secret_value(),
+        price=price,
+    )
+
+
+@asynccontextmanager
+async def github(settings: Settings, redactor: Redactor) -> AsyncIterator[tuple[App, GitHubForges]]:
+    """GitHub, as the App of the settings. Raises SettingsError if the key cannot be used."""
+    text = settings.private_key.get_secret_value()
+    key = (
+        KeyFile(settings.private_key_file, on_secret=redactor.add)
+        if settings.private_key_file
+        else KeyText(text, on_secret=redactor.add)
+    )
+    async with httpx.AsyncClient(follow_redirects=False) as http:
+        app = App(http, settings.api_url, AppAuth(settings.app_id, key))
+        forges = GitHubForges(
+            app,
+            Tokens(app, on_secret=redactor.add),
+            api_url=settings.api_url,
+            git_url=settings.github_url,
+            on_secret=redactor.add,
+            write_spacing_s=settings.write_spacing_s,
+        )
+        yield app, forges
+
+
+def redactor_of(settings: Settings) -> Redactor:
+    """Knows every secret of the settings, and cleans the log from now on."""
+    redactor = Redactor(
+        [
+            settings.private_key.get_secret_value(),
+            settings.model_api_key.get_secret_value(),
+            *(secret.get_secret_value() for secret in settings.webhook_secrets),
+        ]
+    )
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(RedactedLog(_LOG_FORMAT, redactor))
+    return redactor
+
+
+def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
+    """The web server's application."""
+    parse = partial(
+        payloads.parse, app_id=settings.app_id, label=settings.label, allowed_bots=frozenset(settings.allowed_bots)
+    )
+    hooks = tuple(secret.get_secret_value() for secret in settings.webhook_secrets)
+    counts: Counter[str] = Counter()
+    webhook = Webhook(settings.app_id, hooks, parse, blueprints, store, counts)
+    app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None)
+    for part in (webhook, Pages(store, blueprints), Health(store, counts)):
+        app.include_router(part.router())
+    app.mount("/static", StaticFiles(packages=[("app.web", "static")]))
+    return app
+
+
+def web(settings: Settings) -> None:
+    """Serve the web until told to stop."""
+
+    async def serve() -> None:
+        url = with_driver(settings.database_url)
+        redactor_of(settings)
+        async with opened(url, ProcrastinateQueue(url)) as store:
+            config = uvicorn.Config(
+                web_app(settings, store),
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+            )
+            await uvicorn.Server(config).serve()
+
+    asyncio.run(serve())
+
+
+def work(settings: Settings) -> None:
+    """Work on runs until told to stop."""
+
+    async def serve() -> None:
+        if not settings.database_url:
+            raise SettingsError("A worker needs MINIONS_DATABASE_URL: the database that its web server uses.")
+        if missing := settings.missing():
+            raise SettingsError("\n".join(missing))
+        url = with_driver(settings.database_url)
+        redactor = redactor_of(settings)
+        queue = ProcrastinateQueue(url, lost_after_s=settings.worker_lost_after_s)
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(opened(url, queue))
+            _, forges = await stack.enter_async_context(github(settings, redactor))
+            worker = await outside(settings, store, redactor)
+            warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
+            await queue.work(worker.runner(BLUEPRINTS, forges.open).advance, concurrency=settings.concurrency)
+            await warming
+
+    asyncio.run(serve())
