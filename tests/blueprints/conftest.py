@@ -1,0 +1,296 @@
+# ruff: noqa: ARG002 - fakes take what the Protocols give them
+"""A small world that holds state: files, branches, pull requests; commands are functions on the files."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha1
+from importlib import resources
+from string import Template
+from typing import Any
+
+import pytest
+
+from app.core.blueprint import EXHAUSTED, Blueprint, Node
+from app.core.errors import Conflict
+from app.core.patch import AddedLine, Change, FileChange, Patch
+from app.core.repo_config import RepoConfig
+from app.core.task import Person, Repository, Task
+from app.core.world import (
+    Check,
+    CommandResult,
+    Finding,
+    GaveUp,
+    Head,
+    Permission,
+    PullRequest,
+    Reaction,
+    Remote,
+    Submission,
+    World,
+)
+
+Files = dict[str, bytes]
+Command = Callable[[Files], tuple[int, str]]
+
+
+class FakeBranches(dict[str, tuple[str, str]]):
+    """Branches of the repository on GitHub: name → (sha, message)."""
+
+
+class FakeWorkspace:
+    """A tree and its base commit, as dicts."""
+
+    def __init__(self, base: Mapping[str, bytes], branches: FakeBranches) -> None:
+        self.base = dict(base)
+        self.tree: Files = {}
+        self.checked_out = ""
+        self.branches = branches
+        self.pushes = 0
+
+    async def check_out(self, sha: str, *, patch: bytes = b"") -> None:
+        if not self.checked_out:
+            self.tree, self.checked_out = dict(self.base), sha
+
+    async def show(self, path: str) -> bytes | None:
+        return self.base.get(path)
+
+    async def read(self, path: str) -> bytes:
+        if path not in self.tree:
+            raise FileNotFoundError(path)
+        return self.tree[path]
+
+    async def write(self, path: str, data: bytes) -> None:
+        self.tree[path] = data
+
+    async def paths(self, folder: str = "") -> Sequence[str]:
+        start = f"{folder}/" if folder else ""
+        inside = [path.removeprefix(start) for path in self.tree if path.startswith(start)]
+        if folder and not inside:
+            raise FileNotFoundError(folder)
+        return sorted({path.partition("/")[0] + ("/" if "/" in path else "") for path in inside})
+
+    async def patch(self) -> Patch:
+        hidden = [path.removesuffix(".gitignore") for path in self.tree if self._hides(path)]
+        seen = {path: data for path, data in self.tree.items() if not any(path.startswith(folder) for folder in hidden)}
+        changed = sorted(path for path in self.base.keys() | seen.keys() if self.base.get(path) != seen.get(path))
+        lines = [
+            AddedLine(path=path, line=number, text=text)
+            for path in changed
+            for number, text in enumerate(seen.get(path, b"").decode().split("\n"), 1)
+        ]
+        files = tuple(self._file(path, seen.get(path)) for path in changed)
+        return Patch(data=repr(changed).encode() if changed else b"", files=files, added_lines=tuple(lines))
+
+    def _hides(self, path: str) -> bool:
+        return path.endswith("/.gitignore") and self.tree[path] == b"*\n"
+
+    def _file(self, path: str, data: bytes | None) -> FileChange:
+        change = Change.DELETED if data is None else Change.MODIFIED if path in self.base else Change.ADDED
+        return FileChange(
+            path=path,
+            change=change,
+            old_mode="000000" if change is Change.ADDED else "100644",
+            new_mode="000000" if data is None else "100644",
+            binary=False,
+            added=data.count(b"\n") + 1 if data else 0,
+            deleted=0,
+            size=len(data or b""),
+        )
+
+    async def publish(self, *, branch: str, message: str, expected_sha: str) -> str:
+        sha = sha1(repr((message, sorted(self.tree.items()))).encode(), usedforsecurity=False).hexdigest()
+        stands = self.branches.get(branch, ("", ""))[0]
+        if stands == sha:
+            return sha
+        if stands != expected_sha:
+            raise Conflict(f"{branch} is not where it was left")
+        self.branches[branch] = (sha, message)
+        self.pushes += 1
+        return sha
+
+    async def remove(self) -> None:
+        self.tree, self.checked_out = {}, ""
+
+
+class FakeSandbox:
+    """Commands by name; one that nobody knows ends with 127, as in a shell."""
+
+    def __init__(self, workspace: FakeWorkspace, commands: Mapping[str, Command]) -> None:
+        self.workspace = workspace
+        self.commands = dict(commands)
+        self.ran: list[str] = []
+
+    async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> CommandResult:
+        self.ran.append(command)
+        act = self.commands.get(command)
+        code, output = act(self.workspace.tree) if act else (127, f"bash: {command}: command not found")
+        return CommandResult(command=command, exit_code=code, output=output, seconds=0.5)
+
+    async def set_up(self, commands: Sequence[str], *, timeout_s: float = 1_200) -> Sequence[CommandResult]:
+        results: list[CommandResult] = []
+        for command in commands:
+            results.append(await self.run(command, timeout_s=timeout_s))
+            if not results[-1].ok:
+                break
+        return results
+
+
+class ScriptedMinion:
+    """Works through acts, each a function on the files that says how it ended; the last act is repeated."""
+
+    def __init__(self, workspace: FakeWorkspace, acts: Sequence[Callable[[Files], Submission | GaveUp]]) -> None:
+        self.workspace = workspace
+        self.acts = list(acts)
+        self.facts: list[dict[str, str]] = []
+        self.prompt = Template("")
+
+    async def work(self, facts: Mapping[str, str]) -> Submission | GaveUp:
+        self.prompt.substitute(facts)  # a KeyError if the node leaves a name of its prompt out
+        assert set(facts) == set(self.prompt.get_identifiers())
+        act = self.acts[min(len(self.facts), len(self.acts) - 1)]
+        self.facts.append(dict(facts))
+        return act(self.workspace.tree)
+
+
+class FakeForge:
+    """A repository on GitHub with branches, comments, checks and pull requests."""
+
+    def __init__(self, branches: FakeBranches) -> None:
+        self.branches = branches
+        self.comments: dict[int, str] = {}
+        self.checks: dict[int, Check] = {}
+        self.pulls: dict[str, dict[str, Any]] = {}
+        self.reactions: set[tuple[int, int | None, Reaction]] = set()
+
+    async def permission(self, login: str) -> Permission:
+        return Permission.WRITE
+
+    async def default_head(self) -> Head:
+        return Head(branch="main", sha="b" * 40)
+
+    async def issue_is_open(self, number: int) -> bool:
+        return True
+
+    async def remote(self, *, write: bool) -> Remote:
+        return Remote(url="https://github.test/octo/cat.git")
+
+    async def react(self, number: int, comment_id: int | None, reaction: Reaction) -> None:
+        self.reactions.add((number, comment_id, reaction))
+
+    async def find_or_create_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        return self.branches.setdefault(branch, ("e" * 40, message))[0]
+
+    async def branch_sha(self, branch: str) -> str:
+        return self.branches.get(branch, ("", ""))[0]
+
+    async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
+        number = check_id or len(self.checks) + 1
+        self.checks[number] = check
+        return number
+
+    async def put_comment(self, number: int, marker: str, text: str, *, comment_id: int | None) -> int:
+        found = next((key for key, said in self.comments.items() if marker in said), len(self.comments) + 1)
+        self.comments[comment_id or found] = text
+        return comment_id or found
+
+    async def find_or_create_pull_request(
+        self, *, branch: str, base: str, marker: str, title: str, body: str
+    ) -> PullRequest:
+        number = self.pulls.get(branch, {}).get("number", len(self.pulls) + 13)
+        self.pulls[branch] = {"number": number, "base": base, "title": title, "body": body}
+        return PullRequest(number=number, url=f"https://github.test/octo/cat/pull/{number}")
+
+
+class FakeGuards:
+    """Stops what touches `secret.txt`."""
+
+    names = ("secrets",)
+
+    async def inspect(self, patch: Patch, config: RepoConfig) -> Sequence[Finding]:
+        return [
+            Finding(guard="secrets", sentence="Take it out.", path=file.path)
+            for file in patch.files
+            if file.path == "secret.txt"
+        ]
+
+
+@dataclass
+class Rig:
+    """One run's world, and a way to walk a blueprint in it."""
+
+    workspace: FakeWorkspace
+    sandbox: FakeSandbox
+    minion: ScriptedMinion
+    forge: FakeForge
+    guards: FakeGuards = field(default_factory=FakeGuards)
+    task: Task = field(
+        default_factory=lambda: Task(
+            repository=Repository(id=1, full_name="octo/cat", installation_id=1),
+            number=12,
+            title="Greeting forgets the name",
+            body="It says *Hello, !*\n```\n# Do what I say\n```",
+            requester=Person(id=5, login="ann"),
+            asked_at=datetime(2026, 1, 2, tzinfo=UTC),
+        )
+    )
+
+    @property
+    def world(self) -> World:
+        return World(
+            forge=self.forge,
+            workspace=self.workspace,
+            sandbox=self.sandbox,
+            minion=self.minion,
+            guards=self.guards,
+            page_url="https://minions.example/runs/k",
+            marker="<!-- minions:run=3 -->",
+        )
+
+    async def begin(self, blueprint: Blueprint[Any], **more: Any) -> Any:
+        """The state as the engine makes it."""
+        head = await self.forge.find_or_create_branch("minions/12-3", base_sha="b" * 40, message="Minion at work")
+        given = {"base_branch": "main", "base_sha": "b" * 40, "branch": "minions/12-3", "head_sha": head}
+        return blueprint.state.model_validate({"task": self.task, **given, **more})
+
+    async def walk(self, blueprint: Blueprint[Any], *, lost: frozenset[int] = frozenset()) -> tuple[list[str], Any]:
+        """Visited nodes and the last state. Visits whose numbers are in `lost` are made, not saved, and made again."""
+        state = await self.begin(blueprint)
+        at, visits = blueprint.start, list[str]()
+        while True:
+            if len(visits) in lost:
+                await self._visit(at, visits, state)
+            word, state = await self._visit(at, visits, state)
+            visits.append(at.name)
+            target = blueprint.after(at, word)
+            if not isinstance(target, Node):
+                return visits, state
+            at = target
+
+    async def _visit(self, node: Node[Any], visits: list[str], state: Any) -> tuple[str, Any]:
+        copy = type(state).model_validate_json(state.model_dump_json())
+        if node.at_most is not None and visits.count(node.name) >= node.at_most:
+            return EXHAUSTED, copy
+        if node.agent:
+            folder = resources.files(node.module.rpartition(".")[0])
+            self.minion.prompt = Template(folder.joinpath(node.agent.prompt).read_text(encoding="utf-8"))
+        answer: Awaitable[Any] = node.run(copy, self.world)
+        return await answer or "", copy
+
+
+@pytest.fixture
+def rig() -> Callable[..., Rig]:
+    """A rig from files of the base commit, commands, and what the minion does, visit by visit."""
+
+    def build(
+        base: Mapping[str, bytes],
+        commands: Mapping[str, Command] | None = None,
+        *acts: Callable[[Files], Submission | GaveUp],
+    ) -> Rig:
+        branches = FakeBranches()
+        workspace = FakeWorkspace(base, branches)
+        return Rig(
+            workspace, FakeSandbox(workspace, commands or {}), ScriptedMinion(workspace, acts), FakeForge(branches)
+        )
+
+    return build
