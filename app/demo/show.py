@@ -79,7 +79,7 @@ class Play:
                     return end
                 await asyncio.sleep(_POLL_S)
         print(f"Nothing came of it within {timeout_s:.0f} s. The log of Minions ends:", file=sys.stderr)
-        print(self.stage.log.read_text()[-3000:], file=sys.stderr)
+        print(self.stage.log_end(), file=sys.stderr)
         return 1
 
     async def _file(self, client: httpx.AsyncClient) -> dict[str, Any]:

@@ -92,6 +92,10 @@ class Stage:
         """What the app logged."""
         return self.home / "minions.log"
 
+    def log_end(self) -> str:
+        """The last lines of the log."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-3_000:] if self.log.exists() else ""
+
     async def start_app(self) -> None:
         """Start `minions serve`, and wait until it is ready. Raises MinionsError with its log if it is not."""
         self.server = await self._spawn()
@@ -105,7 +109,7 @@ class Stage:
                 except httpx.TransportError:
                     pass
                 await asyncio.sleep(0.1)
-        raise MinionsError("`minions serve` does not get ready; its log ends:", detail=self.log.read_text()[-2000:])
+        raise MinionsError("`minions serve` does not get ready; its log ends:", detail=self.log_end())
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -28,6 +28,8 @@ def label(url: str, repository: Repository, one: Label) -> Json:
         "color": one.color,
         "default": False,
         "description": one.description,
+        "archived_at": None,
+        "archived_by": None,
     }
 
 
