@@ -171,33 +171,20 @@ def _node(texts: Mapping[str, str], names: Collection[str]) -> RepoConfig | None
     wanted = any(package.get(key) for key in ("dependencies", "devDependencies", "workspaces"))
     install = "npm ci --no-audit --no-fund" if "package-lock.json" in names else "npm install --no-audit --no-fund"
     lint = next((f"npm run {name}" for name in ("lint:fix", "format", "lint") if name in scripts), "")
-    install += " && echo '*' > node_modules/.gitignore"
     return RepoConfig(setup=(install,) if wanted else (), lint=(lint,) if lint else (), test=("npm test",))
 
 
 def _go(texts: Mapping[str, str], _names: Collection[str]) -> RepoConfig | None:
     if "go.mod" not in texts:
         return None
-    # The home folder of a command is gone after it, so what is fetched must lie in the tree.
-    fetch = f"{_hidden('.go')} && GOFLAGS=-modcacherw {_GO} mod download"
-    setup = (fetch,) if re.search(r"(?m)^\s*require\b", texts["go.mod"]) else ()
-    return RepoConfig(setup=setup, lint=("gofmt -l -w .", f"{_GO} vet ./..."), test=(f"{_GO} test ./...",))
+    setup = ("go mod download",) if re.search(r"(?m)^\s*require\b", texts["go.mod"]) else ()
+    return RepoConfig(setup=setup, lint=("gofmt -l -w .", "go vet ./..."), test=("go test ./...",))
 
 
 def _rust(texts: Mapping[str, str], _names: Collection[str]) -> RepoConfig | None:
     if "Cargo.toml" not in texts:
         return None
-    fetch = f"{_hidden('.cargo-home')} && {_CARGO} fetch"
-    return RepoConfig(setup=(fetch,), lint=("cargo fmt",), test=(f"{_CARGO} test --offline",))
-
-
-_GO: Final = 'GOPATH="$PWD/.go" GOCACHE="$PWD/.go/cache" go'
-_CARGO: Final = 'CARGO_HOME="$PWD/.cargo-home" CARGO_TARGET_DIR="$PWD/.cargo-home/target" cargo'
-
-
-def _hidden(folder: str) -> str:
-    """Make a folder that git does not see, so that it is no part of the change."""
-    return f"mkdir -p {folder} && echo '*' > {folder}/.gitignore"
+    return RepoConfig(setup=("cargo fetch",), lint=("cargo fmt",), test=("cargo test --offline",))
 
 
 def _make(texts: Mapping[str, str], _names: Collection[str]) -> RepoConfig | None:

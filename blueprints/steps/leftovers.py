@@ -1,7 +1,8 @@
 """Keep what set-up, tests and caches leave behind out of the change.
 
 Repositories mostly ignore such files themselves, but not all do. A folder that holds a `.gitignore` with `*` is
-invisible to git, itself included; that is how uv, ruff and pytest hide theirs.
+invisible to git, itself included; that is how uv, ruff and pytest hide theirs. `CACHEDIR.TAG` marks others, such as
+cargo's `target` (https://bford.info/cachedir/).
 """
 
 from fnmatch import fnmatch
@@ -32,7 +33,8 @@ _FOLDERS: Final = (
 async def change_of(workspace: Workspace) -> Patch:
     """The change of the tree without leftovers in the tools' own folders."""
     patch = await workspace.patch()
-    folders = {folder for file in patch.files if file.change is FileState.ADDED and (folder := _folder(file.path))}
+    added = [file.path for file in patch.files if file.change is FileState.ADDED]
+    folders = {folder for path in added if (folder := _folder(path))}
     for folder in sorted(folders):
         await workspace.write(f"{folder}/.gitignore", b"*\n")
     return await workspace.patch() if folders else patch
@@ -52,7 +54,9 @@ async def tidy(workspace: Workspace) -> tuple[str, ...]:
 
 def _folder(path: str) -> str:
     """The part of `path` up to the first folder that is a tool's own; empty if there is none."""
-    parts = path.split("/")[:-1]
+    *parts, name = path.split("/")
+    if parts and name == "CACHEDIR.TAG":
+        return "/".join(parts)
     for at, part in enumerate(parts):
         if any(fnmatch(part, glob) for glob in _FOLDERS):
             return "/".join(parts[: at + 1])

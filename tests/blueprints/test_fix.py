@@ -154,6 +154,7 @@ async def test_commands_that_nobody_said_are_found(rig: Any) -> None:
 async def test_what_set_up_and_tests_leave_behind_is_no_part_of_the_change(rig: Any) -> None:
     def install(files: dict[str, bytes]) -> tuple[int, str]:
         files.update({"src/a.egg-info/PKG-INFO": b"x", "setup.cfg": b"changed", "node_modules/b/index.js": b"x"})
+        files.update({"target/CACHEDIR.TAG": b"x", "target/debug/a": b"x"})
         return 0, ""
 
     def noisy(files: dict[str, bytes]) -> tuple[int, str]:
