@@ -1,9 +1,9 @@
 """Branches: where they stand, and ours with its one empty commit."""
 
-from github.GitCommit import GitCommit
 from github.Repository import Repository as Remote
 
 from app.adapters.github.client import Client
+from app.adapters.github.errors import present
 from app.core.errors import Conflict, NotFound, RepositoryError
 from app.core.world import Head
 
@@ -13,7 +13,7 @@ async def default_head(client: Client) -> Head:
 
     def look(remote: Remote) -> tuple[str, bool]:
         remote.complete()
-        return remote.default_branch, remote.archived
+        return present(remote.default_branch, str), present(remote.archived, bool)
 
     name, is_archived = await client.read("read the repository", look)
     where = client.repository.full_name
@@ -29,7 +29,7 @@ async def branch_sha(client: Client, branch: str) -> str:
     """Where a branch stands; empty if it does not exist or the repository has no commit."""
 
     def look(remote: Remote) -> str:
-        return remote.get_git_ref(f"heads/{branch}").complete().object.sha
+        return present(remote.get_git_ref(f"heads/{branch}").complete().object.sha, str)
 
     try:
         return await client.read(f"read the branch {branch}", look)
@@ -51,15 +51,17 @@ async def find_or_create(client: Client, branch: str, *, base_sha: str, message:
         sha = await branch_sha(client, branch)
         if not sha:
             return None
-        if not await client.read(f"read the branch {branch}", lambda remote: _is_ours(remote, sha, base_sha, message)):
+        if not await client.read(f"read the branch {branch}", lambda remote: _is_ours(remote, sha, message)):
             raise Conflict(f"The branch {branch} exists already, with commits that are not ours.", detail=sha)
         return sha
 
     async def create() -> str:
         sha = await client.overwrite("make a commit", lambda remote: _empty_commit(remote, base_sha, message))
-        return await client.write(
-            f"make the branch {branch}", lambda remote: remote.create_git_ref(f"refs/heads/{branch}", sha).object.sha
+        # What was made is known: only that it was made is still to be heard.
+        await client.write(
+            f"make the branch {branch}", lambda remote: remote.create_git_ref(f"refs/heads/{branch}", sha)
         )
+        return sha
 
     return await client.find_or_create(find, create)
 
@@ -67,12 +69,12 @@ async def find_or_create(client: Client, branch: str, *, base_sha: str, message:
 def _empty_commit(remote: Remote, base_sha: str, message: str) -> str:
     """A commit that is on no branch yet: making it twice does no harm. GitHub signs it, as no author is given."""
     base = remote.get_git_commit(base_sha)
-    return remote.create_git_commit(message, base.tree, [base]).sha
+    return present(remote.create_git_commit(message, base.tree, [base]).sha, str)
 
 
-def _is_ours(remote: Remote, sha: str, base_sha: str, message: str) -> bool:
+def _is_ours(remote: Remote, sha: str, message: str) -> bool:
+    """Whether a commit has our message and changes nothing: what anybody else put there would change something."""
     commit = remote.get_git_commit(sha)
     if commit.message.strip() != message.strip() or len(commit.parents) != 1:
         return False
-    parent: GitCommit = commit.parents[0]
-    return parent.sha == base_sha or remote.get_git_commit(parent.sha).tree.sha == commit.tree.sha
+    return remote.get_git_commit(commit.parents[0].sha).tree.sha == commit.tree.sha

@@ -6,6 +6,7 @@ from github.CheckRun import CheckRun
 from github.Repository import Repository as Remote
 
 from app.adapters.github.client import Client
+from app.adapters.github.errors import present
 from app.core.errors import NotFound
 from app.core.neutral import fitted
 from app.core.world import Check
@@ -49,12 +50,12 @@ def _find(remote: Remote, app_id: int, sha: str, check: Check) -> int | None:
 
 
 def _create(remote: Remote, sha: str, check: Check) -> int:
-    return remote.create_check_run(head_sha=sha, **_fields(check)).id
+    return present(remote.create_check_run(head_sha=sha, **_fields(check)).id, int)
 
 
 def _edit(run: CheckRun, check: Check) -> int:
     run.edit(**_fields(check))
-    return run.id
+    return present(run.id, int)
 
 
 def _fields(check: Check) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from github.Repository import Repository as Remote
 
 from app.adapters.github import transport
-from app.adapters.github.errors import Moved, Unauthorized, translated
+from app.adapters.github.errors import Moved, Unauthorized, present, translated
 from app.adapters.github.pace import Pace
 from app.adapters.github.tokens import TALK, Tokens
 from app.core.errors import Conflict, Denied, Unavailable
@@ -85,7 +85,7 @@ class Client:
     async def _find_address(self) -> None:
         """By its id: the name from the moment of asking may be another repository's by now."""
         by_id = f"/repositories/{self.repository.id}"
-        name = await self._authorized("find the repository", lambda remote: remote.full_name, path=by_id)
+        name = await self._authorized("find the repository", lambda remote: present(remote.full_name, str), path=by_id)
         self._path = f"/repos/{name}"
         self.repository = self.repository.model_copy(update={"full_name": name})
 

@@ -3,7 +3,7 @@
 from github.Repository import Repository as Remote
 
 from app.adapters.github.client import Client
-from app.adapters.github.errors import Gone
+from app.adapters.github.errors import Gone, present
 from app.core.errors import NotFound
 from app.core.neutral import fitted
 
@@ -31,9 +31,7 @@ async def put(client: Client, login: str, number: int, marker: str, text: str, *
     made: list[int] = []
 
     async def create() -> int:
-        made.append(
-            await client.write(doing, lambda remote: remote.get_issue(number).create_comment(body).id, notifies=True)
-        )
+        made.append(await client.write(doing, lambda remote: _create(remote, number, body), notifies=True))
         return made[0]
 
     async def find() -> int | None:
@@ -51,6 +49,10 @@ def _find(remote: Remote, login: str, number: int, marker: str) -> int | None:
         if marker in (comment.body or "") and comment.user is not None and comment.user.login == login:
             return comment.id
     return None
+
+
+def _create(remote: Remote, number: int, body: str) -> int:
+    return present(remote.get_issue(number).create_comment(body).id, int)
 
 
 def _edit(remote: Remote, number: int, comment_id: int, body: str) -> int:

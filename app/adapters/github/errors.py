@@ -8,12 +8,12 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import requests
 import urllib3
-from github import GithubException
+from github import BadAttributeException, GithubException
 
 from app.core.errors import Conflict, Denied, ForgeError, NotFound, RateLimited, Suspended, Unavailable
 
@@ -23,6 +23,9 @@ _UNTOLD_WAIT_S: Final = 60.0
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
 """
 _SECRET: Final = re.compile(r"\b(?:gh[a-z]_|github_pat_|eyJ|v1\.)[A-Za-z0-9._-]{16,}")
+
+
+T = TypeVar("T")
 
 
 class Unauthorized(ForgeError):
@@ -84,9 +87,24 @@ def translated(doing: str) -> Iterator[None]:
         raise from_answer(doing, error.status, error.data, error.headers or {}) from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, httpx.HTTPError, OSError) as error:
         raise _no_answer(doing, error) from None
-    except (AssertionError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (
+        BadAttributeException,
+        AssertionError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+    ) as error:
         # PyGithub raises these itself when an answer is not as it expects.
         raise _no_answer(doing, error) from None
+
+
+def present(value: object, kind: type[T]) -> T:
+    """`value`, if an answer really held one: PyGithub makes None of what is missing. Raises ValueError."""
+    if not isinstance(value, kind):
+        raise ValueError(f"an answer without a {kind.__name__} where there must be one")  # noqa: TRY004
+    return value
 
 
 def messages(data: Any) -> str:

@@ -10,7 +10,7 @@ from github.Repository import Repository as Remote
 from app.adapters.github import branches, checks, comments, pulls
 from app.adapters.github.app import App
 from app.adapters.github.client import Client
-from app.adapters.github.errors import Gone, Moved
+from app.adapters.github.errors import Gone, Moved, present
 from app.adapters.github.pace import Pace
 from app.adapters.github.tokens import READ_CODE, WRITE_CODE, Tokens
 from app.core import world
@@ -41,11 +41,12 @@ class GitHubForge:
         await self._client.locate()
         try:
             told = await self._client.read(
-                f"read what {login} may do", lambda remote: remote.get_collaborator_permission(login)
+                f"read what {login} may do", lambda remote: present(remote.get_collaborator_permission(login), str)
             )
         except NotFound:
             return Permission.NONE
-        return Permission(told) if told in set(Permission) else Permission.NONE
+        # A word that GitHub adds one day is no permission until we know it.
+        return Permission(told) if told in list(Permission) else Permission.NONE
 
     async def default_head(self) -> Head:
         """The default branch and its newest commit."""
@@ -55,7 +56,7 @@ class GitHubForge:
         """Whether the issue or pull request is there and open. One that was moved elsewhere is not there."""
         await self._client.locate()
         try:
-            state = await self._client.read(f"read #{number}", lambda remote: remote.get_issue(number).complete().state)
+            state = await self._client.read(f"read #{number}", lambda remote: _state(remote, number))
         except (NotFound, Gone, Moved):
             return False
         return state == "open"
@@ -106,6 +107,10 @@ class GitHubForge:
         return await pulls.find_or_create(
             self._client, identity.login, branch=branch, base=base, marker=marker, title=title, body=body
         )
+
+
+def _state(remote: Remote, number: int) -> str:
+    return present(remote.get_issue(number).complete().state, str)
 
 
 class GitHubForges:

@@ -5,6 +5,7 @@ makes objects without content of an answer that is no JSON. Its retries sleep fo
 """
 
 import json
+import logging
 from typing import Any, Final
 
 import urllib3
@@ -20,6 +21,8 @@ from github.Requester import (
 
 from app.adapters.github.app import API_VERSION, TIMEOUT_S, USER_AGENT
 from app.core.errors import Unavailable
+
+_log = logging.getLogger("github.Requester")
 
 _TRIES_AGAIN: Final = 2
 _PER_PAGE: Final = 100
@@ -48,6 +51,9 @@ def repository(api_url: str, token: str, path: str) -> Repository:
     `repository.requester.close()`.
     """
     _Requester.injectConnectionClasses(_Http, _Https)
+    if _log.getEffectiveLevel() < logging.INFO:
+        # At DEBUG it writes whole answers into the log.
+        _log.setLevel(logging.INFO)
     requester = _Requester(
         auth=Token(token),
         base_url=api_url,

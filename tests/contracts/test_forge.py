@@ -1,0 +1,323 @@
+"""What every forge holds to: each write is made once, whatever is repeated."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from app.adapters.github.app import App
+from app.adapters.github.auth import AppAuth, KeyText
+from app.adapters.github.forge import GitHubForges
+from app.adapters.github.tokens import TALK, Tokens
+from app.core import task
+from app.core.errors import Conflict, RepositoryError
+from app.core.world import Check, Forge, Permission, Reaction
+from app.demo.github.plumbing import Git
+from app.demo.github.server import serve
+from app.demo.github.state import Hub
+
+pytestmark = pytest.mark.contract
+
+MARKER = "<!-- minions:run=7 -->"
+MESSAGE = "Minion at work on #1 [skip ci]"
+CHECK = Check(
+    name="minions / fix",
+    external_id="run-7",
+    status="in_progress",
+    details_url="https://minions.test/runs/7",
+    title="Working",
+    summary="| node | outcome |\n|---|---|",
+)
+
+
+class Place:
+    """A forge with one repository and one issue behind it, and what can be seen there from outside."""
+
+    def __init__(self, hub: Hub, forge: Forge, open_again: Callable[[], Forge]) -> None:
+        self.hub = hub
+        self.forge = forge
+        self.open_again = open_again
+        self.git = Git(hub.repository("octo/hello").path)
+
+    async def branches(self) -> dict[str, str]:
+        return {name.removeprefix("refs/heads/"): sha for name, sha in (await self.git.refs("refs/heads/")).items()}
+
+    async def change(self, branch: str, message: str = "Change") -> str:
+        """Somebody commits a file to a branch."""
+        at = (await self.branches())[branch]
+        blob = (await self.git.run("hash-object", "-w", "--stdin", stdin=message.encode())).decode().strip()
+        tree = await self.git.new_tree(at, [f"100644 blob {blob}\tchanged.txt"])
+        author = ("-c", "user.name=ada", "-c", "user.email=ada@example.test")
+        sha = (await self.git.run(*author, "commit-tree", tree, "-p", at, "-m", message)).decode().strip()
+        await self.git.move(f"refs/heads/{branch}", sha, at)
+        return sha
+
+    def comments(self) -> list[str]:
+        return [comment.body for comment in self.hub.issue("octo/hello", 1).comments]
+
+
+@pytest.fixture(scope="session")
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture
+async def place(tmp_path: Path, key: rsa.RSAPrivateKey) -> AsyncIterator[Place]:
+    """GitHub's REST API on loopback, with the adapter that real GitHub gets."""
+    hub = Hub(tmp_path / "github")
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "README.md").write_text("# Hello\n")
+    repository = hub.add_repository("octo/hello", source=source)
+    for login, role in {"ada": "admin", "mia": "maintain", "tim": "triage", "rea": "read", "wil": "write"}.items():
+        hub.add_user(login)
+        hub.add_collaborator("octo/hello", login, role)  # type: ignore[arg-type]
+    hub.add_user("stranger")
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    registered = hub.register_app(
+        "Minions",
+        public_key_pem=public.decode(),
+        webhook_url="",
+        webhook_secret="",
+        permissions=dict(TALK),
+        events=[],
+    )
+    installation = hub.install(registered, ["octo/hello"])
+    hub.open_issue("octo/hello", by="ada", title="It crashes", body="On start.")
+    asked = task.Repository(id=repository.id, full_name="octo/hello", installation_id=installation.id)
+    async with serve(hub) as url, httpx.AsyncClient() as http:
+        app = App(http, f"{url}/api/v3", AppAuth(str(registered.id), KeyText(pem.decode())))
+        tokens = Tokens(app, on_secret=lambda _: None)
+        forges = GitHubForges(
+            app, tokens, api_url=f"{url}/api/v3", git_url=url, on_secret=lambda _: None, write_spacing_s=0
+        )
+        yield Place(hub, forges.open(asked), lambda: forges.open(asked))
+
+
+class TestForge:
+    @pytest.mark.parametrize(
+        ("login", "permission"),
+        [
+            ("ada", Permission.ADMIN),
+            ("mia", Permission.WRITE),
+            ("wil", Permission.WRITE),
+            ("tim", Permission.READ),
+            ("rea", Permission.READ),
+            ("nobody", Permission.NONE),
+            ("../../x", Permission.NONE),
+            ("", Permission.NONE),
+        ],
+    )
+    async def test_what_somebody_may_do(self, place: Place, login: str, permission: Permission) -> None:
+        assert await place.forge.permission(login) is permission
+
+    async def test_a_stranger_may_not_write(self, place: Place) -> None:
+        assert not (await place.forge.permission("stranger")).may_write
+
+    async def test_where_the_default_branch_stands(self, place: Place) -> None:
+        head = await place.forge.default_head()
+        assert {head.branch: head.sha} == await place.branches()
+
+    async def test_an_archived_repository_is_refused(self, place: Place) -> None:
+        place.hub.repository("octo/hello").archived = True
+        with pytest.raises(RepositoryError, match="archived"):
+            await place.forge.default_head()
+
+    async def test_an_empty_repository_is_refused(self, place: Place) -> None:
+        await place.git.run("update-ref", "-d", "refs/heads/main")
+        with pytest.raises(RepositoryError, match="no commit"):
+            await place.forge.default_head()
+
+    async def test_an_issue_is_open_until_it_is_closed(self, place: Place) -> None:
+        assert await place.forge.issue_is_open(1)
+        place.hub.close_issue("octo/hello", 1, by="ada")
+        assert not await place.forge.issue_is_open(1)
+        assert not await place.forge.issue_is_open(99)
+
+    async def test_git_fetches_with_the_header_and_not_without(self, place: Place) -> None:
+        place.hub.repository("octo/hello").private = True
+        remote = await place.forge.remote(write=False)
+        assert remote.url.endswith("/octo/hello.git")
+        assert "@" not in remote.url
+        name, value = remote.header.split(": ", 1)
+        async with httpx.AsyncClient() as http:
+            refs = f"{remote.url}/info/refs?service=git-upload-pack"
+            assert (await http.get(refs, headers={name: value})).status_code == 200
+            assert (await http.get(refs)).status_code in {401, 404}
+
+    async def test_only_a_remote_for_writing_takes_a_push(self, place: Place) -> None:
+        for write, taken in [(True, True), (False, False)]:
+            remote = await place.forge.remote(write=write)
+            name, value = remote.header.split(": ", 1)
+            async with httpx.AsyncClient() as http:
+                refs = f"{remote.url}/info/refs?service=git-receive-pack"
+                assert ((await http.get(refs, headers={name: value})).status_code == 200) is taken
+
+    async def test_a_reaction_is_there_once(self, place: Place) -> None:
+        comment = place.hub.add_comment("octo/hello", 1, "/minion fix", by="ada")
+        for _ in range(2):
+            await place.forge.react(1, None, Reaction.EYES)
+            await place.forge.react(1, comment.id, Reaction.ROCKET)
+        assert [one.content for one in place.hub.issue("octo/hello", 1).reactions] == ["eyes"]
+        assert [one.content for one in comment.reactions] == ["rocket"]
+
+    async def test_a_branch_is_made_with_one_empty_commit(self, place: Place) -> None:
+        base = (await place.forge.default_head()).sha
+        sha = await place.forge.find_or_create_branch("minions/1-7", base_sha=base, message=MESSAGE)
+        assert (await place.branches())["minions/1-7"] == sha
+        commit = await place.git.text("cat-file", "commit", sha)
+        assert f"parent {base}" in commit
+        assert commit.strip().endswith(MESSAGE)
+        assert await place.git.diff(base, sha) == ""
+
+    async def test_a_branch_is_found_again_even_if_the_base_moved(self, place: Place) -> None:
+        base = (await place.forge.default_head()).sha
+        sha = await place.forge.find_or_create_branch("minions/1-7", base_sha=base, message=MESSAGE)
+        assert await place.forge.find_or_create_branch("minions/1-7", base_sha=base, message=MESSAGE) == sha
+        newer = await place.change("main")
+        again = place.open_again()
+        assert await again.find_or_create_branch("minions/1-7", base_sha=newer, message=MESSAGE) == sha
+
+    @pytest.mark.faults
+    async def test_f51_a_branch_of_somebody_else_is_left_alone(self, place: Place) -> None:
+        base = (await place.forge.default_head()).sha
+        await place.git.run("update-ref", "refs/heads/minions/1-7", base)
+        theirs = await place.change("minions/1-7", MESSAGE)
+        with pytest.raises(Conflict, match="not ours"):
+            await place.forge.find_or_create_branch("minions/1-7", base_sha=base, message=MESSAGE)
+        assert (await place.branches())["minions/1-7"] == theirs
+
+    async def test_where_a_branch_stands(self, place: Place) -> None:
+        assert await place.forge.branch_sha("minions/1-7") == ""
+        assert await place.forge.branch_sha("main") == (await place.branches())["main"]
+
+    async def test_a_check_is_made_once_and_then_edited(self, place: Place) -> None:
+        sha = (await place.forge.default_head()).sha
+        first = await place.forge.put_check(sha, CHECK, check_id=None)
+        done = CHECK.model_copy(update={"status": "completed", "conclusion": "success", "title": "Done", "text": "…"})
+        assert await place.forge.put_check(sha, done, check_id=first) == first
+        assert await place.open_again().put_check(sha, done, check_id=None) == first
+        (run,) = place.hub.check_runs("octo/hello", sha)
+        assert (run.status, run.conclusion, run.title, run.external_id) == ("completed", "success", "Done", "run-7")
+        assert run.details_url == "https://minions.test/runs/7"
+
+    async def test_checks_of_other_runs_are_other_checks(self, place: Place) -> None:
+        sha = (await place.forge.default_head()).sha
+        first = await place.forge.put_check(sha, CHECK, check_id=None)
+        other = CHECK.model_copy(update={"external_id": "run-8"})
+        assert await place.forge.put_check(sha, other, check_id=None) != first
+
+    async def test_a_check_that_is_gone_is_made_anew(self, place: Place) -> None:
+        sha = (await place.forge.default_head()).sha
+        made = await place.forge.put_check(sha, CHECK, check_id=12345678)
+        assert [run.id for run in place.hub.check_runs("octo/hello", sha)] == [made]
+
+    async def test_a_check_is_cut_to_what_fits(self, place: Place) -> None:
+        sha = (await place.forge.default_head()).sha
+        long = CHECK.model_copy(
+            update={"title": "t" * 500, "summary": "é\n" * 60_000, "text": "```\n" + "x\n" * 60_000}
+        )
+        await place.forge.put_check(sha, long, check_id=None)
+        (run,) = place.hub.check_runs("octo/hello", sha)
+        assert len(run.summary or "") <= 65_535
+        assert len(re.findall(r"(?m)^```$", run.text or "")) == 2, "an open fence is closed"
+
+    async def test_a_comment_is_made_once_and_then_edited(self, place: Place) -> None:
+        first = await place.forge.put_comment(1, MARKER, f"{MARKER}\nat work", comment_id=None)
+        assert await place.forge.put_comment(1, MARKER, f"{MARKER}\nstill", comment_id=first) == first
+        assert await place.open_again().put_comment(1, MARKER, f"{MARKER}\ndone", comment_id=None) == first
+        assert place.comments() == [f"{MARKER}\ndone"]
+
+    @pytest.mark.faults
+    async def test_f43_a_deleted_comment_is_made_again(self, place: Place) -> None:
+        first = await place.forge.put_comment(1, MARKER, f"{MARKER}\nat work", comment_id=None)
+        place.hub.delete_comment(place.hub.issue("octo/hello", 1).comments[0], by="ada")
+        second = await place.forge.put_comment(1, MARKER, f"{MARKER}\ndone", comment_id=first)
+        assert second != first
+        assert place.comments() == [f"{MARKER}\ndone"]
+
+    async def test_who_quotes_our_marker_is_not_taken_for_us(self, place: Place) -> None:
+        quoted = place.hub.add_comment("octo/hello", 1, f"> {MARKER}\n> at work\n\nWhat?", by="ada")
+        ours = await place.forge.put_comment(1, MARKER, f"{MARKER}\nat work", comment_id=None)
+        assert ours != quoted.id
+        assert len(place.comments()) == 2
+
+    @pytest.mark.faults
+    async def test_f46_our_comment_is_found_behind_hundreds(self, place: Place) -> None:
+        for number in range(120):
+            place.hub.add_comment("octo/hello", 1, f"comment {number}", by="ada")
+        ours = await place.forge.put_comment(1, MARKER, f"{MARKER}\nat work", comment_id=None)
+        for number in range(120):
+            place.hub.add_comment("octo/hello", 1, f"comment {number}", by="ada")
+        assert await place.open_again().put_comment(1, MARKER, f"{MARKER}\ndone", comment_id=None) == ours
+
+    @pytest.mark.parametrize("text", ["words\n" * 30_000, "€" * 70_000, f"{'x' * 70_000}{MARKER}"])
+    async def test_f42_a_long_comment_is_cut_and_still_found(self, place: Place, text: str) -> None:
+        first = await place.forge.put_comment(1, MARKER, text, comment_id=None)
+        assert await place.forge.put_comment(1, MARKER, text, comment_id=None) == first
+        (body,) = place.comments()
+        assert MARKER in body
+        assert len(body.encode()) <= 65_536
+
+    async def test_a_pull_request_is_opened_once_and_then_edited(self, place: Place) -> None:
+        branch = await self._changed_branch(place)
+        opened = await place.forge.find_or_create_pull_request(
+            branch=branch, base="main", marker=MARKER, title="Fix it", body="Because."
+        )
+        again = await place.open_again().find_or_create_pull_request(
+            branch=branch, base="main", marker=MARKER, title="Fix it well", body="Because!"
+        )
+        assert again == opened
+        pull = place.hub.pull("octo/hello", opened.number)
+        assert pull.draft
+        assert pull.issue.title == "Fix it well"
+        assert "Because!" in (pull.issue.body or "")
+        assert MARKER in (pull.issue.body or "")
+        assert opened.url.endswith(f"/octo/hello/pull/{opened.number}")
+
+    @pytest.mark.faults
+    async def test_f54_without_a_change_there_is_no_pull_request(self, place: Place) -> None:
+        await place.git.run("update-ref", "refs/heads/minions/1-7", (await place.forge.default_head()).sha)
+        with pytest.raises(Conflict, match="nothing in minions/1-7"):
+            await self._pull(place, "minions/1-7")
+
+    @pytest.mark.faults
+    async def test_f56_a_closed_pull_request_stays_closed(self, place: Place) -> None:
+        branch = await self._changed_branch(place)
+        number = await self._pull(place, branch)
+        place.hub.close_issue("octo/hello", number, by="ada")
+        with pytest.raises(Conflict, match="was closed"):
+            await self._pull(place, branch)
+
+    async def test_the_pull_request_of_somebody_else_is_left_alone(self, place: Place) -> None:
+        branch = await self._changed_branch(place)
+        async with httpx.AsyncClient() as http:
+            answer = await http.post(
+                f"{place.hub.url}/api/v3/repos/octo/hello/pulls",
+                json={"title": "Mine", "head": branch, "base": "main"},
+                headers={"Authorization": f"Bearer {place.hub.user('ada').token}"},
+            )
+            assert answer.status_code == 201
+        with pytest.raises(Conflict, match="Somebody else"):
+            await self._pull(place, branch)
+
+    @staticmethod
+    async def _changed_branch(place: Place) -> str:
+        base = (await place.forge.default_head()).sha
+        await place.forge.find_or_create_branch("minions/1-7", base_sha=base, message=MESSAGE)
+        await place.change("minions/1-7")
+        return "minions/1-7"
+
+    @staticmethod
+    async def _pull(place: Place, branch: str) -> int:
+        made = await place.open_again().find_or_create_pull_request(
+            branch=branch, base="main", marker=MARKER, title="Fix it", body="Because."
+        )
+        return made.number
