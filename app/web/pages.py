@@ -3,20 +3,16 @@
 Its address holds a key that cannot be guessed and that stands only where the repository's readers see it, on GitHub.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from app.core.blueprint import Kind
 from app.core.errors import NotFound
-from app.core.journal import Closed, Entry, ModelAnswered, Noted, Opened, ToolCalled, ToolReturned
-from app.core.run import Run, Status
-from app.core.store import Recorded, Store
+from app.core.store import Store
 from app.engine.dispatch import Blueprints
+from app.web.record import diff, rows
 
 _POLICY: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
@@ -27,33 +23,6 @@ _POLICY: Final = {
 }
 _REFRESH_S: Final = 3
 """A run that goes on reloads its page this often."""
-
-
-@dataclass
-class Turn:
-    """One answer of the model, and what came of it."""
-
-    number: int
-    text: str
-    seconds: float
-    usage: str
-    calls: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass
-class Row:
-    """One node on the page: visited, at work, or ahead."""
-
-    title: str
-    kind: Kind
-    mark: str
-    outcome: str
-    seconds: float | None = None
-    usd: float | None = None
-    prompt: str = ""
-    turns: list[Turn] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    result: str = ""
 
 
 class Pages:
@@ -103,70 +72,3 @@ class Pages:
 
     def _page(self, template: str, status: int, **facts: Any) -> Response:
         return HTMLResponse(self._templates.get_template(template).render(**facts), status, headers=_POLICY)
-
-
-def rows(run: Run, nodes: Sequence[tuple[str, str, Kind]], records: Sequence[Recorded]) -> list[Row]:
-    """The visits of a run, the node at which it stands, and the nodes that no visit has reached, in that order."""
-    made = [
-        _row(Row(visit.title, visit.kind, "done", visit.outcome or "done", visit.seconds), _journal(records, number))
-        for number, visit in enumerate(run.visits)
-    ]
-    for row, visit in zip(made, run.visits, strict=True):
-        row.usd = visit.usage.usd if visit.kind is Kind.AGENT else None
-    if run.status is not Status.DONE and run.status is not Status.REFUSED:
-        mark = {Status.FAILED: "failed", Status.STOPPED: "failed", Status.WAITING: "waiting"}.get(run.status, "at work")
-        for name, title, kind in nodes:
-            if name == run.at:
-                made.append(_row(Row(title, kind, mark, mark), _journal(records, len(run.visits))))
-    seen = {visit.node for visit in run.visits} | {run.at}
-    if not run.status.has_ended:
-        made += [Row(title, kind, "ahead", "") for name, title, kind in nodes if name not in seen]
-    return made
-
-
-def _journal(records: Sequence[Recorded], visit: int) -> list[Entry]:
-    return [record.entry for record in records if record.visit == visit]
-
-
-def _row(row: Row, entries: Sequence[Entry]) -> Row:
-    """The row with everything that the journal says of its visit."""
-    calls: dict[str, dict[str, Any]] = {}
-    for entry in entries:
-        match entry:
-            case Opened():
-                row.prompt = "\n\n".join(str(message.get("content", "")) for message in entry.messages)
-            case ModelAnswered():
-                row.turns.append(_turn(entry))
-            case ToolCalled():
-                calls[entry.call_id] = {"tool": entry.tool, "arguments": entry.arguments, "text": "", "ok": None}
-                if row.turns:
-                    row.turns[-1].calls.append(calls[entry.call_id])
-            case ToolReturned():
-                calls.setdefault(entry.call_id, {}).update(text=entry.text, ok=entry.ok, seconds=entry.seconds)
-            case Noted():
-                row.notes.append(entry.text)
-            case Closed():
-                row.result = "\n".join(f"{name}: {value}" for name, value in entry.result.items() if value)
-            case _:
-                continue
-    return row
-
-
-def _turn(answer: ModelAnswered) -> Turn:
-    usage = answer.usage
-    figures = f"{usage.input_tokens:,} tokens read, {usage.output_tokens:,} written, ${usage.usd:.4f}"
-    content = answer.message.get("content") or ""
-    text = content if isinstance(content, str) else "\n".join(str(part.get("text", "")) for part in content)
-    return Turn(answer.turn, text, answer.seconds, figures)
-
-
-def diff(patch: bytes) -> Iterator[tuple[str, str]]:
-    """The lines of a patch, each with the name of its style."""
-    styles = {"+": "added", "-": "deleted", "@": "place"}
-    in_header = False
-    for line in patch.decode("utf-8", "replace").splitlines():
-        if line.startswith("diff --git"):
-            in_header = True
-        elif line.startswith("@@"):
-            in_header = False
-        yield "header" if in_header else styles.get(line[:1], "same"), line

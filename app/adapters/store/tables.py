@@ -1,6 +1,7 @@
 """The tables. Changed only together with a new file in `migrations/versions/`; a test compares the two."""
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -77,7 +78,7 @@ journal = Table(
     Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     Column("visit", Integer, primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("entry", JSONB, nullable=False),
+    Column("entry", JSON, nullable=False),  # not JSONB, which forgets the order of keys: messages are replayed verbatim
     _moment("at", now=True),
 )
 

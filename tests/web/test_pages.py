@@ -1,0 +1,118 @@
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.adapters.store import PostgresStore
+from app.core.blueprint import Kind
+from app.core.budget import Usage
+from app.core.journal import Closed, Entry, ModelAnswered, Opened, ToolCalled, ToolReturned
+from app.core.run import Run, Status, Visit
+from app.core.store import Draft
+from app.core.task import Person, Repository, Task
+from app.web.pages import Pages
+from app.web.record import diff, rows
+from blueprints import BLUEPRINTS
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+async def client(store: PostgresStore) -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    app.include_router(Pages(store, BLUEPRINTS).router())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://minions.test") as http:
+        yield http
+
+
+async def started(store: PostgresStore) -> Run:
+    task = Task(
+        repository=Repository(id=5, full_name="octo/cat", installation_id=3),
+        number=7,
+        title=f"Broken {HOSTILE}",
+        body=HOSTILE,
+        requester=Person(id=1, login="ann"),
+        asked_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )
+    draft = Draft(intent="one", task=task, blueprint="fix", blueprint_version=1, start="prepare")
+    receipt = await store.accept(None, draft, "why")
+    return await store.load(receipt.run_id or 0)
+
+
+def visit(node: str, kind: Kind = Kind.STEP) -> Visit:
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    return Visit(node=node, title=node.title(), kind=kind, outcome="changed", started_at=at, seconds=1)
+
+
+JOURNAL: Sequence[Entry] = [
+    Opened(messages=({"role": "user", "content": f"Do it {HOSTILE}"},), model="some/model"),
+    ModelAnswered(
+        turn=1,
+        message={"role": "assistant", "content": f"I say {HOSTILE}"},
+        usage=Usage(turns=1, input_tokens=1_000, output_tokens=5, usd=0.5),
+        finish_reason="tool_calls",
+        seconds=2,
+    ),
+    ToolCalled(call_id="c", tool="bash", arguments={"command": f"echo {HOSTILE}"}),
+    ToolReturned(call_id="c", text=f"told {HOSTILE}", ok=True, seconds=1),
+    ToolCalled(call_id="d", tool="submit", arguments={"summary": "done"}),
+    Closed(result={"kind": "submission", "summary": f"It works {HOSTILE}"}),
+]
+
+
+async def test_the_page_shows_turns_calls_and_the_change(client: httpx.AsyncClient, store: PostgresStore) -> None:
+    run = await started(store)
+    visits = (visit("prepare"), visit("implement", Kind.AGENT))
+    patch = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new " + HOSTILE.encode() + b"\n"
+    for entry in JOURNAL:
+        await store.journal(run.id, 1).append(entry)
+    saved = run.model_copy(update={"status": Status.RUNNING, "at": "lint", "visits": visits})
+    await store.save(saved, patch=patch)
+    page = (await client.get(f"/runs/{run.key}")).text
+    for words in ("Implement", "Tidy the code", "at work", "I say", "told", "1,000 tokens read", "+new"):
+        assert words in page, words
+    assert 'http-equiv="refresh"' in page
+    assert 'http-equiv="refresh"' not in (await client.get(f"/runs/{run.key}?still")).text
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 7
+
+
+async def test_a_page_that_loads_nothing_from_elsewhere_and_runs_no_script(
+    client: httpx.AsyncClient, store: PostgresStore
+) -> None:
+    run = await started(store)
+    answer = await client.get(f"/runs/{run.key}")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "http://" not in answer.text.replace("http://minions.test", "")
+
+
+@pytest.mark.parametrize("key", ["1", "nothing", "../../etc/passwd"])
+async def test_a_run_is_found_by_its_key_only(client: httpx.AsyncClient, store: PostgresStore, key: str) -> None:
+    await started(store)
+    answer = await client.get(f"/runs/{key}")
+    assert answer.status_code == 404
+
+
+async def test_home_lists_the_blueprints_and_no_run(client: httpx.AsyncClient, store: PostgresStore) -> None:
+    run = await started(store)
+    page = (await client.get("/")).text
+    assert "/minion fix" in page
+    assert run.key not in page
+
+
+def test_rows_end_with_the_nodes_ahead() -> None:
+    nodes = [(node.name, node.title, node.kind) for node in BLUEPRINTS["fix"].edges]
+    run = Run.model_construct(
+        status=Status.RUNNING, at="implement", visits=(visit("prepare"),), task=None, state={}, revision=0
+    )
+    marks = [row.mark for row in rows(run, nodes, [])]
+    assert marks == ["done", "at work", "ahead", "ahead", "ahead", "ahead", "ahead", "ahead"]
+
+
+def test_lines_of_a_diff_have_styles() -> None:
+    patch = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\xff\n same\n"
+    styles = ["header", "header", "header", "place", "deleted", "added", "same"]
+    assert [style for style, _ in diff(patch)] == styles
