@@ -27,16 +27,18 @@ async def client(store: PostgresStore) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
+TASK = Task(
+    repository=Repository(id=5, full_name="octo/cat", installation_id=3),
+    number=7,
+    title=f"Broken {HOSTILE}",
+    body=HOSTILE,
+    requester=Person(id=1, login="ann"),
+    asked_at=datetime(2026, 1, 2, tzinfo=UTC),
+)
+
+
 async def started(store: PostgresStore) -> Run:
-    task = Task(
-        repository=Repository(id=5, full_name="octo/cat", installation_id=3),
-        number=7,
-        title=f"Broken {HOSTILE}",
-        body=HOSTILE,
-        requester=Person(id=1, login="ann"),
-        asked_at=datetime(2026, 1, 2, tzinfo=UTC),
-    )
-    draft = Draft(intent="one", task=task, blueprint="fix", blueprint_version=1, start="prepare")
+    draft = Draft(intent="one", task=TASK, blueprint="fix", blueprint_version=1, start="prepare")
     receipt = await store.accept(None, draft, "why")
     return await store.load(receipt.run_id or 0)
 
@@ -105,8 +107,17 @@ async def test_home_lists_the_blueprints_and_no_run(client: httpx.AsyncClient, s
 
 def test_rows_end_with_the_nodes_ahead() -> None:
     nodes = [(node.name, node.title, node.kind) for node in BLUEPRINTS["fix"].edges]
-    run = Run.model_construct(
-        status=Status.RUNNING, at="implement", visits=(visit("prepare"),), task=None, state={}, revision=0
+    run = Run(
+        id=1,
+        key="k",
+        task=TASK,
+        blueprint="fix",
+        blueprint_version=1,
+        status=Status.RUNNING,
+        at="implement",
+        state={},
+        visits=(visit("prepare"),),
+        asked_at=TASK.asked_at,
     )
     marks = [row.mark for row in rows(run, nodes, [])]
     assert marks == ["done", "at work", "ahead", "ahead", "ahead", "ahead", "ahead", "ahead"]
