@@ -102,8 +102,8 @@ class GitWorkspace:
         base = await self._base()
         said = await self._mirror.git.ask("ls-tree", "-z", base, "--", path)
         for entry in said.out.split(b"\0") if said.ok else ():
-            meta, _, _ = entry.partition(b"\t")
-            if meta.startswith(b"100"):
+            meta, _, name = entry.partition(b"\t")
+            if meta.startswith(b"100") and name.decode(errors="surrogateescape") == path:
                 return await self._blob(meta.split()[2].decode(), path)
         return None
 

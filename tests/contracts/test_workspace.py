@@ -1,0 +1,450 @@
+"""What every workspace promises: a tree, files that do not lead outside, and one way out for the change."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.workspace.workspace import GitWorkspace
+from app.adapters.workspace.workspaces import Workspaces
+from app.core.errors import Conflict, Denied, NotFound, RepositoryError
+from app.core.patch import AddedLine, Change
+from app.core.world import Remote
+
+pytestmark = pytest.mark.contract
+
+CAFE = "caf\udce9"
+"""A file name in Latin-1."""
+
+
+class Origin:
+    """A repository that people push to, and the commit a run starts from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked_for_write: list[bool] = []
+        folder.mkdir()
+        self.git("init", "--quiet", "--initial-branch=main")
+        (folder / "code.py").write_text("def add(a, b):\n    return a - b\n")
+        (folder / "dos.txt").write_bytes(b"one\r\ntwo\r\n")
+        (folder / "run.sh").write_text("#!/bin/sh\necho hello\n")
+        (folder / "run.sh").chmod(0o755)
+        (folder / "link").symlink_to("code.py")
+        (folder / "out").symlink_to("/etc/passwd")
+        (folder / "sub").mkdir()
+        (folder / "sub/deep.txt").write_text("deep\n")
+        Path(folder, CAFE).write_text("latin\n")
+        (folder / ".gitignore").write_text("build/\n")
+        self.base = self.commit("base")
+
+    def git(self, *arguments: str) -> str:
+        identity = ("-c", "user.name=Person", "-c", "user.email=person@example.org")
+        command = ["git", "-C", str(self.folder), *identity, *arguments]
+        done = subprocess.run(command, check=True, capture_output=True)
+        return done.stdout.decode(errors="surrogateescape").strip()
+
+    def commit(self, message: str) -> str:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def file(self, commit: str, path: str) -> bytes:
+        done = subprocess.run(
+            ["git", "-C", str(self.folder), "show", f"{commit}:{path}"], check=True, capture_output=True
+        )
+        return done.stdout
+
+    def mode(self, commit: str, path: str) -> str:
+        return self.git("ls-tree", commit, "--", path).split(" ")[0]
+
+    async def remote(self, write: bool) -> Remote:  # noqa: FBT001 # as the workspace asks
+        self.asked_for_write.append(write)
+        return Remote(url=str(self.folder))
+
+
+@pytest.fixture
+def home(reachable_folder: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(dir=reachable_folder))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def origin(home: Path) -> Origin:
+    return Origin(home / "origin")
+
+
+@pytest.fixture
+def workspaces(home: Path, reachable_folder: Path) -> Workspaces:
+    return Workspaces(home / "data", BubblewrapBoxes(reachable_folder / "sandbox"))
+
+
+@pytest.fixture
+def fresh(workspaces: Workspaces, origin: Origin) -> GitWorkspace:
+    return workspaces.open(1, 7, origin.remote)
+
+
+@pytest.fixture
+async def workspace(fresh: GitWorkspace, origin: Origin) -> GitWorkspace:
+    await fresh.check_out(origin.base)
+    return fresh
+
+
+async def do(workspace: GitWorkspace, command: str) -> str:
+    """Run a command in the tree, as a minion would; it has to succeed."""
+    result = await workspace.sandbox.run(command)
+    assert result.ok, result.output
+    return result.output
+
+
+class TestCheckOut:
+    async def test_makes_the_files_of_the_commit(self, workspace: GitWorkspace) -> None:
+        assert await workspace.paths() == sorted(
+            [".git/", ".gitignore", "code.py", CAFE, "dos.txt", "link", "out", "run.sh", "sub/"]
+        )
+        assert await workspace.read("dos.txt") == b"one\r\ntwo\r\n"
+        assert (await workspace.patch()).is_empty
+
+    async def test_gives_the_minion_a_repository_without_past_and_remote(self, workspace: GitWorkspace) -> None:
+        said = await do(workspace, "git log --format=%s; git remote; git status --short; git fsck --strict 2>&1")
+        assert said == "base\n"
+
+    async def test_keeps_a_tree_that_is_there(
+        self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        await workspace.write("new.txt", b"kept\n")
+        again = workspaces.open(1, 7, origin.remote)
+        await again.check_out(origin.base)
+        assert await again.read("new.txt") == b"kept\n"
+
+    async def test_makes_a_half_made_tree_anew(self, workspace: GitWorkspace, origin: Origin) -> None:
+        await workspace.write("code.py", b"broken off\n")
+        workspace._places.base.unlink()
+        await workspace.check_out(origin.base)
+        assert (await workspace.read("code.py")).startswith(b"def add")
+
+    async def test_applies_a_saved_patch_to_a_new_tree(
+        self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        await do(workspace, "echo more >> code.py; rm dos.txt; chmod +x code.py; printf '\\0\\1' > bin; ln -s bin to")
+        saved = await workspace.patch()
+        other = workspaces.open(2, 7, origin.remote)
+        await other.check_out(origin.base, patch=saved.data)
+        assert await other.patch() == saved
+
+    async def test_asks_the_remote_only_for_what_is_not_here(
+        self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        await workspaces.open(2, 7, origin.remote).check_out(origin.base)
+        assert origin.asked_for_write == [False]
+        newer = origin.commit("newer")
+        await workspaces.open(3, 7, origin.remote).check_out(newer)
+        assert origin.asked_for_write == [False, False]
+        assert await workspace.show("code.py") is not None
+
+    async def test_keeps_a_commit_whose_branch_was_thrown_away(
+        self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        origin.git("commit", "--quiet", "--amend", "--message", "rewritten")
+        await workspaces.open(2, 7, origin.remote).check_out(origin.git("rev-parse", "HEAD"))
+        await workspace.write("code.py", b"fixed\n")
+        published = await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
+        assert origin.git("rev-parse", f"{published}^") == origin.base
+
+    @pytest.mark.parametrize("sha", ["main", "abc", "--all", "", "0" * 40])
+    async def test_says_what_is_wrong_with_a_commit(self, fresh: GitWorkspace, sha: str) -> None:
+        with pytest.raises(RepositoryError):
+            await fresh.check_out(sha)
+
+    async def test_says_that_the_repository_is_not_there(self, workspaces: Workspaces, home: Path) -> None:
+        async def nowhere(write: bool) -> Remote:  # noqa: ARG001, FBT001 # as the workspace asks
+            return Remote(url=str(home / "nothing"))
+
+        with pytest.raises(NotFound):
+            await workspaces.open(1, 8, nowhere).check_out("a" * 40)
+
+    async def test_before_it_nothing_is_changed_and_nothing_can_be_shown(self, fresh: GitWorkspace) -> None:
+        assert (await fresh.patch()).is_empty
+        with pytest.raises(RepositoryError, match="check out first"):
+            await fresh.show("code.py")
+
+
+class TestShow:
+    async def test_shows_the_base_and_not_the_tree(self, workspace: GitWorkspace) -> None:
+        await workspace.write("sub/deep.txt", b"changed\n")
+        assert await workspace.show("sub/deep.txt") == b"deep\n"
+
+    @pytest.mark.parametrize(
+        "path", ["nothing", "sub", "sub/", "link", "out", "", "../origin/code.py", "/etc/passwd", "*.py", ".git/config"]
+    )
+    async def test_shows_files_only(self, workspace: GitWorkspace, path: str) -> None:
+        assert await workspace.show(path) is None
+
+
+class TestFiles:
+    async def test_writes_what_it_is_given(self, workspace: GitWorkspace) -> None:
+        data = bytes(range(256)) + b"\r\n\n\r"
+        await workspace.write("sub/new/file", data)
+        assert await workspace.read("sub/new/file") == data
+        assert (
+            await do(workspace, "stat -c '%a %U' sub/new/file sub/new; touch sub/new/other")
+            == "644 minion\n755 minion\n"
+        )
+
+    async def test_keeps_the_mode(self, workspace: GitWorkspace) -> None:
+        await workspace.write("run.sh", b"#!/bin/sh\n")
+        assert await do(workspace, "stat -c %a run.sh") == "755\n"
+
+    async def test_writes_through_a_link_of_the_tree(self, workspace: GitWorkspace) -> None:
+        await workspace.write("link", b"through\n")
+        assert await workspace.read("code.py") == b"through\n"
+        assert await do(workspace, "readlink link") == "code.py\n"
+
+    async def test_leaves_nothing_else(self, workspace: GitWorkspace) -> None:
+        await workspace.write("sub/deep.txt", b"x")
+        assert await workspace.paths("sub") == ["deep.txt"]
+
+    async def test_names_need_not_be_text(self, workspace: GitWorkspace) -> None:
+        assert await workspace.read(CAFE) == b"latin\n"
+
+    @pytest.mark.parametrize("path", ["nothing", "sub/nothing", "code.py/x", "a\0b", "\ud800"])
+    async def test_what_is_not_there_is_not_found(self, workspace: GitWorkspace, path: str) -> None:
+        with pytest.raises(FileNotFoundError):
+            await workspace.read(path)
+
+    @pytest.mark.parametrize("path", ["sub", "sub/", ".", "sub/.."])
+    async def test_folders_are_no_files(self, workspace: GitWorkspace, path: str) -> None:
+        with pytest.raises(IsADirectoryError):
+            await workspace.read(path)
+        with pytest.raises(IsADirectoryError):
+            await workspace.write(path, b"x")
+
+    @pytest.mark.hostile
+    @pytest.mark.parametrize("path", ["/etc/passwd", "../data", "sub/../../..", "out", "etc/passwd", "loop", "proc"])
+    async def test_nothing_leads_outside(self, workspace: GitWorkspace, path: str) -> None:
+        await do(workspace, "ln -s /etc etc; ln -s loop loop; ln -s ../../../../../proc/self/environ proc")
+        with pytest.raises(PermissionError):
+            await workspace.read(path)
+        with pytest.raises(PermissionError):
+            await workspace.write(path, b"x")
+        with pytest.raises((PermissionError, FileNotFoundError)):
+            await workspace.paths(path)
+
+    @pytest.mark.hostile
+    async def test_a_dangling_link_is_not_followed(self, workspace: GitWorkspace, home: Path) -> None:
+        await do(workspace, f"ln -s missing dangling; ln -s {home}/stolen stolen")
+        for path in ("dangling", "stolen"):
+            with pytest.raises(PermissionError):
+                await workspace.write(path, b"x")
+        assert "stolen" not in os.listdir(home)  # noqa: PTH208
+
+    @pytest.mark.hostile
+    async def test_only_ordinary_files_are_read(self, workspace: GitWorkspace) -> None:
+        await do(workspace, "mkfifo fifo; python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"sock\")'")
+        for path in ("fifo", "sock"):
+            with pytest.raises(PermissionError):
+                await workspace.read(path)
+            with pytest.raises(PermissionError):
+                await workspace.write(path, b"x")
+
+    @pytest.mark.hostile
+    @pytest.mark.parametrize("path", [".git/config", ".git/hooks/pre-commit", "sub/.GIT/x", "git-link"])
+    async def test_git_folders_are_not_written(self, workspace: GitWorkspace, path: str) -> None:
+        await do(workspace, "ln -s .git/config git-link")
+        with pytest.raises(PermissionError):
+            await workspace.write(path, b"x")
+
+    async def test_a_huge_file_is_refused_with_its_size(self, workspace: GitWorkspace) -> None:
+        await do(workspace, "truncate -s 30M huge")
+        with pytest.raises(PermissionError, match="31457280"):
+            await workspace.read("huge")
+
+
+class TestPatch:
+    async def test_names_every_change(self, workspace: GitWorkspace) -> None:
+        await do(
+            workspace,
+            "printf 'three\\r\\n' >> dos.txt; chmod -x run.sh; rm sub/deep.txt; ln -sfn dos.txt link;"
+            " printf '\\0\\1\\2' > bin; mkdir -p build; echo x > build/ignored; rm out; echo file > out;"
+            ' printf \'with "quotes"\\tand\\nmore\\n+++ b/fake\\n\' > "$(printf \'odd "\\t\\351\')"',
+        )
+        patch = await workspace.patch()
+        found = {file.path: (file.change, file.old_mode, file.new_mode, file.binary, file.size) for file in patch.files}
+        assert found == {
+            "dos.txt": (Change.MODIFIED, "100644", "100644", False, 17),
+            "run.sh": (Change.MODIFIED, "100755", "100644", False, 21),
+            "sub/deep.txt": (Change.DELETED, "100644", "000000", False, 0),
+            "link": (Change.MODIFIED, "120000", "120000", False, 7),
+            "bin": (Change.ADDED, "000000", "100644", True, 3),
+            "out": (Change.MODIFIED, "120000", "100644", False, 5),
+            'odd "\t\udce9': (Change.ADDED, "000000", "100644", False, 34),
+        }
+        assert AddedLine(path="dos.txt", line=3, text="three\r") in patch.added_lines
+        assert AddedLine(path='odd "\t\udce9', line=3, text="+++ b/fake") in patch.added_lines
+        assert {line.path for line in patch.added_lines} == {"dos.txt", "link", "out", 'odd "\t\udce9'}
+        assert (patch.added, patch.deleted) == (6, 3)
+
+    async def test_does_not_depend_on_what_the_minion_does_with_its_repository(self, workspace: GitWorkspace) -> None:
+        await do(
+            workspace, "echo more >> code.py; git commit -qam 'mine'; git checkout -qb other; rm -rf .git; mkdir .git"
+        )
+        assert [file.path for file in (await workspace.patch()).files] == ["code.py"]
+
+    async def test_leaves_out_what_tools_left(self, workspace: GitWorkspace) -> None:
+        await do(
+            workspace, "mkdir -p sub/__pycache__ node_modules/x; touch sub/__pycache__/a.pyc node_modules/x/y .coverage"
+        )
+        assert (await workspace.patch()).is_empty
+
+    @pytest.mark.hostile
+    async def test_shows_a_repository_in_the_tree_as_what_it_is(self, workspace: GitWorkspace) -> None:
+        await do(
+            workspace,
+            "git init -q inner && cd inner && git -c user.name=x -c user.email=x@y commit -q --allow-empty -m x",
+        )
+        [file] = (await workspace.patch()).files
+        assert (file.path, file.new_mode) == ("inner", "160000")
+
+    @pytest.mark.hostile
+    async def test_a_tree_that_git_cannot_read_is_an_error_with_gits_words(self, workspace: GitWorkspace) -> None:
+        await do(workspace, "git init -q inner; touch inner/file")
+        with pytest.raises(RepositoryError, match="inner"):
+            await workspace.patch()
+
+    @pytest.mark.hostile
+    async def test_a_change_that_is_too_large_is_refused(self, workspace: GitWorkspace) -> None:
+        await do(workspace, "head -c 60000000 /dev/urandom > big")
+        with pytest.raises(RepositoryError, match="too large"):
+            await workspace.patch()
+
+    @pytest.mark.hostile
+    async def test_nothing_of_the_tree_runs_on_the_host(self, workspace: GitWorkspace, reachable_folder: Path) -> None:
+        canary = reachable_folder / "canary"
+        canary.mkdir()
+        canary.chmod(0o777)
+        payload = f"sh -c 'touch {canary}/$(id -un) /cache/fired; cat'"
+        await do(
+            workspace,
+            f"""
+            for key in core.fsmonitor core.pager filter.x.clean filter.x.smudge diff.external diff.x.textconv; do
+              git config $key "{payload}"; done
+            git config core.hooksPath /repo/hooks; mkdir hooks
+            for hook in pre-commit post-checkout pre-push post-index-change reference-transaction pre-auto-gc; do
+              printf '#!/bin/sh\\n{payload.replace("'", '"')}\\n' > hooks/$hook; chmod +x hooks/$hook; done
+            cp -r hooks/. .git/hooks 2>/dev/null || cp -r hooks .git/hooks
+            echo '* filter=x diff=x' > .gitattributes; echo changed > code.py
+            cp .git/config config; cp .git/config .gitconfig
+            """,
+        )
+        # It does work: the minion's own git runs it, in the box, where that is its own affair.
+        await do(workspace, "git status; git add --all; test -e /cache/fired; rm /cache/fired")
+        patch = await workspace.patch()
+        assert "code.py" in {file.path for file in patch.files}
+        await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
+        assert list(canary.iterdir()) == []
+        # Not even in the box: the git folder that reads the tree is not the one that was changed.
+        assert not (workspace._places.cache / "fired").exists()
+
+
+class TestPublish:
+    async def test_the_change_arrives_as_it_is(self, workspace: GitWorkspace, origin: Origin) -> None:
+        await do(
+            workspace,
+            "printf 'three\\r\\n' >> dos.txt; chmod -x run.sh; chmod +x code.py; rm sub/deep.txt; ln -sfn dos.txt link;"
+            " printf '\\0\\1\\r\\n' > bin; echo more >> $(printf 'caf\\351')",
+        )
+        sha = await workspace.publish(branch="minions/1-1", message="Fix it\n\nBecause.", expected_sha="")
+        assert origin.git("rev-parse", "minions/1-1") == sha
+        assert origin.git("rev-parse", f"{sha}^") == origin.base
+        assert (
+            origin.git("log", "-1", "--format=%B|%an <%ae>", sha) == "Fix it\n\nBecause.\n|Minions <minions@localhost>"
+        )
+        assert origin.file(sha, "dos.txt") == b"one\r\ntwo\r\nthree\r\n"
+        assert origin.file(sha, "bin") == b"\0\1\r\n"
+        assert (origin.mode(sha, "run.sh"), origin.mode(sha, "code.py")) == ("100644", "100755")
+        assert origin.file(sha, "link") == b"dos.txt"
+        assert origin.git("ls-tree", sha, "--", "sub") == ""
+        assert origin.git("-c", "core.quotePath=false", "show", "--format=", "--name-only", sha).count("caf") == 1
+        assert origin.asked_for_write[0] is False
+        assert set(origin.asked_for_write[1:]) == {True}
+
+    async def test_twice_is_once(self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin) -> None:
+        await workspace.write("code.py", b"fixed\n")
+        first = await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
+        again = workspaces.open(1, 7, origin.remote)
+        assert await again.publish(branch="minions/1-1", message="Fix", expected_sha="") == first
+        assert origin.git("rev-list", "--count", "minions/1-1", "^main") == "1"
+
+    async def test_replaces_the_commit_it_expects(self, workspace: GitWorkspace, origin: Origin) -> None:
+        origin.git("branch", "minions/1-1", "main")
+        placeholder = origin.git("commit-tree", "-p", origin.base, "-m", "At work", f"{origin.base}^{{tree}}")
+        origin.git("update-ref", "refs/heads/minions/1-1", placeholder)
+        await workspace.write("code.py", b"fixed\n")
+        sha = await workspace.publish(branch="minions/1-1", message="Fix", expected_sha=placeholder)
+        assert origin.git("rev-list", "minions/1-1", "^main") == sha
+
+    @pytest.mark.parametrize("expected", ["", "base", "none"])
+    async def test_a_branch_that_somebody_moved_is_left_alone(
+        self, workspace: GitWorkspace, origin: Origin, expected: str
+    ) -> None:
+        theirs = origin.git("commit-tree", "-p", origin.base, "-m", "Theirs", f"{origin.base}^{{tree}}")
+        origin.git("update-ref", "refs/heads/minions/1-1", theirs)
+        await workspace.write("code.py", b"fixed\n")
+        expected_sha = {"": "", "base": origin.base, "none": "1" * 40}[expected]
+        with pytest.raises(Conflict, match="moved"):
+            await workspace.publish(branch="minions/1-1", message="Fix", expected_sha=expected_sha)
+        assert origin.git("rev-parse", "minions/1-1") == theirs
+
+    async def test_a_branch_that_was_deleted_is_a_conflict(self, workspace: GitWorkspace, origin: Origin) -> None:
+        await workspace.write("code.py", b"fixed\n")
+        with pytest.raises(Conflict):
+            await workspace.publish(branch="minions/1-1", message="Fix", expected_sha=origin.base)
+
+    async def test_a_rule_of_the_remote_is_told(self, workspace: GitWorkspace, origin: Origin) -> None:
+        hook = origin.folder / ".git/hooks/pre-receive"
+        hook.write_text("#!/bin/sh\necho 'GH013: Repository rule violations found' >&2; exit 1\n")
+        hook.chmod(0o755)
+        await workspace.write("code.py", b"fixed\n")
+        with pytest.raises(Denied, match="GH013: Repository rule violations found"):
+            await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
+
+    async def test_nothing_changed_is_nothing_to_publish(self, workspace: GitWorkspace) -> None:
+        with pytest.raises(RepositoryError, match="Nothing was changed"):
+            await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
+
+    @pytest.mark.hostile
+    @pytest.mark.parametrize(
+        "branch", ["", "-x", "a..b", "a b", "a;b", "a/.b", "a.lock", "x.lock/a", "a/", "a@{1}", "a\n", "$(a)", "a//b"]
+    )
+    async def test_odd_names_of_branches_are_refused(self, workspace: GitWorkspace, branch: str) -> None:
+        with pytest.raises(RepositoryError, match="name of a branch"):
+            await workspace.publish(branch=branch, message="Fix", expected_sha="")
+
+
+class TestRemove:
+    @pytest.mark.hostile
+    async def test_removes_everything_and_nothing_else(self, workspace: GitWorkspace, home: Path) -> None:
+        outside = home / "outside"
+        outside.mkdir()
+        (outside / "kept").touch()
+        deep = "/".join(["d" * 50] * 60)
+        await do(
+            workspace,
+            f"ln -s {outside} linked; mkdir locked; touch locked/in; chmod 0 locked/in; chmod 0 locked;"
+            f" for i in 1 2 3; do mkdir -p {deep}; cd {deep}; done",
+        )
+        await workspace.remove()
+        assert not workspace._places.run.exists()
+        assert (outside / "kept").exists()
+
+    async def test_twice_is_once(self, workspace: GitWorkspace) -> None:
+        await workspace.remove()
+        await workspace.remove()
+        with pytest.raises(RepositoryError, match="check out first"):
+            await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
