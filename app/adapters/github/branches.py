@@ -57,10 +57,8 @@ async def find_or_create(client: Client, branch: str, *, base_sha: str, message:
 
     async def create() -> str:
         sha = await client.overwrite("make a commit", lambda remote: _empty_commit(remote, base_sha, message))
-        # What was made is known: only that it was made is still to be heard.
-        await client.write(
-            f"make the branch {branch}", lambda remote: remote.create_git_ref(f"refs/heads/{branch}", sha)
-        )
+        ref = f"refs/heads/{branch}"
+        await client.write(f"make the branch {branch}", lambda remote: remote.create_git_ref(ref, sha))
         return sha
 
     return await client.find_or_create(find, create)

@@ -6,8 +6,10 @@ No error made here holds a body, a header or an address as it came: only GitHub'
 import email.utils
 import re
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -26,6 +28,17 @@ _SECRET: Final = re.compile(r"\b(?:gh[a-z]_|github_pat_|eyJ|v1\.)[A-Za-z0-9._-]{
 
 
 T = TypeVar("T")
+
+_NOT_AS_EXPECTED: Final = (
+    BadAttributeException,
+    AssertionError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+)
+"""PyGithub raises these when an answer is not as it expects."""
 
 
 class Unauthorized(ForgeError):
@@ -87,16 +100,7 @@ def translated(doing: str) -> Iterator[None]:
         raise from_answer(doing, error.status, error.data, error.headers or {}) from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, httpx.HTTPError, OSError) as error:
         raise _no_answer(doing, error) from None
-    except (
-        BadAttributeException,
-        AssertionError,
-        RuntimeError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-    ) as error:
-        # PyGithub raises these itself when an answer is not as it expects.
+    except _NOT_AS_EXPECTED as error:
         raise _no_answer(doing, error) from None
 
 
@@ -162,6 +166,8 @@ def _denied(doing: str, said: str, detail: str, headers: Mapping[str, str]) -> D
 
 
 def _no_answer(doing: str, error: Exception) -> Unavailable:
-    return Unavailable(
-        f"GitHub did not answer when we wanted to {doing}; it is tried again.", detail=type(error).__name__
-    )
+    # Not the error's own words, which may hold what was sent or answered.
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    sentence = f"GitHub did not answer when we wanted to {doing}; it is tried again."
+    return Unavailable(sentence, detail=f"{type(error).__name__}{place}")
