@@ -72,7 +72,7 @@ def _python(texts: Mapping[str, str], names: Collection[str]) -> RepoConfig | No
 
 def _is_test(name: str) -> bool:
     last = name.rpartition("/")[2]
-    return fnmatch(last, "test_*.py") or fnmatch(last, "*_test.py") or last == "tests.py"
+    return fnmatch(last, "test_*.py") or fnmatch(last, "*_test.py") or last in {"test.py", "tests.py"}
 
 
 def _says_pytest(texts: Mapping[str, str], names: Collection[str]) -> bool:
@@ -130,9 +130,18 @@ def _unittest(python: str, tests: Mapping[str, str], names: Collection[str]) -> 
 
 def _ruff(texts: Mapping[str, str], names: Collection[str]) -> tuple[str, ...]:
     is_configured = {"ruff.toml", ".ruff.toml"} & set(names) or "[tool.ruff" in texts.get("pyproject.toml", "")
-    # Ruff is a program of its own that `uvx` would fetch; after set-up there is no network, so it must be there.
-    run = 'R="$(command -v .venv/bin/ruff || command -v ruff)" && "$R"'
-    return (f"{run} check --fix --quiet .", f"{run} format --quiet .") if is_configured else ()
+    return (_on_changed("ruff check --fix --quiet"), _on_changed("ruff format --quiet")) if is_configured else ()
+
+
+def _on_changed(command: str, glob: str = "*.py") -> str:
+    """`command` on the changed files only, and only if the program is there.
+
+    It is there in the version that the repository wants, or not at all; and what it finds elsewhere was not asked for.
+    """
+    changed = f"git diff -z --name-only --diff-filter=d HEAD -- '{glob}'"
+    new = f"git ls-files -z --others --exclude-standard -- '{glob}'"
+    program = command.partition(" ")[0]
+    return f"if command -v {program} >/dev/null; then {{ {changed}; {new}; }} | xargs -0 -r {command}; fi"
 
 
 def _toml(text: str) -> dict[str, Any]:
@@ -170,7 +179,7 @@ def _node(texts: Mapping[str, str], names: Collection[str]) -> RepoConfig | None
         return None
     wanted = any(package.get(key) for key in ("dependencies", "devDependencies", "workspaces"))
     install = "npm ci --no-audit --no-fund" if "package-lock.json" in names else "npm install --no-audit --no-fund"
-    lint = next((f"npm run {name}" for name in ("lint:fix", "format", "lint") if name in scripts), "")
+    lint = next((f"npm run {name}" for name in ("lint:fix", "lint") if name in scripts), "")
     return RepoConfig(setup=(install,) if wanted else (), lint=(lint,) if lint else (), test=("npm test",))
 
 
@@ -178,7 +187,7 @@ def _go(texts: Mapping[str, str], _names: Collection[str]) -> RepoConfig | None:
     if "go.mod" not in texts:
         return None
     setup = ("go mod download",) if re.search(r"(?m)^\s*require\b", texts["go.mod"]) else ()
-    return RepoConfig(setup=setup, lint=("gofmt -l -w .", "go vet ./..."), test=("go test ./...",))
+    return RepoConfig(setup=setup, lint=(_on_changed("gofmt -w", "*.go"),), test=("go test ./...",))
 
 
 def _rust(texts: Mapping[str, str], _names: Collection[str]) -> RepoConfig | None:

@@ -50,7 +50,7 @@ async def _work(fix: Fix, world: World, facts: dict[str, str]) -> Literal["chang
     if isinstance(result, GaveUp):
         fix.explanation = wording.gave_up(result.reason, Redactor().redact(result.detail))
         return "gave up"
-    if (await change_of(world.workspace)).is_empty:
+    if all(file.path in fix.generated for file in (await change_of(world.workspace)).files):
         fix.explanation = wording.nothing_changed()
         return "gave up"
     told = [fix.summary, result.summary] if fix.summary and fix.repairs else [result.summary]

@@ -20,6 +20,8 @@ class Change(State):
     rules: tuple[str, ...] = ()
     """Rule files of the repository that minions are given."""
     evidence: tuple[Evidence, ...] = ()
+    generated: tuple[str, ...] = ()
+    """Files that set-up or tests made among the repository's own; needed by the tests, but no part of the change."""
     failed_before: tuple[str, ...] = ()
     """Test commands that failed on the base commit already."""
     report_before: str = ""

@@ -1,5 +1,6 @@
 """What a change has to pass. A gate is an exit code or a guard, never somebody's word."""
 
+import shlex
 from typing import Literal
 
 from app.core import wording
@@ -36,6 +37,8 @@ async def test(change: Change, world: World) -> Literal["green", "red"]:
 @step("Guard the way out")
 async def guard(change: Change, world: World) -> Literal["pass", "stop"]:
     """Let every guard look at the change that would leave."""
+    if change.generated:
+        await world.sandbox.run(f"rm -f -- {shlex.join(change.generated)}")
     patch = await change_of(world.workspace)
     change.findings = tuple(await world.guards.inspect(patch, change.config))
     if change.findings:

@@ -1,6 +1,6 @@
 """Before anybody works: a tree in which the repository's own tests run, and what they say about the base."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from app.core import wording
 from app.core.blueprint import step
@@ -11,6 +11,9 @@ from app.core.world import World
 from blueprints.steps.change import MOST_REPORT, Change
 from blueprints.steps.configuration import configuration, rule_files
 from blueprints.steps.leftovers import tidy
+
+_MOST_GENERATED: Final = 200
+"""Files. Who makes more has to ignore them: guards would stop a change with all of them."""
 
 
 @step("Prepare the work tree")
@@ -30,7 +33,7 @@ async def prepare(change: Change, world: World) -> Literal["ready", "cannot"]:
     if not await _set_up(change, world):
         return "cannot"
     await _run_before(change, world)
-    await tidy(world.workspace)
+    change.generated = (await tidy(world.workspace))[:_MOST_GENERATED]
     return "ready"
 
 

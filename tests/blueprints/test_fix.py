@@ -105,6 +105,16 @@ async def test_a_submission_without_a_change_is_none(rig: Any) -> None:
     assert state.explanation.startswith("The minion changed nothing")
 
 
+async def test_what_set_up_made_is_no_change_of_the_minions(rig: Any) -> None:
+    def install(files: dict[str, bytes]) -> tuple[int, str]:
+        files["version.py"] = b"made"
+        return 0, ""
+
+    run = rig(BASE, COMMANDS | {"install": install}, lambda _: Submission(summary="Done!"))
+    _, state = await run.walk(BLUEPRINT)
+    assert state.explanation.startswith("The minion changed nothing")
+
+
 async def test_a_guard_stops_what_may_not_leave(rig: Any) -> None:
     run = rig(BASE, COMMANDS, does(RIGHT, secret=b"x"))
     visits, state = await run.walk(BLUEPRINT)
@@ -154,6 +164,7 @@ async def test_commands_that_nobody_said_are_found(rig: Any) -> None:
 async def test_what_set_up_and_tests_leave_behind_is_no_part_of_the_change(rig: Any) -> None:
     def install(files: dict[str, bytes]) -> tuple[int, str]:
         files.update({"src/a.egg-info/PKG-INFO": b"x", "setup.cfg": b"changed", "node_modules/b/index.js": b"x"})
+        files["version.py"] = b"made"
         files.update({"target/CACHEDIR.TAG": b"x", "target/debug/a": b"x"})
         return 0, ""
 
@@ -161,7 +172,12 @@ async def test_what_set_up_and_tests_leave_behind_is_no_part_of_the_change(rig: 
         files["new/__pycache__/a.pyc"] = b"x"
         return check(files)
 
-    run = rig(BASE | {"setup.cfg": b"as it was"}, COMMANDS | {"install": install, "check": noisy}, does(RIGHT))
+    def remove(files: dict[str, bytes]) -> tuple[int, str]:
+        del files["version.py"]
+        return 0, ""
+
+    commands = COMMANDS | {"install": install, "check": noisy, "rm -f -- version.py": remove}
+    run = rig(BASE | {"setup.cfg": b"as it was"}, commands, does(RIGHT))
     visits, _ = await run.walk(BLUEPRINT)
     assert visits == GREEN
     assert [file.path for file in (await run.workspace.patch()).files] == ["greet.py"]

@@ -71,6 +71,11 @@ def found(files: dict[str, str | bytes]) -> RepoConfig:
         ({"go.mod": "module a"}, (), ("go test ./...",)),
         ({"go.mod": "module a\nrequire b v1.0.0"}, ("go mod download",), ("go test ./...",)),
         ({"Cargo.toml": ""}, ("cargo fetch",), ("cargo test --offline",)),
+        (
+            {"setup.py": "install_requires=['six']", "test.py": "import unittest"},
+            (VENV, f"{INSTALL} -e ."),
+            (".venv/bin/python -m unittest discover",),
+        ),
         ({"Makefile": "X := 1\ncheck: a\n\ttrue\n"}, (), ("make check",)),
     ],
 )
@@ -100,10 +105,13 @@ def test_a_python_project_without_tests_leaves_it_to_make() -> None:
     assert found({"a.py": "", "Makefile": "test:\n\t./t.sh\n"}).test == ("make test",)
 
 
-def test_ruff_is_run_where_it_is_configured() -> None:
+def test_ruff_is_run_where_it_is_configured_on_what_was_changed() -> None:
     lint = found({"ruff.toml": "", "pyproject.toml": PROJECT, "tests/test_a.py": ""}).lint
     assert lint
-    assert "check --fix" in lint[0]
+    assert lint[0] == (
+        "if command -v ruff >/dev/null; then { git diff -z --name-only --diff-filter=d HEAD -- '*.py'; "
+        "git ls-files -z --others --exclude-standard -- '*.py'; } | xargs -0 -r ruff check --fix --quiet; fi"
+    )
 
 
 @given(st.dictionaries(st.sampled_from([*ROOT_FILES, "tests/test_a.py", "a.py"]), st.binary(max_size=60)))
