@@ -22,6 +22,7 @@ async def edit(desk: Desk, old: str, new: str, **more: Any) -> Told:
         pytest.param(b"a\r\nb\r\n", "a\r\nb", "A\r\nB", b"A\r\nB\r\n", id="CRLF in what the model wrote"),
         pytest.param(b"a\r\nb\r\n", "b\n", "b\nc\n", b"a\r\nb\r\nc\r\n", id="CRLF at the end"),
         pytest.param(b"a\r\nb\nc\r\nd\n", "b\nc\n", "B\nC\n", b"a\r\nB\nC\r\nd\n", id="mixed, each line its own end"),
+        pytest.param(b"a1\r\nb\nc1\r\n", "a1\nb\nc1", "a2\nb\nc2", b"a2\r\nb\nc2\r\n", id="mixed inside"),
         pytest.param(b"a\r\nb\nc\n", "b\n", "b\nx\n", b"a\r\nb\nx\nc\n", id="mixed, new line as the next one"),
         pytest.param(b"a\r\nb\r\n", "a\nb\n", "", b"", id="everything deleted"),
         pytest.param(b"\xef\xbb\xbfa\nb\n", "a", "A", b"\xef\xbb\xbfA\nb\n", id="BOM"),

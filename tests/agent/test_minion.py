@@ -221,6 +221,7 @@ async def test_a_power_cut_at_any_entry_changes_nothing(
     assert len(model.asked) == answers + lost
     assert sum(Counter(model.asked).values()) - len(set(model.asked)) == lost
     ran: list[str] = getattr(bench.sandbox, "commands")  # noqa: B009 - the fake's own memory
+    assert len(bench.kept(ToolCalled)) == len(bench.kept(ToolReturned)) + 1, "each call begins once; submit ends all"
     assert len(ran) <= sum(entry.tool == "bash" for entry in bench.kept(ToolCalled))
     assert sum(entry.seconds for entry in bench.kept(ModelAnswered)) == answers
 
@@ -409,6 +410,12 @@ async def test_a_model_that_uses_up_the_time_ends_the_work(bench: Bench) -> None
     result = await bench.work(bench.model(policy, seconds=60), Budget(seconds=60))
     assert isinstance(result, GaveUp)
     assert result.reason == "seconds"
+
+
+async def test_what_a_store_cannot_hold_is_replaced(bench: Bench) -> None:
+    """PostgreSQL takes no NUL in JSON."""
+    await bench.work(bench.model(script(say("", ("bash", {"command": "printf 'a\\0b'"})), say("", SUBMIT))))
+    assert bench.kept(ToolReturned)[0].text.endswith("a\ufffdb")
 
 
 async def test_thinking_is_sent_back_as_it_came(bench: Bench) -> None:
