@@ -47,7 +47,7 @@ def set_up_failed(failed: Evidence, output: str) -> str:
 
 def gave_up(reason: str, detail: str) -> str:
     """The minion, or one of its bounds, ended the work."""
-    because = _REASONS.get(reason, f"of {code(reason)}")
+    because = _REASONS.get(reason, code(reason) or "no reason was given")
     said = f" In its own words:\n\n{neutral(detail.strip())}\n\n" if detail.strip() else " "
     return (
         f"The minion gave up: {because}.{said}"
