@@ -171,6 +171,7 @@ async def _run(tool: Tool[Any], arguments: Arguments, desk: Desk) -> Told:
     except NotADirectoryError:
         return Told(f"A part of {path!r} is a file, not a folder.", ok=False)
     except PermissionError:
-        return Told(f"{path!r} leads outside of the repository. Give a path relative to its root.", ok=False)
+        sentence = "leads outside of the repository, or is no ordinary file of it. Give a path relative to its root."
+        return Told(f"{path!r} {sentence}", ok=False)
     except OSError as error:
         return Told(f"{path!r}: {error.strerror or 'that did not work'}.", ok=False)
