@@ -18,7 +18,7 @@ class User:
     id: int
     login: str
     type: Literal["User", "Bot", "Organization"]
-    token: str
+    token: str = field(repr=False)
     """A personal access token; REST and git accept it as this account."""
     created_at: datetime
     app: "App | None" = None
@@ -36,7 +36,7 @@ class App:
     owner: User
     public_key_pem: str
     webhook_url: str
-    webhook_secret: str
+    webhook_secret: str = field(repr=False)
     permissions: dict[str, str]
     events: list[str]
     hook_id: int

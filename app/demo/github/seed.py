@@ -7,13 +7,26 @@ from pathlib import Path
 from app.demo.github import receive
 from app.demo.github.plumbing import Git
 
+SETTINGS = """
+[receive]
+	procReceiveRefs = refs/
+	autogc = false
+[http]
+	receivepack = true
+[uploadpack]
+	allowAnySHA1InWant = true
+	allowFilter = true
+[gc]
+	auto = 0
+"""
+"""Pushes go through the hook below, any commit may be fetched as on GitHub, and nothing is tidied up in between."""
 AUTHOR = {"NAME": "Loopback", "EMAIL": "loopback@example.invalid"}
 
 
 def start(path: Path, folder: Path | None, branch: str, when: datetime) -> None:
     """Make a bare repository; the files of `folder`, if given, become its first commit."""
     git = Git(path)
-    git.call("init", "--quiet", "--bare", f"--initial-branch={branch}", str(path))
+    git.call("init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}", str(path))
     if folder is None:
         return
     who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()}
@@ -34,7 +47,7 @@ def start(path: Path, folder: Path | None, branch: str, when: datetime) -> None:
 def clone(path: Path, source: Path, branch: str) -> None:
     """Copy a repository with its branches and tags. Raises ValueError if it has no such branch."""
     git = Git(path)
-    git.call("clone", "--quiet", "--bare", "--no-local", "--config", "gc.auto=0", str(source.resolve()), str(path))
+    git.call("clone", "--quiet", "--bare", "--no-local", "--template=", str(source.resolve()), str(path))
     git.call("remote", "remove", "origin")
     if f"refs/heads/{branch}" not in git.call("for-each-ref", "--format=%(refname)").decode().split():
         raise ValueError(f"{source} has no branch {branch!r}: give default_branch the name of one that it has")
@@ -48,11 +61,5 @@ def hook(path: Path) -> None:
     # A shell line rather than a `#!` of its own: an interpreter's path may be too long for one.
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{Path(receive.__file__).resolve()}"\n')
     script.chmod(0o755)
-    git = Git(path)
-    git.call("config", "receive.procReceiveRefs", "refs/")
-    git.call("config", "http.receivepack", "true")
-    git.call("config", "receive.advertisePushOptions", "false")
-    git.call("config", "uploadpack.allowAnySHA1InWant", "true")
-    git.call("config", "uploadpack.allowFilter", "true")
-    git.call("config", "gc.auto", "0")
-    git.call("config", "receive.autogc", "false")
+    with (path / "config").open("a") as config:
+        config.write(SETTINGS)

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
-from app.demo.github import git
+from app.demo.github import git, pages
 from app.demo.github.dressing import Dressing
 from app.demo.github.refusal import Refusal
 from app.demo.github.rest import apps, checks, issues, meta, pulls, reactions, repositories
@@ -34,11 +34,13 @@ def build(hub: Hub) -> FastAPI:
     """The application, for a server of one's own."""
     app = FastAPI(title="loopback GitHub", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub = hub
+    app.state.pages = pages.Pages()
     # Order matters where paths overlap: `commits/{ref}/check-runs` stands before `commits/{ref}`.
     for topic in (meta, apps, checks, reactions, issues, pulls, git_data, repositories):
         app.include_router(topic.router, prefix="/api/v3")
     app.include_router(repositories.here, prefix="/api/v3")
     app.include_router(git.router)
+    app.include_router(pages.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(HTTPException, _refused)
@@ -46,12 +48,14 @@ def build(hub: Hub) -> FastAPI:
     return app
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
-    """Every refusal in GitHub's form. A path that does not parse is one that does not exist."""
+async def _refused(request: Request, error: Exception) -> Response:
+    """Every refusal in GitHub's form, for people as one line. A path that does not parse is one that does not exist."""
     if isinstance(error, HTTPException):
         error = Refusal(error.status_code, str(error.detail))
     elif not isinstance(error, Refusal):
         error = Refusal(404, "Not Found")
+    if not request.url.path.startswith("/api/"):
+        return PlainTextResponse(f"{error.status}: {error.message}\n", error.status)
     body: dict[str, object] = {"message": error.message, "documentation_url": DOCS, "status": str(error.status)}
     if error.errors:
         body["errors"] = error.errors
