@@ -25,7 +25,7 @@ check: install ## style, types and floors
 	@$(RUN) lint-imports
 
 bench: install ## figures, each beside something real in the same run; also written to bench.json
-	@$(RUN) python tests/bench/run.py
+	@$(RUN) python -m tests.bench.run
 
 install: $(UV) ## what the other commands need
 	@missing=""; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \

@@ -5,11 +5,11 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.adapters.github.permissions import PERMISSIONS
 from app.adapters.litellm import warm_up
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
 from app.adapters.store.schema import with_driver
@@ -17,15 +17,6 @@ from app.core.errors import MinionsError
 from app.main import chosen_model, github, redactor_of
 from app.processes import prepared_home
 from app.settings import Settings
-
-NEEDED: Final = {
-    "checks": "write",
-    "contents": "write",
-    "issues": "write",
-    "metadata": "read",
-    "pull_requests": "write",
-}
-"""What the App must be granted; `manifests/README.md` says what for."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +116,7 @@ async def _app(settings: Settings) -> str:
         raise MinionsError("Create a GitHub App from manifests/github-app/app.json; README.md says how.")
     async with github(settings, redactor_of(settings)) as (app, _):
         identity = await app.identity()
-        lacking = [f"{name}: {level}" for name, level in NEEDED.items() if identity.permissions.get(name) != level]
+        lacking = [f"{name}: {level}" for name, level in PERMISSIONS.items() if identity.permissions.get(name) != level]
         if lacking:
             raise MinionsError(f"Give the App these permissions on its page on GitHub: {', '.join(lacking)}.")
         installations = await app.installations()

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import BaseModel
 
+from app.adapters.github.permissions import EVENTS, PERMISSIONS
 from app.core.errors import MinionsError
 from app.demo import models
 from app.demo.github.objects import App
@@ -32,15 +33,6 @@ _HERE: Final = Path(__file__).parent
 _APP_ID: Final = 1
 _READY_TIMEOUT_S: Final = 60
 _STOP_TIMEOUT_S: Final = 30
-
-PERMISSIONS: Final = {
-    "checks": "write",
-    "contents": "write",
-    "issues": "write",
-    "metadata": "read",
-    "pull_requests": "write",
-}
-EVENTS: Final = ("issues", "issue_comment")
 
 
 class Wish(BaseModel, frozen=True):
@@ -147,7 +139,7 @@ async def staged(
     """
     with tempfile.TemporaryDirectory(prefix="minions-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
-        home.chmod(0o711)  # boxes run as users of their own
+        await asyncio.to_thread(home.chmod, 0o711)  # boxes run as users of their own
         hub = Hub(home / "github")
         async with (
             serve_github(hub, port=port) as github_url,
@@ -177,7 +169,7 @@ async def staged(
                 public_key_pem=key[1].decode(),
                 webhook_url=f"{app_url}/webhook",
                 webhook_secret=webhook_secret,
-                permissions=PERMISSIONS,
+                permissions=dict(PERMISSIONS),
                 events=list(EVENTS),
             )
             stage = Stage(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.adapters.github import tokens
+from app.adapters.github import permissions, tokens
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "manifests/README.md").read_text("utf-8")
@@ -29,6 +29,11 @@ def test_the_table_of_permissions_is_the_manifest() -> None:
 
 def test_the_table_of_events_is_the_manifest() -> None:
     assert [row[0] for row in rows("Events")] == MANIFEST["default_events"]
+
+
+def test_the_code_knows_the_manifest() -> None:
+    assert dict(permissions.PERMISSIONS) == MANIFEST["default_permissions"]
+    assert list(permissions.EVENTS) == MANIFEST["default_events"]
 
 
 def test_each_has_a_reason() -> None:

@@ -1,0 +1,16 @@
+"""What the App asks for. `manifests/README.md` says what each is for; a test compares the two."""
+
+from collections.abc import Mapping
+from typing import Final
+
+PERMISSIONS: Final[Mapping[str, str]] = {
+    "checks": "write",
+    "contents": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+}
+"""The least that works. No workflows, administration or secrets, on purpose."""
+
+EVENTS: Final = ("issues", "issue_comment", "pull_request", "check_run", "check_suite")
+"""Besides what every App gets: ping, installation, installation_repositories."""
