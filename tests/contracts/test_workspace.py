@@ -175,6 +175,30 @@ class TestCheckOut:
             await fresh.show("code.py")
 
 
+@pytest.mark.crash
+class TestAfterAKill:
+    """Git leaves its lock files behind when it is killed."""
+
+    async def test_a_locked_index_does_not_stop_the_next_diff(self, workspace: GitWorkspace) -> None:
+        await workspace.write("code.py", b"changed\n")
+        (workspace._places.git / "index.lock").touch()
+        assert [file.path for file in (await workspace.patch()).files] == ["code.py"]
+
+    async def test_a_locked_mirror_does_not_stop_the_next_fetch(
+        self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        mirror = workspace._mirror.path
+        for lock in ("packed-refs.lock", "HEAD.lock", "refs/heads/main.lock", "refs/minions/2.lock"):
+            (mirror / lock).touch()
+        newer = origin.commit("newer")
+        await workspaces.open(2, 7, origin.remote).check_out(newer)
+
+    async def test_a_mirror_that_was_broken_off_is_finished(self, fresh: GitWorkspace, origin: Origin) -> None:
+        fresh._mirror.path.mkdir()
+        (fresh._mirror.path / "HEAD").write_text("ref: refs/heads/main\n")
+        await fresh.check_out(origin.base)
+
+
 class TestShow:
     async def test_shows_the_base_and_not_the_tree(self, workspace: GitWorkspace) -> None:
         await workspace.write("sub/deep.txt", b"changed\n")

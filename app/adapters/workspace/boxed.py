@@ -34,9 +34,12 @@ if [ -s /tmp/patch ]; then git apply --whitespace=nowarn /tmp/patch; fi
 """Files come from objects that were fetched, the minion's repository from the same objects: nothing is hashed again."""
 
 DIFF: Final = """
+exec 9> /git/lock; flock 9
+rm -f /git/index.lock
 git add --all > /tmp/said 2>&1 || { cat /tmp/said; exit 1; }
 exec git diff --cached --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color "$1"
 """
+"""One at a time; a lock that git itself left behind is from a box that was killed."""
 
 ENVIRONMENT: Final = {
     "PATH": SYSTEM_PATH,  # nothing of the tree

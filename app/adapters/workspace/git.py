@@ -73,7 +73,7 @@ class Git:
         argument list and no file.
         """
         process = await asyncio.create_subprocess_exec(
-            "git",
+            *("setpriv", "--pdeathsig", "KILL", "git"),  # a server that was killed leaves no fetch behind
             *arguments,
             stdin=PIPE if stdin else DEVNULL,
             stdout=PIPE,

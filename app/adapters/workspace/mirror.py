@@ -35,16 +35,19 @@ class Mirror:
         """
         if not await self._has(sha):
             async with self._locked():
-                if not (self.path / "HEAD").exists():
-                    await self.git.tell("init", "--quiet", "--bare", "--template=", str(self.path))
+                # Also finishes one that was broken off.
+                await self.git.tell("init", "--quiet", "--bare", "--template=", str(self.path))
+                await asyncio.to_thread(self._unlock)
                 if not await self._has(sha):
                     await self._fetch(sha)
+        await asyncio.to_thread((self.path / f"{_pin(run_id)}.lock").unlink, missing_ok=True)
         await self.git.tell("update-ref", _pin(run_id), sha)
 
     async def let_go(self, run_id: int) -> None:
         """The run is over."""
         if (self.path / "HEAD").exists():
-            await self.git.ask("update-ref", "-d", _pin(run_id))
+            async with self._locked():
+                await self.git.ask("update-ref", "-d", _pin(run_id))
 
     async def talk(
         self,
@@ -62,6 +65,12 @@ class Mirror:
             timeout_s=timeout_s,
         )
         return said.ok, said.text, remotes.redacted(said.err, remote)
+
+    def _unlock(self) -> None:
+        """Git's own locks of a fetch that was killed. Nobody else fetches now; pins are each run's own affair."""
+        for place in (self.path, self.path / "refs" / "heads"):
+            for lock in place.glob("*.lock") if place == self.path else place.rglob("*.lock"):
+                lock.unlink(missing_ok=True)
 
     async def _has(self, sha: str) -> bool:
         return (self.path / "HEAD").exists() and (await self.git.ask("cat-file", "-e", f"{sha}^{{commit}}")).ok
