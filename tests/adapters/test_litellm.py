@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import json
 import logging
 import subprocess
 import sys
@@ -305,3 +306,61 @@ def test_the_library_is_not_imported_before_it_is_needed() -> None:
         "sys.exit('litellm' in sys.modules or 'openai' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+
+
+@dataclass
+class Anthropic:
+    """Answers `POST /v1/messages` with one thought and one tool call, and keeps what it was asked."""
+
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(next(line.split(b":")[1] for line in head.lower().split(b"\r\n") if b"content-length" in line))
+        self.asked.append(json.loads(await reader.readexactly(length)))
+        body = json.dumps(
+            {
+                "id": "msg_1",
+                "type": "message",
+                "role": "assistant",
+                "model": "claude-opus-4-8",
+                "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": "c2lnbmVk"},
+                    {"type": "tool_use", "id": "toolu_1", "name": "read", "input": {"path": "a"}},
+                ],
+                "stop_reason": "tool_use",
+                "usage": {
+                    "input_tokens": 100,
+                    "cache_creation_input_tokens": 200,
+                    "cache_read_input_tokens": 300,
+                    "output_tokens": 50,
+                },
+            }
+        ).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n")
+        writer.write(b"content-length: %d\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+
+async def test_anthropic_caches_what_does_not_change_and_gets_its_thoughts_back(rest: Clockless) -> None:
+    """List price of claude-opus-4-8, for a million tokens: 5 in, 25 out, 0.50 cached, 6.25 put in the cache."""
+    state = Anthropic()
+    listening = await asyncio.start_server(state.answer, "127.0.0.1", 0)
+    async with listening:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        asked = model(url, rest, name="anthropic/claude-opus-4-8")
+        reply = await ask(asked)
+        result = {"role": "tool", "tool_call_id": "toolu_1", "content": "text"}
+        messages: list[dict[str, Any]] = [*MESSAGES, reply.message, result]
+        before = repr(messages)
+        await ask(asked, messages)
+    assert repr(messages) == before
+    usage = reply.usage
+    assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens) == (600, 300, 50)
+    assert usage.usd == pytest.approx((100 * 5 + 300 * 0.5 + 200 * 6.25 + 50 * 25) / 1e6)
+    second = state.asked[1]
+    assert second["system"][-1]["cache_control"] == {"type": "ephemeral"}
+    assert [block["type"] for block in second["messages"][1]["content"]] == ["thinking", "tool_use"]
+    assert second["messages"][1]["content"][0]["signature"] == "c2lnbmVk"
+    assert second["messages"][-1]["content"][-1]["cache_control"] == {"type": "ephemeral"}
