@@ -9,6 +9,7 @@ import typer
 
 from app.core.errors import MinionsError
 from app.settings import Settings, load
+from app.settings import table as settings_table
 
 cli = typer.Typer(
     name="minions",
@@ -111,6 +112,12 @@ def draw(
     if blueprint not in BLUEPRINTS:
         raise MinionsError(f"There is no blueprint {blueprint!r}. There are: {', '.join(BLUEPRINTS)}.")
     print(mermaid(BLUEPRINTS[blueprint]))
+
+
+@cli.command()
+def settings() -> None:
+    """List every setting: its variable, its default and what it says."""
+    print(settings_table())
 
 
 def _settings(*, quiet: bool = False) -> Settings:

@@ -137,3 +137,17 @@ def load() -> Settings:
         # Only the place and the rule are told: the value may be a secret.
         faults = [f"MINIONS_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
         raise SettingsError("Settings that cannot be used:\n  " + "\n  ".join(faults)) from None
+
+
+def table() -> str:
+    """Every setting as a Markdown table."""
+    rows = ["| Variable | Default | What it says |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        rows.append(f"| `MINIONS_{name.upper()}` | {_default(name, field.default)} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _default(name: str, value: object) -> str:
+    if name == "home":
+        return "`/var/lib/minions` as root, else the user's data folder"
+    return f"`{value}`" if isinstance(value, str | int | float) and str(value) else ""
