@@ -20,8 +20,8 @@ LINES = 40
 """Of each file: 5,000 files of 1.6 kB are 8 MB, an ordinary repository."""
 EXEC_GOAL_MS = 50.0
 """A command of a minion should not feel the box: the model's answer takes seconds."""
-CHECK_OUT_GOAL_S = 1.0
-"""A work tree is there within a second."""
+CHECK_OUT_GOAL = 0.6
+"""Of the clone's time. Seconds say little here: both are bound by how fast the disk makes files."""
 
 
 async def rows() -> list[dict[str, object]]:
@@ -48,7 +48,10 @@ async def _commands(home: Path) -> dict[str, object]:
         assert (await box.run("true")).ok
 
     ours, theirs = await _interleaved(boxed, bare, COMMANDS)
-    return _row("sandbox exec of `true`", ours * 1000, theirs * 1000, "ms", "bare subprocess", EXEC_GOAL_MS, COMMANDS)
+    return _row("sandbox exec of `true`", ours * 1000, theirs * 1000, "ms", "bare subprocess", COMMANDS) | {
+        "goal": f"< {EXEC_GOAL_MS:g} ms",
+        "met": ours * 1000 < EXEC_GOAL_MS,
+    }
 
 
 async def _check_outs(home: Path) -> dict[str, object]:
@@ -70,9 +73,10 @@ async def _check_outs(home: Path) -> dict[str, object]:
 
     await from_mirror()  # fetches
     ours, theirs = await _interleaved(from_mirror, clone, CHECK_OUTS)
-    return _row(
-        f"work tree of {FILES} files", ours, theirs, "s", "git clone over git's protocol", CHECK_OUT_GOAL_S, CHECK_OUTS
-    )
+    return _row(f"work tree of {FILES} files", ours, theirs, "s", "git clone over git's protocol", CHECK_OUTS) | {
+        "goal": f"< {CHECK_OUT_GOAL:g} of the clone",
+        "met": ours / theirs < CHECK_OUT_GOAL,
+    }
 
 
 async def _interleaved(
@@ -88,15 +92,13 @@ async def _interleaved(
     return median(seconds[0]), median(seconds[1])
 
 
-def _row(name: str, value: float, compared: float, unit: str, with_: str, goal: float, runs: int) -> dict[str, object]:
+def _row(name: str, value: float, compared: float, unit: str, with_: str, runs: int) -> dict[str, object]:
     return {
         "name": name,
         "value": round(value, 3),
         "unit": unit,
         "reference": f"{with_}: {compared:.3f} {unit}",
         "ratio": round(value / compared, 2),
-        "goal": f"< {goal:g} {unit}",
-        "met": value < goal,
         "runs": runs,
     }
 
