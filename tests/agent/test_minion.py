@@ -240,6 +240,21 @@ async def test_an_interrupted_command_is_told_and_not_run_again(bench: Bench, tr
     ]
 
 
+@pytest.mark.parametrize("cut_at", [3, 4])
+@pytest.mark.parametrize("stored_first", [True, False])
+async def test_an_interrupted_write_is_done_again(bench: Bench, tree: Path, cut_at: int, *, stored_first: bool) -> None:
+    """The whole file is in the call, so it does not matter whether it was written already."""
+    bench.journal.cut_at, bench.journal.stored_first = cut_at, stored_first
+    whole = ("write", {"path": "hello.txt", "content": "hello moon\n"})
+    model = bench.model(script(say("", whole), say("", SUBMIT)))
+    with pytest.raises(PowerCut):
+        await bench.work(model)
+    bench.journal.cut_at = None
+    await bench.work(model)
+    assert (tree / "hello.txt").read_bytes() == b"hello moon\r\n"
+    assert [entry.ok for entry in bench.kept(ToolReturned)] == [True]
+
+
 @pytest.mark.parametrize(
     ("budget", "reason", "answers"),
     [

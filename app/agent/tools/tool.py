@@ -51,7 +51,7 @@ class Tool(Generic[A_contra]):
     arguments: type[Arguments]
     run: Callable[[A_contra, Desk], Awaitable[Told]]
     repeatable: bool
-    """Whether a call that was interrupted may simply be carried out again, because it changes nothing."""
+    """Whether a call that was interrupted may simply be carried out again, because twice comes to the same as once."""
 
     @property
     def schema(self) -> dict[str, Any]:

@@ -46,5 +46,5 @@ WRITE: Final = Tool(
     purpose="Write a whole file: a new one, or one of which little stays. Use `edit` for everything else.",
     arguments=WriteArguments,
     run=_run,
-    repeatable=False,
+    repeatable=True,
 )
