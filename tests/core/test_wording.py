@@ -130,6 +130,22 @@ def test_the_check_run_of_a_pull_request_is_a_success_with_figures() -> None:
 
 
 @pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        (["green"], "✔️ green"),
+        (["red", "green"], "✔️ green, before that red"),
+        (["red", "red", "green"], "✔️ green, before that red (2 times)"),
+        (["red", "slow", "red"], "✔️ red, before that red, slow"),
+        (["", ""], "✔️ done (2 times)"),
+    ],
+)
+def test_a_node_that_answered_differently_tells_every_answer(outcomes: list[str], told: str) -> None:
+    visits = tuple(visit("look", 1).model_copy(update={"outcome": outcome}) for outcome in outcomes)
+    summary = wording.check(run(Status.RUNNING, visits=visits), BLUEPRINT, PAGE).summary
+    assert f"| Look | ⚙️ step | {told} |" in summary
+
+
+@pytest.mark.parametrize(
     ("stands", "status", "conclusion", "title"),
     [
         (run(Status.QUEUED, "look", visits=()), "queued", "", "⏳ Queued: Look"),
@@ -241,6 +257,14 @@ None that I see.
 
 def test_the_body_of_a_pull_request() -> None:
     assert wording.pull_request_body(TASK, FACTS, page_url=PAGE, marker="<!-- minions:run=3 -->") == BODY
+
+
+def test_what_had_network_is_not_told_to_have_had_none() -> None:
+    set_up = Evidence(command="npm ci", exit_code=0, seconds=2, where=Where.SET_UP)
+    facts = FACTS.model_copy(update={"evidence": (set_up, *FACTS.evidence)})
+    body = wording.pull_request_body(TASK, facts, page_url=PAGE, marker="<!-- m -->")
+    assert "\n\nRun in a box without secrets and, after set-up, without network; an exit code is the proof" in body
+    assert "The set-up could reach package registries only." in body
 
 
 def test_the_repositorys_own_template_comes_first_and_swallows_nothing() -> None:

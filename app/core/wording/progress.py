@@ -149,5 +149,12 @@ def _outcome(run: Run, node: Node[Any], visits: list[Visit]) -> str:
         return "⏹️ stopped"
     if not visits:
         return "not needed" if run.status is Status.DONE else "" if run.status.has_ended else "ahead"
-    times = f" ({len(visits)} times)" if len(visits) > 1 else ""
-    return f"✔️ {neutral_line(visits[-1].outcome) or 'done'}{times}"
+    said = [neutral_line(visit.outcome) or "done" for visit in visits]
+    if len(set(said)) == 1:
+        return f"✔️ {_times(said[0], len(said))}"
+    earlier = [_times(word, said[:-1].count(word)) for word in dict.fromkeys(said[:-1])]
+    return f"✔️ {said[-1]}, before that {', '.join(earlier)}"
+
+
+def _times(word: str, number: int) -> str:
+    return f"{word} ({number} times)" if number > 1 else word

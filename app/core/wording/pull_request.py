@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from app.core.evidence import Evidence
+from app.core.evidence import Evidence, Where
 from app.core.hidden import strip_hidden
 from app.core.neutral import code, code_cell, fitted, neutral, neutral_line, neutral_plain, quoted
 from app.core.patch import Patch
@@ -81,8 +81,18 @@ def _evidence(facts: PullRequestFacts) -> str:
         (each.where.value, code_cell(each.command[:200]), _exit(each), duration(each.seconds))
         for each in facts.evidence[-_MOST_ROWS:]
     ]
-    run = "Run in a box without network and without secrets; an exit code is the proof, not a model's word."
-    return f"{table(('When', 'Command', 'Exit code:', 'Time:'), rows)}\n\n{run}"
+    return f"{table(('When', 'Command', 'Exit code:', 'Time:'), rows)}\n\n{_box(facts)}"
+
+
+def _box(facts: PullRequestFacts) -> str:
+    """Where it was run. Only set-up has a network, and that one leads to registries."""
+    proof = "an exit code is the proof, not a model's word."
+    if not any(each.where is Where.SET_UP for each in facts.evidence):
+        return f"Run in a box without network and without secrets; {proof}"
+    return (
+        f"Run in a box without secrets and, after set-up, without network; {proof} "
+        f"The set-up could reach package registries only."
+    )
 
 
 def _exit(evidence: Evidence) -> str:
