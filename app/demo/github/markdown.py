@@ -22,7 +22,9 @@ class Reader:
 
     def html(self, text: str | None) -> Markup:
         """Safe HTML. HTML comments are left out, as on GitHub; code keeps them."""
-        return Markup(self._parser.render(_visible(text or "")))  # noqa: S704  # the parser escapes everything
+        html = self._parser.render(_visible(text or ""))
+        html = html.replace("<li>[ ] ", "<li>☐ ").replace("<li>[x] ", "<li>☑ ")
+        return Markup(html)  # noqa: S704  # the parser escapes everything
 
 
 def _visible(text: str) -> str:
