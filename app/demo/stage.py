@@ -51,13 +51,6 @@ class Seed(BaseModel, frozen=True):
     issue: Wish
     files: Mapping[str, str]
 
-    def write(self, folder: Path) -> None:
-        """Write the files into `folder`."""
-        for name, text in self.files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-
 
 def seed() -> Seed:
     """The demo's own."""
@@ -83,6 +76,16 @@ class Stage:
     def log(self) -> Path:
         """What the app logged."""
         return self.home / "minions.log"
+
+    def add_repository(self, full_name: str, files: Mapping[str, str]) -> None:
+        """Put a repository with these files on the GitHub, and install the app on it."""
+        with tempfile.TemporaryDirectory(prefix="minions-seed-") as folder:
+            for name, text in files.items():
+                path = Path(folder) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            self.hub.add_repository(full_name, source=Path(folder))
+        self.hub.install(self.app, [full_name])
 
     def log_end(self) -> str:
         """The last lines of the log."""
@@ -189,12 +192,9 @@ async def staged(
 
 def furnish(stage: Stage, seed: Seed) -> dict[str, Any]:
     """Put the seed's repository on the GitHub, let its requester write, install the app; answer with HTTP headers."""
-    with tempfile.TemporaryDirectory(prefix="minions-seed-") as folder:
-        seed.write(Path(folder))
-        stage.hub.add_repository(seed.repository, source=Path(folder))
+    stage.add_repository(seed.repository, seed.files)
     person = stage.hub.add_user(seed.requester)
     stage.hub.add_collaborator(seed.repository, seed.requester, "write")
-    stage.hub.install(stage.app, [seed.repository])
     return {"Authorization": f"Bearer {person.token}", "Accept": "application/vnd.github+json"}
 
 

@@ -77,7 +77,7 @@ def _row(row: Row, entries: Sequence[Entry]) -> Row:
                 if row.turns:
                     row.turns[-1].calls.append(calls[entry.call_id])
             case ToolReturned():
-                calls.setdefault(entry.call_id, {}).update(text=entry.text, ok=entry.ok, seconds=entry.seconds)
+                _return(row, calls, entry)
             case Noted():
                 row.notes.append(entry.text)
             case Closed():
@@ -87,6 +87,14 @@ def _row(row: Row, entries: Sequence[Entry]) -> Row:
             case _:
                 continue
     return row
+
+
+def _return(row: Row, calls: dict[str, dict[str, Any]], entry: ToolReturned) -> None:
+    if entry.call_id not in calls:  # one that could not be carried out at all
+        calls[entry.call_id] = {"tool": "?", "arguments": {}, "gist": entry.text}
+        if row.turns:
+            row.turns[-1].calls.append(calls[entry.call_id])
+    calls[entry.call_id].update(text=entry.text, ok=entry.ok)
 
 
 def _call(entry: ToolCalled) -> dict[str, Any]:

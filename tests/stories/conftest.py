@@ -1,0 +1,164 @@
+"""The whole of Minions, running as in an installation, and people who use it through GitHub."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Protocol
+
+import gidgethub.httpx
+import httpx
+import httpx2
+import pytest
+from githubkit import GitHub, TokenAuthStrategy
+
+from app.demo.github.objects import Role
+from app.demo.stage import Seed, Stage, seed, staged
+
+
+class Person(Protocol):
+    """Somebody with an account, at a client of GitHub that knows nothing of us."""
+
+    async def file(self, title: str, body: str) -> int: ...
+    async def label(self, number: int, name: str) -> None: ...
+    async def comment(self, number: int, body: str) -> int: ...
+    async def comments(self, number: int) -> list[dict[str, Any]]: ...
+    async def reactions(self, number: int) -> list[str]: ...
+    async def comment_reactions(self, comment_id: int) -> list[str]: ...
+    async def pulls(self) -> list[dict[str, Any]]: ...
+    async def files(self, number: int) -> list[dict[str, Any]]: ...
+    async def checks(self, ref: str) -> list[dict[str, Any]]: ...
+    async def branches(self) -> list[str]: ...
+
+
+@dataclass
+class Gidgethub:
+    """`Person` by gidgethub, with plain JSON."""
+
+    api: gidgethub.httpx.GitHubAPI
+    repository: str
+
+    async def file(self, title: str, body: str) -> int:
+        return int((await self._post("/issues", {"title": title, "body": body}))["number"])
+
+    async def label(self, number: int, name: str) -> None:
+        await self._post(f"/issues/{number}/labels", {"labels": [name]})
+
+    async def comment(self, number: int, body: str) -> int:
+        return int((await self._post(f"/issues/{number}/comments", {"body": body}))["id"])
+
+    async def comments(self, number: int) -> list[dict[str, Any]]:
+        return [one async for one in self.api.getiter(f"/repos/{self.repository}/issues/{number}/comments")]
+
+    async def reactions(self, number: int) -> list[str]:
+        found = self.api.getiter(f"/repos/{self.repository}/issues/{number}/reactions")
+        return [one["content"] async for one in found]
+
+    async def comment_reactions(self, comment_id: int) -> list[str]:
+        found = self.api.getiter(f"/repos/{self.repository}/issues/comments/{comment_id}/reactions")
+        return [one["content"] async for one in found]
+
+    async def pulls(self) -> list[dict[str, Any]]:
+        return [one async for one in self.api.getiter(f"/repos/{self.repository}/pulls")]
+
+    async def files(self, number: int) -> list[dict[str, Any]]:
+        return [one async for one in self.api.getiter(f"/repos/{self.repository}/pulls/{number}/files")]
+
+    async def checks(self, ref: str) -> list[dict[str, Any]]:
+        url = f"/repos/{self.repository}/commits/{ref}/check-runs"
+        return [one async for one in self.api.getiter(url, iterable_key="check_runs")]
+
+    async def branches(self) -> list[str]:
+        return [one["name"] async for one in self.api.getiter(f"/repos/{self.repository}/branches")]
+
+    async def _post(self, path: str, data: Mapping[str, Any]) -> Any:
+        return await self.api.post(f"/repos/{self.repository}{path}", data=data)
+
+
+@dataclass
+class Githubkit:
+    """`Person` by githubkit, which validates every answer against GitHub's own schemas."""
+
+    api: GitHub[TokenAuthStrategy]
+    owner: str
+    name: str
+
+    async def file(self, title: str, body: str) -> int:
+        answer = await self.api.rest.issues.async_create(self.owner, self.name, title=title, body=body)
+        return answer.parsed_data.number
+
+    async def label(self, number: int, name: str) -> None:
+        await self.api.rest.issues.async_add_labels(self.owner, self.name, number, data={"labels": [name]})
+
+    async def comment(self, number: int, body: str) -> int:
+        answer = await self.api.rest.issues.async_create_comment(self.owner, self.name, number, body=body)
+        return answer.parsed_data.id
+
+    async def comments(self, number: int) -> list[dict[str, Any]]:
+        found: Any = (await self.api.rest.issues.async_list_comments(self.owner, self.name, number)).parsed_data
+        return [one.model_dump(mode="json") for one in found]
+
+    async def reactions(self, number: int) -> list[str]:
+        found: Any = (await self.api.rest.reactions.async_list_for_issue(self.owner, self.name, number)).parsed_data
+        return [one.content for one in found]
+
+    async def comment_reactions(self, comment_id: int) -> list[str]:
+        reactions = self.api.rest.reactions
+        found: Any = (await reactions.async_list_for_issue_comment(self.owner, self.name, comment_id)).parsed_data
+        return [one.content for one in found]
+
+    async def pulls(self) -> list[dict[str, Any]]:
+        found: Any = (await self.api.rest.pulls.async_list(self.owner, self.name)).parsed_data
+        return [one.model_dump(mode="json") for one in found]
+
+    async def files(self, number: int) -> list[dict[str, Any]]:
+        found: Any = (await self.api.rest.pulls.async_list_files(self.owner, self.name, number)).parsed_data
+        return [one.model_dump(mode="json") for one in found]
+
+    async def checks(self, ref: str) -> list[dict[str, Any]]:
+        answer = await self.api.rest.checks.async_list_for_ref(self.owner, self.name, ref)
+        return [one.model_dump(mode="json") for one in answer.parsed_data.check_runs]
+
+    async def branches(self) -> list[str]:
+        found: Any = (await self.api.rest.repos.async_list_branches(self.owner, self.name)).parsed_data
+        return [one.name for one in found]
+
+
+@dataclass
+class Town:
+    """A running Minions, and repositories that people work on."""
+
+    stage: Stage
+    wanted: Seed
+    http: httpx.AsyncClient
+    gidgethub: httpx2.AsyncClient
+    _numbers: Any = field(default_factory=lambda: count(1))
+
+    def repository(self, files: Mapping[str, str] | None = None) -> str:
+        """A fresh repository with the App on it; ann may write, tim may triage, and mallory may read."""
+        full_name = f"town{next(self._numbers)}/slugs"
+        self.stage.add_repository(full_name, self.wanted.files if files is None else files)
+        roles: dict[str, Role] = {"ann": "write", "tim": "triage", "mallory": "read"}
+        for login, role in roles.items():
+            self.stage.hub.add_collaborator(full_name, login, role)
+        return full_name
+
+    def person(self, login: str, full_name: str, *, kind: str = "gidgethub") -> Person:
+        """Somebody at a client of their own."""
+        token = self.stage.hub.user(login).token
+        api_url = f"{self.stage.hub.url}/api/v3"
+        if kind == "gidgethub":
+            api = gidgethub.httpx.GitHubAPI(self.gidgethub, login, base_url=api_url, oauth_token=token)
+            return Gidgethub(api, full_name)
+        owner, _, name = full_name.partition("/")
+        return Githubkit(GitHub(TokenAuthStrategy(token), base_url=f"{api_url}/", auto_retry=False), owner, name)
+
+
+@pytest.fixture(scope="session")
+async def town() -> AsyncIterator[Town]:
+    """Started once: it takes seconds."""
+    async with staged() as stage, httpx.AsyncClient(timeout=30) as http, httpx2.AsyncClient(timeout=30) as other:
+        for login in ("ann", "tim", "mallory"):
+            stage.hub.add_user(login)
+        stage.hub.add_user("rogue[bot]", is_bot=True)
+        await stage.start_app()
+        yield Town(stage, seed(), http, other)
