@@ -35,6 +35,9 @@ TEST_FOLDERS: Final = ("tests", "test")
 _FOR_TESTS: Final = ("test", "tests", "testing", "dev")
 """What projects call the extra or dependency group that their tests need."""
 _REQUIREMENTS: Final = re.compile(r"requirements(?:[-_.]?(?:tests?|testing|dev))?\.txt")
+REQUIREMENTS_FOLDER: Final = "requirements"
+REQUIREMENTS_INSIDE: Final = tuple(f"{REQUIREMENTS_FOLDER}/{name}.txt" for name in _FOR_TESTS)
+"""Where a folder holds a file for each purpose; the first that there is says what tests need."""
 _PYTHON: Final = ".venv/bin/python"
 _VENV: Final = "uv venv --quiet --allow-existing --python /usr/bin/python3 .venv"
 
@@ -42,8 +45,8 @@ _VENV: Final = "uv venv --quiet --allow-existing --python /usr/bin/python3 .venv
 def detect(files: Mapping[str, bytes], names: Collection[str]) -> RepoConfig:
     """The commands, as far as they can be told; `test` stays None if no way to test was found.
 
-    `names` are those at the root, folders with a `/` at the end. `files` are contents by path: those of ROOT_FILES, and
-    Python files of a folder of tests, whose imports tell pytest from unittest.
+    `names` are those at the root, folders with a `/` at the end. `files` are contents by path: those of ROOT_FILES and
+    REQUIREMENTS_INSIDE, and Python files of a folder of tests, whose imports tell pytest from unittest.
     """
     texts = {path: data.decode("utf-8", "replace") for path, data in files.items()}
     for look in (_python, _node, _go, _rust, _make):
@@ -100,7 +103,8 @@ def _install(texts: Mapping[str, str], names: Collection[str], runner: str = "py
         if runner and "pytest" not in texts.get("uv.lock", ""):
             commands.append(f"uv pip install --quiet --python {_PYTHON} {runner}")
         return tuple(commands)
-    what = [f"-r {name}" for name in sorted(names) if _REQUIREMENTS.fullmatch(name)]
+    inside = [path for path in REQUIREMENTS_INSIDE if path in texts][:1]
+    what = [f"-r {name}" for name in [*sorted(name for name in names if _REQUIREMENTS.fullmatch(name)), *inside]]
     if "setup.py" in names or _has_project(project):
         what.append(f"-e '.[{','.join(extras)}]'" if extras else "-e .")
         what += [f"--group {name}" for name in groups]
@@ -111,7 +115,8 @@ def _dependencies(texts: Mapping[str, str]) -> bool:
     """Whether anything has to be installed for the code to be imported."""
     project = _toml(texts.get("pyproject.toml", "")).get("project", {})
     declared = bool(project.get("dependencies")) or "dependencies" in project.get("dynamic", [])
-    wanted = any(_requires(text) for path, text in texts.items() if _REQUIREMENTS.fullmatch(path))
+    listed = [text for path, text in texts.items() if _REQUIREMENTS.fullmatch(path) or path in REQUIREMENTS_INSIDE]
+    wanted = any(_requires(text) for text in listed)
     old = any("install_requires" in texts.get(path, "") for path in ("setup.py", "setup.cfg"))
     return declared or wanted or old
 

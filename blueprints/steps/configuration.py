@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from app.core.detection import ROOT_FILES, TEST_FOLDERS, detect
+from app.core.detection import REQUIREMENTS_FOLDER, REQUIREMENTS_INSIDE, ROOT_FILES, TEST_FOLDERS, detect
 from app.core.errors import ConfigError
 from app.core.repo_config import PATH, RepoConfig
 from app.core.world import Workspace
@@ -51,6 +51,7 @@ async def _detected(workspace: Workspace) -> RepoConfig:
     names = await workspace.paths()
     wanted = [name for name in names if any(fnmatch(name, glob) for glob in ROOT_FILES)]
     wanted += [name for name in names if name.endswith(".py")][:_MOST_TESTS]
+    wanted += REQUIREMENTS_INSIDE if f"{REQUIREMENTS_FOLDER}/" in names else ()
     for folder in TEST_FOLDERS:
         if f"{folder}/" in names:
             with suppress(OSError):

@@ -48,6 +48,21 @@ def found(files: dict[str, str | bytes]) -> RepoConfig:
             PYTEST,
         ),
         (
+            {
+                "setup.py": "",
+                "requirements/dev.txt": "tox",
+                "requirements/tests.txt": "freezegun",
+                "tests/conftest.py": "",
+            },
+            (VENV, f"{INSTALL} -r requirements/tests.txt -e . pytest"),
+            PYTEST,
+        ),
+        (
+            {"a.py": "", "requirements/test.txt": "six", "tests/test_a.py": "import unittest"},
+            (VENV, f"{INSTALL} -r requirements/test.txt"),
+            (".venv/bin/python -m unittest discover -s tests",),
+        ),
+        (
             {"greet.py": "", "tests/test_greet.py": "import unittest"},
             (),
             ("python3 -m unittest discover -s tests",),
