@@ -1,19 +1,16 @@
 """How long a run waits between its job's commit and its first node, on an idle worker."""
 
 import asyncio
-import tempfile
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 
 from sqlalchemy import text
 
-from app.adapters.postgres import EmbeddedPostgres
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
-from app.adapters.store.schema import migrate
 from app.core.store import Draft
 from app.core.task import Person, Repository, Task
+from tests.bench.database import database
 
 RUNS = 60
 GOAL_MS = 100.0
@@ -22,16 +19,8 @@ GOAL_MS = 100.0
 
 async def rows() -> list[dict[str, object]]:
     """One row: job inserted → worker at its node, beside the bare round trip of a commit."""
-    with tempfile.TemporaryDirectory(prefix="minions-bench-") as folder:
-        home = Path(folder)
-        await asyncio.to_thread(home.chmod, 0o711)
-        server = EmbeddedPostgres(home)
-        url = await asyncio.to_thread(server.start)
-        try:
-            await asyncio.to_thread(migrate, url)
-            return [await _measured(url)]
-        finally:
-            await asyncio.to_thread(server.stop)
+    async with database() as url:
+        return [await _measured(url)]
 
 
 async def _measured(url: str) -> dict[str, object]:

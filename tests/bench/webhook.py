@@ -6,22 +6,19 @@ import hmac
 import json
 import multiprocessing
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median, quantiles
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from pydantic import SecretStr
 
-from app.adapters.postgres import EmbeddedPostgres
 from app.adapters.store import ProcrastinateQueue, opened
-from app.adapters.store.schema import migrate
 from app.main import web_app
 from app.settings import Settings
+from tests.bench.database import database
 
 SECRET = "a secret of the benchmark"
 CONNECTIONS = 8
@@ -34,17 +31,9 @@ SLOWEST_RATIO = 0.25
 
 async def rows() -> list[dict[str, object]]:
     """Requests a second and p99 for deliveries that start a run, and for those that are ignored."""
-    with tempfile.TemporaryDirectory(prefix="minions-bench-") as folder:
-        home = Path(folder)
-        await asyncio.to_thread(home.chmod, 0o711)
-        server = EmbeddedPostgres(home)
-        url = await asyncio.to_thread(server.start)
-        try:
-            await asyncio.to_thread(migrate, url)
-            with _process(_serve_minions, url) as ours, _process(_serve_bare, "") as bare:
-                return await _measured(ours, bare)
-        finally:
-            await asyncio.to_thread(server.stop)
+    async with database() as url:
+        with _process(_serve_minions, url) as ours, _process(_serve_bare, "") as bare:
+            return await _measured(ours, bare)
 
 
 async def _measured(ours: int, bare: int) -> list[dict[str, object]]:
@@ -169,7 +158,7 @@ def _uvicorn(app: FastAPI) -> uvicorn.Server:
 @contextmanager
 def _process(target: object, url: str) -> Iterator[int]:
     """A server in a process of its own; its port, once it listens."""
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         process = multiprocessing.get_context("fork").Process(target=target, args=(url, listener), daemon=True)  # type: ignore[arg-type]
