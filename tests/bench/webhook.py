@@ -25,8 +25,10 @@ CONNECTIONS = 8
 REQUESTS = 400
 """In one round, over all connections."""
 ROUNDS = 5
-SLOWEST_RATIO = 0.25
-"""Storing a delivery, its decision and its job is one transaction; a quarter of doing nothing at all is plenty."""
+STORED_A_SECOND = 50
+"""Requests for work; Stripe's 1,300 pull requests a week are one in eight minutes."""
+IGNORED_RATIO = 0.5
+"""Events of others come in floods, so dropping one must cost hardly more than reading it."""
 
 
 async def rows() -> list[dict[str, object]]:
@@ -49,9 +51,11 @@ async def _measured(ours: int, bare: int) -> list[dict[str, object]]:
     made: list[dict[str, object]] = []
     for name, samples in found.items():
         speed, reference, p99, bare_p99 = (median(column) for column in zip(*samples, strict=True))
-        ratio = speed / reference
+        goal, met = f">= {STORED_A_SECOND}/s", speed >= STORED_A_SECOND
+        if name == "deliveries ignored":
+            goal, met = f">= {IGNORED_RATIO} x", speed / reference >= IGNORED_RATIO
         made += [
-            _row(f"webhook, {name}", speed, "requests/s", reference, f">= {SLOWEST_RATIO} x", ratio >= SLOWEST_RATIO),
+            _row(f"webhook, {name}", speed, "requests/s", reference, goal, met),
             _row(f"webhook, {name}, p99", p99, "ms", bare_p99, "<= 250 ms", p99 <= 250),
         ]
     return made
