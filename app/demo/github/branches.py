@@ -7,7 +7,7 @@ from app.demo.github.checks import Checks
 from app.demo.github.ground import Ground
 from app.demo.github.hooks import Hooks
 from app.demo.github.objects import App, Installation, Pull, Repository, User
-from app.demo.github.plumbing import NOTHING, Git, GitFailed
+from app.demo.github.plumbing import NOTHING, Git, GitFailed, Signature
 from app.demo.github.pulls import Pulls
 from app.demo.github.refusal import Refusal
 from app.demo.github.shapes.commits import simple_commit
@@ -71,6 +71,29 @@ class Branches:
             _refuse_protected(repository, ref)
             await self._move(git, ref, NOTHING, before[ref])
             await self.moved(repository, by, before)
+
+    async def merge(self, pull: Pull, by: User) -> str:
+        """Merge a pull request by a merge commit and answer with its sha. Raises Refusal (405) if it cannot be."""
+        repository, git = pull.base.repository, Git(pull.base.repository.path)
+        if pull.issue.state == "closed" or pull.draft:
+            raise Refusal(405, "Pull Request is still a draft" if pull.draft else "Pull Request is not mergeable")
+        async with repository.lock:
+            before = await git.refs()
+            base = f"refs/heads/{pull.base.branch}"
+            _refuse_protected(repository, base)
+            try:
+                tree = await git.text("merge-tree", "--write-tree", before[base], pull.head.sha)
+            except GitFailed as failed:
+                raise Refusal(405, "Pull Request is not mergeable") from failed
+            who = Signature(
+                by.login, f"{by.id}+{by.login}@users.noreply.example.invalid", self._ground.now().isoformat()
+            )
+            title = f"Merge pull request #{pull.issue.number} from {repository.owner.login}/{pull.head.branch}"
+            sha = await git.new_commit(tree, [before[base], pull.head.sha], f"{title}\n\n{pull.issue.title}", who, who)
+            await self._move(git, base, sha, before[base])
+            self._pulls.merged(pull, by, sha)
+            await self.moved(repository, by, before)
+        return sha
 
     async def moved(self, repository: Repository, by: User, before: Mapping[str, str]) -> None:
         """Tell of every ref that stands elsewhere than `before`. The caller holds the repository's lock."""

@@ -1,5 +1,6 @@
 """Pull requests: a conversation about a branch."""
 
+import re
 from dataclasses import dataclass
 
 from app.demo.github import payloads
@@ -9,6 +10,9 @@ from app.demo.github.issues import Issues
 from app.demo.github.objects import App, Pull, Repository, Side, User
 from app.demo.github.plumbing import EMPTY_TREE, NOTHING, Git
 from app.demo.github.refusal import Refusal, invalid
+
+_CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? #(\d{1,9})\b", re.IGNORECASE)
+"""Keywords of docs.github.com, "Linking a pull request to an issue"."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +113,15 @@ class Pulls:
         return Figures(ahead, sum(one.additions for one in files), sum(one.deletions for one in files), len(files))
 
     def merged(self, pull: Pull, by: User, sha: str) -> None:
-        """It became part of its base by the commit `sha`."""
+        """It became part of its base by the commit `sha`; issues that its text says it closes are closed."""
         pull.merged_at, pull.merged_by, pull.merge_commit_sha = self._ground.now(), by, sha
         self._issues.close(pull.issue, by)
+        repository = pull.base.repository
+        if pull.base.branch == repository.default_branch:
+            for number in _CLOSES.findall(pull.issue.body or ""):
+                issue = repository.issues.get(int(number))
+                if issue and issue.pull is None:
+                    self._issues.close(issue, by)
 
     def _count(self, pull: Pull, figures: Figures) -> None:
         pull.commits, pull.changed_files = figures.commits, figures.changed_files

@@ -288,6 +288,10 @@ class Hub:
         """Delete a comment: `issue_comment.deleted`."""
         self.issues.delete_comment(comment, self.user(by))
 
+    async def merge_pull(self, full_name: str, number: int, *, by: str) -> str:
+        """Merge a pull request: `push`, `pull_request.closed`. Answers with the merge commit. Raises Refusal."""
+        return await self.branches.merge(self.pull(full_name, number), self.user(by))
+
     def check_runs(self, full_name: str, sha: str | None = None) -> list[CheckRun]:
         """Check runs of a repository (on one commit, if `sha` is given), oldest first."""
         suites = [one for one in self.repository(full_name).suites if sha in {None, one.head_sha}]

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from app.demo.github.auth import Call, Needs
 from app.demo.github.objects import Pull
 from app.demo.github.plumbing import Git
-from app.demo.github.refusal import not_found
+from app.demo.github.refusal import Refusal, not_found
 from app.demo.github.rest.wire import Sent, page, sent
 from app.demo.github.shapes import commits, pulls
 
@@ -37,6 +37,13 @@ class PullChange(Sent):
     state: Literal["open", "closed"] | None = None
     base: str | None = None
     maintainer_can_modify: bool | None = None
+
+
+class Merge(Sent):
+    """How to merge; other ways than by a merge commit are refused."""
+
+    sha: str | None = None
+    merge_method: Literal["merge"] = "merge"
 
 
 @router.get("/pulls")
@@ -121,6 +128,20 @@ async def list_commits(request: Request, number: int, call: Reads) -> JSONRespon
     pull, git = _pull(call, number), Git(call.repository.path)
     shown, headers = page(request, (await git.log(pull.head.sha, f"^{pull.base.sha}"))[::-1])
     return JSONResponse([commits.commit(call.hub.url, call.repository, one) for one in shown], headers=headers)
+
+
+@router.put("/pulls/{number}/merge")
+async def merge_pull(
+    number: int,
+    call: Annotated[Call, Depends(Needs("contents", level="write", person="write"))],
+    body: Annotated[Merge, Depends(sent(Merge))],
+) -> JSONResponse:
+    """Merge, by a merge commit."""
+    pull = _pull(call, number)
+    if body.sha not in {None, pull.head.sha}:
+        raise Refusal(409, "Head branch was modified. Review and try the merge again.")
+    sha = await call.hub.branches.merge(pull, call.caller.user)
+    return JSONResponse({"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
 
 
 def _pull(call: Call, number: int) -> Pull:
