@@ -32,7 +32,9 @@ from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.agent.minion import AgentLoop
 from app.agent.prompt import load_prompt
+from app.agent.prompt import names as prompt_names
 from app.agent.rules import read_rules
+from app.agent.tools.all_tools import chosen
 from app.core import wording
 from app.core.blueprint import Node
 from app.core.errors import BlueprintError, SettingsError
@@ -126,8 +128,18 @@ class NoMinion:
         raise BlueprintError(f"Only agent nodes have a minion; this step wanted one for {', '.join(facts)}.")
 
 
+def check_wiring(blueprints: Blueprints) -> None:
+    """Raise BlueprintError if an agent node wants a prompt or a tool that there is not: at start, not in a run."""
+    for blueprint in blueprints.values():
+        for node in blueprint.edges:
+            if node.agent:
+                prompt_names(load_prompt(node.module, node.agent.prompt))
+                chosen(node.agent.tools)
+
+
 async def outside(settings: Settings, store: Store, redactor: Redactor) -> Outside:
     """The adapters that every worker needs. Raises SettingsError."""
+    check_wiring(BLUEPRINTS)
     boxes = BubblewrapBoxes(settings.home, allowed_hosts=(*REGISTRIES, *settings.egress_hosts))
     if faults := await boxes.check():
         raise SettingsError("\n".join(["No box can be built on this machine, so no run can be worked on:", *faults]))

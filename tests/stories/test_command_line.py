@@ -1,0 +1,144 @@
+"""What somebody at a terminal sees. Each command is a process of its own."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.demo import models
+from app.demo.stage import seed
+
+pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+
+
+async def minions(*words: str, **settings: str) -> tuple[int, str]:
+    """Exit code and everything that was printed."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("MINIONS_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.cli", *words),
+        env=plain | {f"MINIONS_{name.upper()}": value for name, value in settings.items()},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    return process.returncode or 0, out.decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "told"),
+    [
+        (["serve"], {}, "Set MINIONS_APP_ID to the App ID on your GitHub App's page."),
+        (["work"], {}, "A worker needs MINIONS_DATABASE_URL"),
+        (["serve"], {"port": "abc"}, "MINIONS_PORT: Input should be a valid integer"),
+        (["serve"], {"github_url": "github.com"}, "MINIONS_GITHUB_URL: Value error, give an address that begins with"),
+        (["draw", "fxi"], {}, "There is no blueprint 'fxi'. There are: fix."),
+        (["run", "--repo", "/nowhere", "--task", "x"], {}, "does not exist"),
+        (["run", "--repo", "/", "--task", "x"], {}, "Say which model works"),
+        (["run", "--repo", "/", "--task", "x", "--model", "a/b"], {}, "/ is no git repository"),
+        (["run", "--repo", "/", "--task", " ", "--model", "a/b"], {}, "The task is empty"),
+        (["nonsense"], {}, "No such command"),
+    ],
+)
+async def test_what_cannot_be_done_is_told_in_a_sentence(
+    words: list[str], settings: Mapping[str, str], told: str
+) -> None:
+    code, out = await minions(*words, **settings)
+    assert code == 2, out
+    assert told in " ".join(out.split())
+    assert "Traceback" not in out
+
+
+async def test_a_database_that_cannot_be_used_is_told_without_its_password(tmp_path: Path) -> None:
+    settings = {
+        "home": str(tmp_path),
+        "database_url": "postgresql://minions:hunter2hunter2@127.0.0.1:1/minions",
+        "app_id": "1",
+        "private_key": "x",
+        "webhook_secrets": "secret",
+        "model": "a/b",
+    }
+    code, out = await minions("serve", **settings)
+    assert (code, "The database cannot be used" in out, "hunter2" in out) == (2, True, False), out
+
+
+async def test_doctor_says_what_is_missing(tmp_path: Path) -> None:
+    code, out = await minions("doctor", home=str(tmp_path / "home"))
+    assert code == 1
+    assert "Set MINIONS_MODEL" in out
+    assert "Create a GitHub App" in out
+
+
+async def test_doctor_is_content_with_a_whole_installation(town: Any) -> None:
+    environment = town.stage.environment
+    settings = {
+        name.removeprefix("MINIONS_").lower(): value for name, value in environment.items() if "MINIONS_" in name
+    }
+    town.repository()
+    code, out = await minions("doctor", "--ask-model", **settings)
+    assert code == 0, out
+    assert "FAIL" not in out
+    assert "minions, " in out
+    assert "openai/slugs answered" in out
+
+
+def git(folder: Path, *words: str) -> str:
+    """What git says in the repository."""
+    environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": str(folder)}
+    person = ["-c", "user.name=Ann", "-c", "user.email=ann@localhost"]
+    done = subprocess.run(
+        ["git", *person, *words], cwd=folder, env=environment, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """The demo's files in a repository of one's own, with a change that is not committed."""
+    folder = tmp_path / "slugs"
+    for name, content in seed().files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    git(folder, "init", "--quiet", "--initial-branch", "trunk")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Begin")
+    (folder / "notes.txt").write_text("not committed\n")
+    return folder
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[dict[str, str]]:
+    """Settings for the demo's script."""
+    async with models.serve(Path(models.__file__).parent / "scripts") as server:
+        yield {"model": "openai/slugs", "model_api_base": server.url, "model_api_key": "sk-of-the-script-1234567890"}
+
+
+async def test_a_local_run_leaves_a_branch_and_a_report(repository: Path, scripted: dict[str, str]) -> None:
+    wish = seed().issue
+    code, out = await minions("run", "--repo", str(repository), "--task", f"{wish.title}\n\n{wish.body}", **scripted)
+    assert code == 0, out
+    (branch,) = [name for name in git(repository, "branch", "--format", "%(refname:short)").split() if name != "trunk"]
+    assert "unicodedata.normalize" in git(repository, "diff", f"trunk...{branch}")
+    assert git(repository, "log", "-1", "--format=%s", branch) == wish.title
+    assert git(repository, "status", "--porcelain") == "?? notes.txt"
+    assert git(repository, "symbolic-ref", "--short", "HEAD") == "trunk"
+    report = (repository / ".git" / "minions" / "report.md").read_text()
+    for words in (wish.title, branch, "What shows that it works", "python3 -m unittest"):
+        assert words in report
+        assert words in out
+    assert "Closes #" not in report
+
+
+async def test_a_local_run_that_comes_to_nothing_says_why(repository: Path, scripted: dict[str, str]) -> None:
+    git(repository, "rm", "-r", "--quiet", "tests", "pyproject.toml", "slugs.py")
+    git(repository, "commit", "--quiet", "--message", "Empty it")
+    code, out = await minions("run", "--repo", str(repository), "--task", "Do something", **scripted)
+    assert code == 1, out
+    assert "No way to test this repository was found" in out
+    assert git(repository, "branch", "--format", "%(refname:short)") == "trunk"
