@@ -1,6 +1,7 @@
 """The box, by bubblewrap."""
 
 import asyncio
+import logging
 import os
 import shutil
 import time
@@ -12,6 +13,7 @@ from typing import Final
 
 from app.adapters.sandbox import machine, seccomp
 from app.adapters.sandbox.egress import Egress, egress
+from app.adapters.sandbox.leftovers import end_leftovers
 from app.adapters.sandbox.output import OUTPUT_BYTES
 from app.adapters.sandbox.process import Ended, run_box
 from app.adapters.sandbox.registries import REGISTRIES
@@ -19,6 +21,8 @@ from app.adapters.sandbox.root import BUNDLE, CACHE, EGRESS, ENVIRONMENT, OFFLIN
 from app.adapters.sandbox.users import GROUP, Users, give, let_through
 from app.core.errors import SandboxError
 from app.core.world import CommandResult
+
+_log = logging.getLogger(__name__)
 
 GIB: Final = 1024**3
 """Bytes."""
@@ -124,6 +128,11 @@ class BubblewrapBoxes:
         with self._users.lend(tree) as user:
             async with egress(self._home / "box" / "egress", self._hosts, user) as proxy:
                 yield proxy
+
+    async def end_leftovers(self, tree: Path) -> None:
+        """Kill what a killed server left running in the box of `tree`; nobody else may be at work in it."""
+        if ended := await asyncio.to_thread(end_leftovers, tree):
+            _log.warning("Ended %s processes that were left in the box of %s.", ended, tree)
 
     async def _parts(self) -> tuple[bytes, list[str]]:
         """The filter and the root, made once for each process that opens boxes."""

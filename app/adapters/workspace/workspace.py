@@ -90,6 +90,7 @@ class GitWorkspace:
     async def check_out(self, sha: str, *, patch: bytes = b"") -> None:
         """As `Workspace.check_out` says. Raises RepositoryError, ForgeError, SandboxError."""
         remotes.check_sha(sha)
+        await self._boxes.end_leftovers(self._places.tree)
         if await asyncio.to_thread(self._read_base) == sha:
             return
         await self._mirror.provide(sha, self._run_id)
@@ -159,6 +160,7 @@ class GitWorkspace:
 
     async def remove(self) -> None:
         """As `Workspace.remove` says."""
+        await self._boxes.end_leftovers(self._places.tree)
         await self._mirror.let_go(self._run_id)
         await asyncio.to_thread(_delete, self._places.run)
 
