@@ -1,7 +1,8 @@
 """The processes of one machine: the database, the web server and the worker, started together and stopped together.
 
 Web server and worker are processes of their own: deliveries are answered while the worker still imports its model
-client, and a worker that breaks takes nothing with it. Each child is told to stop when this process dies, however.
+client, and a worker that breaks takes nothing with it. Each child is killed when this process dies, however: the
+embedded database goes with it, and a worker without one would hang on for a minute, trying to hand its runs back.
 """
 
 import logging
@@ -73,9 +74,9 @@ class Child:
     start_at: float = field(default=0.0)
 
     def start(self, now: float) -> None:
-        """Start it, to be told to stop when this process dies."""
+        """Start it, to be killed when this process dies."""
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "--", *self.command], env=dict(self.environment), start_new_session=True
+            ["setpriv", "--pdeathsig", "KILL", "--", *self.command], env=dict(self.environment), start_new_session=True
         )
         self.started_at = now
 
