@@ -9,7 +9,7 @@ RUN apt-get update \
  && pip install --break-system-packages --no-cache-dir uv==0.13.8 \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/minions
-ENV UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
+ENV UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY app app
 COPY blueprints blueprints
