@@ -71,14 +71,18 @@ async def show(serving: Stage, file_issue: Any) -> Show:
     return Show(serving, seed, number)
 
 
-async def test_the_whole_server_is_killed_and_started_again(show: Show, processes_of: Any, gone: Any) -> None:
+async def test_the_whole_server_is_killed_twice_and_started_again(show: Show, processes_of: Any, gone: Any) -> None:
     """Nothing of it stays behind, and the next server takes the run over."""
     await show.until("announced", lambda: "in_progress None" in show.checks)
     await show.stage.stop_app(signal.SIGKILL)
     app = show.stage.home / "minions"
     assert await gone(lambda: processes_of(app)) == []
     assert "in_progress None" in show.checks, "it ended before it was killed"
+    before = show.asked
     await show.stage.start_app()
+    await show.until("at work", lambda: show.asked > before)
+    await show.stage.stop_app(signal.SIGKILL)
+    await show.stage.start_app()  # at once: the database of the one before may still be going down
     await show.to_the_end()
 
 
