@@ -53,7 +53,7 @@ class EmbeddedPostgres:
         log = (self._home / "log").open("ab")
         with log:
             self._process = subprocess.Popen(
-                [*self._as_user("INT"), str(programs / "postgres"), "-D", str(self._data), "-k", str(self._home)],
+                [*as_user(self._user, "INT"), str(programs / "postgres"), "-D", str(self._data), "-k", str(self._home)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -103,7 +103,7 @@ class EmbeddedPostgres:
             for path in (self._home, self._data):
                 os.chown(path, account.pw_uid, account.pw_gid)
             probe = subprocess.run(
-                [*self._as_user("KILL"), "test", "-x", str(self._home)], check=False, capture_output=True
+                [*as_user(self._user, "KILL"), "test", "-x", str(self._home)], check=False, capture_output=True
             )
             if probe.returncode:
                 raise SettingsError(
@@ -111,17 +111,12 @@ class EmbeddedPostgres:
                     f"Set MINIONS_HOME to a folder that everybody may enter, such as /var/lib/minions."
                 )
 
-    def _as_user(self, death_signal: str) -> list[str]:
-        """Words before a command: another user if need be, and a signal when this process dies, however it dies."""
-        user = ["--reuid", self._user, "--regid", str(pwd.getpwnam(self._user).pw_gid), "--clear-groups"]
-        return ["setpriv", *(user if self._user else []), "--pdeathsig", death_signal, "--"]
-
     def _initialise(self, programs: Path) -> None:
         shutil.rmtree(self._data, ignore_errors=True)
         self._hand_over()
         words = ["-D", str(self._data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
         made = subprocess.run(
-            [*self._as_user("KILL"), str(programs / "initdb"), *words],
+            [*as_user(self._user, "KILL"), str(programs / "initdb"), *words],
             check=False,
             capture_output=True,
             env={"PATH": os.defpath, "LC_ALL": "C"},
@@ -170,3 +165,9 @@ class EmbeddedPostgres:
         self.stop()
         end = (self._home / "log").read_text(errors="replace")[-800:]
         raise SettingsError(f"The embedded PostgreSQL does not start; its log {self._home / 'log'} ends:\n{end}")
+
+
+def as_user(user: str, death_signal: str) -> list[str]:
+    """Words before a command: another user, if one is named, and a signal for when this process dies."""
+    change = ["--reuid", user, "--regid", str(pwd.getpwnam(user).pw_gid), "--clear-groups"] if user else []
+    return ["setpriv", *change, "--pdeathsig", death_signal, "--"]
