@@ -247,7 +247,7 @@ None that I see.
 - [ ] It does what was asked, and nothing else
 - [ ] The tests would fail without the change
 - [ ] Every changed file was read (1 file, +2 -1)
-- [ ] The 1 repair after red tests mended the code rather than the tests
+- [ ] The repair after red tests mended the code rather than the tests
 
 <sub>Asked by `ann` · guards passed: secrets, size · rules applied: `AGENTS.md` · model `openai/x` · cost $0.31 · \
 [everything that was read, run and changed](https://minions.example/runs/k)</sub>
@@ -273,6 +273,24 @@ def test_the_repositorys_own_template_comes_first_and_swallows_nothing() -> None
     )
     body = wording.pull_request_body(TASK, facts, page_url=PAGE, marker="<!-- m -->")
     assert body.startswith("## Changes\n\n<details>\n```\nopen\n```\n</details>\n\nCloses #12\n")
+
+
+@pytest.mark.parametrize(
+    ("template", "wanted"),
+    [
+        ("## What changed?\n\n## How was it tested?", ["## What changed?\n\n**Why**", "tested?\n\n| When | Command"]),
+        ("# Motivation and context\n# Checklist\n- [ ] Docs", ["context\n\n> **Greeting", "# Checklist\n- [ ] Docs"]),
+        ("## Summary\nSay it here.\n## Summary", ["## Summary\nSay it here.\n## Summary\n\n**Why**"]),
+        ("```\n## Changes\n```\n## Screenshots", ["```\n## Changes\n```\n## Screenshots\n\nCloses #12"]),
+    ],
+)
+def test_sections_go_under_the_templates_own_headings(template: str, wanted: list[str]) -> None:
+    facts = FACTS.model_copy(update={"template": template})
+    body = wording.pull_request_body(TASK, facts, page_url=PAGE, marker="<!-- m -->")
+    for words in wanted:
+        assert words in body
+    for once in ("The name was dropped", "| When | Command", "None that I see.", "> **Greeting"):
+        assert body.count(once) == 1
 
 
 HOSTILE = (

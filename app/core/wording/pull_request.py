@@ -6,16 +6,21 @@ from typing import Final
 from pydantic import BaseModel
 
 from app.core.evidence import Evidence, Where
-from app.core.hidden import strip_hidden
 from app.core.neutral import code, code_cell, fitted, neutral, neutral_line, neutral_plain, quoted
 from app.core.patch import Patch
 from app.core.task import Task
 from app.core.wording.figures import counted, dollars, duration, table
+from app.core.wording.template import filled
 
 _MOST_ASKED: Final = 1_500
 _MOST_DONE: Final = 8_000
-_MOST_TEMPLATE: Final = 10_000
 _MOST_ROWS: Final = 40
+_HEADINGS: Final = {
+    "asked": "What was asked",
+    "done": "What was done",
+    "evidence": "What shows that it works",
+    "risks": "Risks, and what was not done",
+}
 _TITLE: Final = 120
 """Characters. GitHub takes 256; lists show about this many."""
 
@@ -46,22 +51,21 @@ def pull_request_title(task: Task) -> str:
 
 
 def pull_request_body(task: Task, facts: PullRequestFacts, *, page_url: str, marker: str) -> str:
-    """The repository's own template first, if there is one, then our sections; the marker stands at the end."""
-    parts = [_template(facts.template), *_sections(task, facts, page_url)]
-    text = "\n\n".join(part for part in parts if part)
+    """The repository's own template with our sections in it, then those without a place there, then the marker."""
+    sections = {
+        "asked": _asked(task),
+        "done": _shortened(facts.summary, _MOST_DONE) or "(The minion wrote no summary.)",
+        "evidence": _evidence(facts),
+        "risks": _shortened(facts.risks, _MOST_DONE) or "The minion named none.",
+    }
+    template, placed = filled(facts.template, sections)
+    # Closing is ours, and on purpose: a person reads this, and merges or does not.
+    closes = f"Closes #{task.number}" if task.number and not task.is_pull_request else ""
+    ours = [f"### {_HEADINGS[name]}\n\n{text}" for name, text in sections.items() if name not in placed]
+    review = f"### For the reviewer\n\n{_checklist(facts)}"
+    footer = f"<sub>{' · '.join(_footer(task, facts, page_url))}</sub>"
+    text = "\n\n".join(part for part in (template, closes, *ours, review, footer) if part)
     return f"{fitted(text)}\n\n{marker}"
-
-
-def _sections(task: Task, facts: PullRequestFacts, page_url: str) -> Iterator[str]:
-    if task.number and not task.is_pull_request:
-        # Ours, and on purpose: a person reads this, and merges or does not.
-        yield f"Closes #{task.number}"
-    yield f"### What was asked\n\n{_asked(task)}"
-    yield f"### What was done\n\n{_shortened(facts.summary, _MOST_DONE) or '(The minion wrote no summary.)'}"
-    yield f"### What shows that it works\n\n{_evidence(facts)}"
-    yield f"### Risks, and what was not done\n\n{_shortened(facts.risks, _MOST_DONE) or 'The minion named none.'}"
-    yield f"### For the reviewer\n\n{_checklist(facts)}"
-    yield f"<sub>{' · '.join(_footer(task, facts, page_url))}</sub>"
 
 
 def _asked(task: Task) -> str:
@@ -108,7 +112,8 @@ def _checklist(facts: PullRequestFacts) -> str:
         f"Every changed file was read ({size})" if patch.files else "Every changed file was read",
     ]
     if facts.repairs:
-        lines.append(f"The {counted(facts.repairs, 'repair')} after red tests mended the code rather than the tests")
+        repairs = "The repair" if facts.repairs == 1 else f"Each of the {facts.repairs} repairs"
+        lines.append(f"{repairs} after red tests mended the code rather than the tests")
     return "\n".join(f"- [ ] {line}" for line in lines)
 
 
@@ -129,14 +134,3 @@ def _footer(task: Task, facts: PullRequestFacts, page_url: str) -> Iterator[str]
 def _shortened(text: str, limit: int) -> str:
     text = text.strip()
     return neutral(text if len(text) <= limit else f"{text[:limit].rstrip()} …")
-
-
-def _template(text: str) -> str:
-    """The repository's own words, but so that nothing open in them can swallow what follows."""
-    shown = strip_hidden(text).strip()[:_MOST_TEMPLATE]
-    if not shown:
-        return ""
-    fences = [line for line in shown.split("\n") if line.lstrip().startswith(("```", "~~~"))]
-    closing = f"\n{fences[-1].strip()[:3]}" if len(fences) % 2 else ""
-    details = shown.lower().count("<details") - shown.lower().count("</details")
-    return shown + closing + "\n</details>" * max(details, 0)
