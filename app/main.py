@@ -28,7 +28,7 @@ from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
 from app.adapters.sandbox.registries import REGISTRIES
 from app.adapters.store import ProcrastinateQueue, opened
 from app.adapters.store.schema import with_driver
-from app.adapters.workspace.workspace import GitWorkspace
+from app.adapters.workspace.workspace import Author, GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.agent.minion import AgentLoop
 from app.agent.prompt import load_prompt
@@ -37,7 +37,7 @@ from app.agent.rules import read_rules
 from app.agent.tools.all_tools import chosen
 from app.core import wording
 from app.core.blueprint import Node
-from app.core.errors import BlueprintError, SettingsError
+from app.core.errors import BlueprintError, ForgeError, SettingsError
 from app.core.model import Model
 from app.core.redaction import Redactor
 from app.core.run import Run
@@ -52,6 +52,8 @@ from app.web.health import Health
 from app.web.pages import Pages
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
+
+_log = logging.getLogger(__name__)
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -137,8 +139,8 @@ def check_wiring(blueprints: Blueprints) -> None:
                 chosen(node.agent.tools)
 
 
-async def outside(settings: Settings, store: Store, redactor: Redactor) -> Outside:
-    """The adapters that every worker needs. Raises SettingsError."""
+async def outside(settings: Settings, store: Store, redactor: Redactor, author: Author | None = None) -> Outside:
+    """The adapters that every worker needs; commits are by `author`. Raises SettingsError and BlueprintError."""
     check_wiring(BLUEPRINTS)
     boxes = BubblewrapBoxes(settings.home, allowed_hosts=(*REGISTRIES, *settings.egress_hosts))
     if faults := await boxes.check():
@@ -146,7 +148,7 @@ async def outside(settings: Settings, store: Store, redactor: Redactor) -> Outsi
     return Outside(
         settings=settings,
         store=store,
-        workspaces=Workspaces(settings.home, boxes),
+        workspaces=Workspaces(settings.home, boxes, author=author),
         redactor=redactor,
         model=chosen_model(settings),
         public_url=settings.page_url,
@@ -187,6 +189,16 @@ async def github(settings: Settings, redactor: Redactor) -> AsyncIterator[tuple[
             write_spacing_s=settings.write_spacing_s,
         )
         yield app, forges
+
+
+async def commit_author(app: App, github_url: str) -> Author | None:
+    """The App's own account, so that GitHub shows who made a commit; None if GitHub does not say who we are."""
+    try:
+        login = (await app.identity()).login
+    except ForgeError as error:
+        _log.warning("GitHub does not say who this App is, so commits are by a general name: %s", error)
+        return None
+    return Author(login, f"{login}@users.noreply.{github_url.partition('://')[2].partition(':')[0]}")
 
 
 def redactor_of(settings: Settings) -> Redactor:
@@ -251,8 +263,8 @@ def work(settings: Settings) -> None:
         queue = ProcrastinateQueue(url, lost_after_s=settings.worker_lost_after_s)
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(opened(url, queue))
-            _, forges = await stack.enter_async_context(github(settings, redactor))
-            worker = await outside(settings, store, redactor)
+            app, forges = await stack.enter_async_context(github(settings, redactor))
+            worker = await outside(settings, store, redactor, await commit_author(app, settings.github_url))
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
             await queue.work(worker.runner(BLUEPRINTS, forges.open).advance, concurrency=settings.concurrency)
             await warming

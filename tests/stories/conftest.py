@@ -142,6 +142,10 @@ class Town:
             self.stage.hub.add_collaborator(full_name, login, role)
         return full_name
 
+    def headers(self, login: str) -> dict[str, str]:
+        """For plain HTTP as somebody."""
+        return {"Authorization": f"Bearer {self.stage.hub.user(login).token}"}
+
     def person(self, login: str, full_name: str, *, kind: str = "gidgethub") -> Person:
         """Somebody at a client of their own."""
         token = self.stage.hub.user(login).token

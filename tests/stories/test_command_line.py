@@ -129,7 +129,7 @@ async def test_a_local_run_leaves_a_branch_and_a_report(repository: Path, script
     assert git(repository, "status", "--porcelain") == "?? notes.txt"
     assert git(repository, "symbolic-ref", "--short", "HEAD") == "trunk"
     report = (repository / ".git" / "minions" / "report.md").read_text()
-    for words in (wish.title, branch, "What shows that it works", "python3 -m unittest"):
+    for words in (wish.title, branch, "How it was checked", "python3 -m unittest"):
         assert words in report
         assert words in out
     assert "Closes #" not in report

@@ -33,7 +33,8 @@ async def ended(person: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 @pytest.mark.parametrize("kind", ["githubkit", "gidgethub"])
 async def test_a_label_becomes_a_pull_request_that_passes(town: Any, kind: str) -> None:
-    ann = town.person("ann", town.repository(), kind=kind)
+    repository = town.repository()
+    ann = town.person("ann", repository, kind=kind)
     wish = town.wanted.issue
     number = await ann.file(wish.title, wish.body)
     await ann.label(number, "minion")
@@ -43,7 +44,7 @@ async def test_a_label_becomes_a_pull_request_that_passes(town: Any, kind: str) 
     assert (pull["user"]["type"], pull["base"]["ref"]) == ("Bot", "main")
     for words in (
         f"Closes #{number}",
-        "### What shows that it works",
+        "## How it was checked",
         "`python3 -m unittest",
         "- [ ] It does what was asked",
     ):
@@ -53,6 +54,11 @@ async def test_a_label_becomes_a_pull_request_that_passes(town: Any, kind: str) 
         "slugs.py": "modified",
         "tests/test_slugs.py": "modified",
     }
+    shown = await town.http.get(
+        f"{town.stage.hub.url}/api/v3/repos/{repository}/commits/{pull['head']['sha']}", headers=town.headers("ann")
+    )
+    assert shown.json()["commit"]["author"]["name"] == "minions[bot]"
+    assert "Co-authored-by: ann <" in shown.json()["commit"]["message"]
     assert check["conclusion"] == "success"
     assert check["details_url"].startswith(town.stage.app_url)
     assert "Repair what is red" in check["output"]["summary"]
