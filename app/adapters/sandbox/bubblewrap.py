@@ -1,6 +1,7 @@
 """The box, by bubblewrap."""
 
 import asyncio
+import fcntl
 import logging
 import os
 import shutil
@@ -86,10 +87,16 @@ class BubblewrapBoxes:
             return missing
         tree = self._home / "box" / "check"
         tree.mkdir(parents=True, exist_ok=True)
+        lock = os.open(tree.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
+            # One server at a time: what is in the box then was left by one that was killed here.
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            await self.end_leftovers(tree)
             await self.open(tree).run("true", timeout_s=20)
         except SandboxError as error:
             return [machine.advice(str(error))]
+        finally:
+            os.close(lock)
         return []
 
     async def execute(

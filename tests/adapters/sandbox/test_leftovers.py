@@ -60,3 +60,17 @@ async def test_a_box_left_behind_is_ended_and_no_other_one(reachable_folder: Pat
 
 def test_a_tree_that_is_not_there_has_nothing_left(tmp_path: Path) -> None:
     assert end_leftovers(tmp_path / "gone") == 0
+
+
+async def test_the_check_of_this_machine_leaves_no_box_of_an_earlier_one(reachable_folder: Path) -> None:
+    home = reachable_folder / "checked"
+    tree = home / "box" / "check"
+    tree.mkdir(parents=True)
+    os.mkfifo(tree / "alive")
+    server = await asyncio.create_subprocess_exec(sys.executable, "-c", SERVER, str(home), str(tree))
+    alive = await asyncio.to_thread((tree / "alive").open)
+    assert await asyncio.to_thread(alive.readline) == "begun\n"
+    assert await BubblewrapBoxes(home).check() == []
+    assert await asyncio.to_thread(alive.read) == ""
+    assert await server.wait()
+    alive.close()
