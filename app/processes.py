@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,17 +35,24 @@ _HEALTHY_AFTER_S: Final = 60.0
 @contextmanager
 def database(settings: Settings) -> Iterator[str]:
     """The url of a migrated database: the operator's own, or the embedded one for as long as this lasts."""
+    with _kept_database(settings) as (url, _):
+        yield url
+
+
+@contextmanager
+def _kept_database(settings: Settings) -> Iterator[tuple[str, Callable[[], None]]]:
+    """As `database`, and what to call now and then so that it goes on running: an operator's own is his to keep."""
     home = prepared_home(settings)
     if settings.database_url:
         url = with_driver(settings.database_url)
         migrate(url)
-        yield url
+        yield url, lambda: None
         return
     server = EmbeddedPostgres(home)
     url = server.start()
     try:
         migrate(url)
-        yield url
+        yield url, server.look_after
     finally:
         server.stop()
 
@@ -110,12 +117,13 @@ def serve(settings: Settings, *, work: bool) -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    with database(settings) as url:
+    with _kept_database(settings) as (url, look_after_database):
         environment = {**os.environ, "MINIONS_DATABASE_URL": url.replace("+psycopg", "", 1)}
         names = ["web", "work"] if work else ["web"]
         children = [Child(name, [sys.executable, "-m", "app.cli", name], environment) for name in names]
         try:
             while not stop.wait(0.2):
+                look_after_database()
                 for child in children:
                     child.look_after(time.monotonic())
         finally:

@@ -7,6 +7,7 @@ leaves no server behind, and PostgreSQL recovers by itself at the next start.
 """
 
 import importlib.util
+import logging
 import os
 import pwd
 import shutil
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from app.core.errors import SettingsError
+
+_log = logging.getLogger(__name__)
 
 _UNPRIVILEGED: Final = "nobody"
 _START_TIMEOUT_S: Final = 60
@@ -31,6 +34,7 @@ class EmbeddedPostgres:
         self._data = self._home / "data"
         self._user = _UNPRIVILEGED if os.geteuid() == 0 else ""
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_wanted = False
 
     @property
     def url(self) -> str:
@@ -62,10 +66,26 @@ class EmbeddedPostgres:
                 start_new_session=True,  # Ctrl-C is for the app, which then stops this in its own time
             )
         self._wait_until_ready(programs)
+        self._is_wanted = True
         return self.url
+
+    def look_after(self) -> None:
+        """Start the server again if it ended without being told to; its clients find it at the same place.
+
+        While what is left of the old one is in the way, this fails, which is logged: call it again a little later.
+        """
+        if not self._is_wanted or (self._process is not None and self._process.poll() is None):
+            return
+        _log.error("The embedded PostgreSQL ended by itself; it is started again.")
+        try:
+            self.start()
+        except SettingsError as error:
+            _log.warning("%s", error)
+            self._is_wanted = True
 
     def stop(self) -> None:
         """Stop the server and wait until it is gone."""
+        self._is_wanted = False
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)  # "fast": open transactions are rolled back
             try:

@@ -98,6 +98,16 @@ async def test_the_worker_alone_is_killed(show: Show, processes_of: Any) -> None
     assert "The work process ended with -9" in log
 
 
+async def test_the_database_alone_is_killed(show: Show) -> None:
+    """The server starts it again, and the run goes on with it."""
+    before = show.asked
+    await show.until("at work", lambda: show.asked > before)
+    postmaster = show.stage.home / "minions" / "postgres" / "data" / "postmaster.pid"
+    os.kill(int(postmaster.read_text().splitlines()[0]), signal.SIGKILL)
+    await show.to_the_end()
+    assert "The embedded PostgreSQL ended by itself" in show.stage.log.read_text(encoding="utf-8")
+
+
 async def test_the_server_is_told_to_stop(show: Show, processes_of: Any, gone: Any) -> None:
     """SIGTERM: the run is handed back, and goes on with the next server."""
     before = show.asked
