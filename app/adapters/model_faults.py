@@ -19,6 +19,7 @@ _TOO_LONG: Final = re.compile(
 _NO_CREDIT: Final = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance is too low|billing_hard_limit", re.IGNORECASE
 )
+_NO_PROVIDER: Final = re.compile(r"LLM Provider NOT provided", re.IGNORECASE)
 _PASSING: Final = re.compile(r"overloaded|temporarily unavailable|try again later", re.IGNORECASE)
 _KEY_SHAPES: Final = re.compile(r"\b(?:sk|pk|key|gsk|AIza)[-_A-Za-z0-9*.]{8,}")
 _MOST_DETAIL: Final = 1_000
@@ -65,9 +66,10 @@ def fault(error: Exception, *, model: str, key: str) -> Fault:
     if _is_passing(error, status, text):
         sentence = f"The model {model} cannot be reached or is overloaded right now."
         return Fault(ModelUnavailable(sentence, detail=detail), again=True, retry_after_s=_retry_after(error))
-    return Fault(
-        ModelError(f"The model {model} refused the request ({status or 'no status'}).", detail=detail), again=False
-    )
+    sentence = f"The model {model} refused the request ({status or 'no status'}). The operator's log says why."
+    if _NO_PROVIDER.search(text):
+        sentence = f"No provider is known for the model {model}. Write PROVIDER/NAME, as in anthropic/claude-opus-4-8."
+    return Fault(ModelError(sentence, detail=detail), again=False)
 
 
 def scrubbed(text: str, key: str) -> str:

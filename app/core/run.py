@@ -78,7 +78,7 @@ class Run(BaseModel, frozen=True):
     wait: Wait | None = None
     trail: Trail = Trail()
     error: str = ""
-    """Why it was refused, failed or stopped; a sentence for people."""
+    """Why it was refused, failed or stopped, or what is in its way while it is tried again; a sentence for people."""
     tries: int = 0
     """How often the node at which it stands was tried in vain since something last went well."""
     is_reported: bool = False

@@ -89,10 +89,10 @@ class Progress:
         self._told.pop(run.id, None)
         return run
 
-    async def try_to_tell(self, run: Run, blueprint: Blueprint[Any], forge: Forge) -> Run:
+    async def try_to_tell(self, run: Run, blueprint: Blueprint[Any], forge: Forge, *, now: bool = False) -> Run:
         """As `tell`, but progress that cannot be told does not stop the work."""
         try:
-            return await self.tell(run, blueprint, forge)
+            return await self.tell(run, blueprint, forge, now=now)
         except ForgeError as error:
             _log.info("Run %s: progress not told: %s", run.id, error)
             return run

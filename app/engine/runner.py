@@ -105,7 +105,7 @@ class Runner:
         if why := await admission.refusal(run, forge, self.blueprints):
             return await self._end(run, Status.REFUSED, why)
         try:
-            return await self.store.save(run.model_copy(update={"status": Status.RUNNING, "tries": 0}))
+            return await self.store.save(run.model_copy(update={"status": Status.RUNNING, "tries": 0, "error": ""}))
         except Occupied as error:
             return await self._end(run, Status.REFUSED, wording.already_at_work(error.run_id))
 
@@ -156,6 +156,7 @@ class Runner:
             "trail": run.trail.model_copy(update=moved),
             "wait": None,
             "tries": 0,
+            "error": "",
         }
         if isinstance(target, Node):
             update |= {"at": target.name, "status": Status.RUNNING}
@@ -164,7 +165,7 @@ class Runner:
         return run.model_copy(update=update)
 
     async def _park(self, run: Run, wait: Wait) -> Run:
-        parked = run.model_copy(update={"status": Status.WAITING, "wait": wait, "tries": 0})
+        parked = run.model_copy(update={"status": Status.WAITING, "wait": wait, "tries": 0, "error": ""})
         return await self.store.save(parked, advance_at=wait.deadline)
 
     async def _put_off(self, run: Run, error: MinionsError) -> Run:
@@ -176,8 +177,12 @@ class Runner:
         if isinstance(error, RateLimited):
             pause_s = max(pause_s, error.retry_after_s)
         _log.info("Run %s at %s: %s Trying again in %.0f s.", run.id, run.at, error, pause_s)
-        newest = await self.store.load(run.id)
-        later = newest.model_copy(update={"tries": tries})
+        later = (await self.store.load(run.id)).model_copy(update={"tries": tries})
+        if not later.status.has_ended:
+            later = later.model_copy(update={"error": str(error)})
+        blueprint = self.blueprints.get(run.blueprint)
+        if blueprint and later.status is Status.RUNNING and later.state and not isinstance(error, ForgeError):
+            later = await self.progress.try_to_tell(later, blueprint, self.open_forge(run.task.repository), now=True)
         return await self.store.save(later, advance_at=self.now() + timedelta(seconds=pause_s))
 
     async def _end(self, run: Run, status: Status, error: str, *, reported: bool = False) -> Run:

@@ -214,7 +214,7 @@ async def test_nobody_listens(rest: Clockless) -> None:
 
 
 async def test_a_name_without_a_provider_is_refused(rest: Clockless) -> None:
-    with pytest.raises(ModelError, match="nonsense"):
+    with pytest.raises(ModelError, match=r"No provider is known for the model nonsense/model\. Write PROVIDER/NAME"):
         await ask(model("http://127.0.0.1:9/v1", rest, name="nonsense/model"))
 
 

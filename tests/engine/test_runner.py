@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from app.adapters.store import PostgresStore
-from app.core.errors import RateLimited, Unavailable
+from app.core.errors import ModelUnavailable, RateLimited, Unavailable
 from app.core.journal import Journal
 from app.core.run import Run, Status
 from app.core.store import Store
-from app.core.world import Permission, Reaction
+from app.core.world import Permission, Reaction, World
 
 
 def nodes(run: Run) -> list[str]:
@@ -145,6 +145,22 @@ async def test_trouble_that_may_pass_puts_the_run_off(bakery: Any, store: Postgr
     await bakery.runner().advance(run_id)
     run = await store.load(run_id)
     assert (run.status, run.tries) == (Status.DONE, 0)
+
+
+async def test_what_is_in_the_way_is_told_until_it_is_gone(bakery: Any, store: PostgresStore) -> None:
+    async def away(*_: Any) -> World:
+        raise ModelUnavailable("The model bread/1 cannot be reached.")
+
+    run_id = await bakery.ask()
+    await replace(bakery.runner(), open_world=away).advance(run_id)
+    (comment,) = bakery.github.comments.values()
+    ((_, check),) = bakery.github.checks.values()
+    assert "The model bread/1 cannot be reached. Tried 1 time so far" in comment
+    assert "The model bread/1 cannot be reached. Tried 1 time so far" in check.summary
+    await bakery.runner().advance(run_id)
+    (comment,) = bakery.github.comments.values()
+    run = await store.load(run_id)
+    assert (run.status, run.error, "cannot be reached" in comment) == (Status.DONE, "", False)
 
 
 async def test_trouble_that_does_not_pass_ends_the_run_with_a_sentence(bakery: Any, store: PostgresStore) -> None:

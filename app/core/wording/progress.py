@@ -93,7 +93,9 @@ def _story(run: Run) -> str:
         kept = " The change so far is kept on the run's page." if run.status is Status.FAILED and run.visits else ""
         return f"{neutral(run.error)}{kept}"
     if run.tries:
-        return f"Something outside does not answer; this is try {run.tries + 1}."
+        why = neutral(run.error) or "Something outside does not answer."
+        tried = f"Tried {counted(run.tries, 'time')} so far; it is tried again for an hour or so."
+        return f"{why} {tried}"
     return ""
 
 
