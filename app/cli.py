@@ -33,7 +33,9 @@ def demo(
             "the key is read from MINIONS_MODEL_API_KEY or the provider's own variable."
         ),
     ] = "",
-    port: Annotated[int, typer.Option(help="Port of the loopback GitHub; any free one by default.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port of the loopback GitHub; any free one by default.")
+    ] = 0,
 ) -> None:
     """Watch a labelled issue become a pull request, on this machine, without an account or a key."""
     from app.demo.show import show

@@ -1,46 +1,79 @@
 """`minions demo`: file and label an issue on a GitHub on loopback, and tell each thing that happens, with its link."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
 
+from app.adapters.litellm import LiteLLMModel
 from app.core.errors import MinionsError
 from app.demo.stage import Seed, Stage, furnish, seed, staged
 
 _TIMEOUT_S: Final = 300
 _MODEL_TIMEOUT_S: Final = 3_600
 """A real model takes its time."""
+_ANSWER_TIMEOUT_S: Final = 30.0
+"""For one short answer, with the import of the client; three or four tries where nothing answers."""
 _POLL_S: Final = 0.2
 
 
 def show(*, keep: bool, model: str, port: int) -> int:
-    """Run the demo; answer with the exit code."""
-    try:
-        return asyncio.run(_show(keep=keep, model=model, port=port))
-    except KeyboardInterrupt:
-        print("\nStopped; nothing is left behind.")
-        return 130
+    """Run the demo; answer with the exit code, 130 if it was stopped. Raises MinionsError."""
+    return asyncio.run(_show(keep=keep, model=model, port=port))
 
 
 async def _show(*, keep: bool, model: str, port: int) -> int:
     settings = _with(model) if model else {}
+    if model:
+        await _ask(settings)
+    stop = _told_to_stop()
     async with staged(port=port, settings=settings) as stage:
-        play = Play(stage, seed())
-        code = await play.perform(_MODEL_TIMEOUT_S if model else _TIMEOUT_S)
-        if keep:
-            print("\nEverything is left running; Ctrl-C ends it.")
-            stop = asyncio.Event()
-            for name in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(name, stop.set)
-            await stop.wait()
-        return code
+        stopped = asyncio.create_task(stop.wait())
+        playing = asyncio.create_task(Play(stage, seed()).perform(_MODEL_TIMEOUT_S if model else _TIMEOUT_S))
+        await asyncio.wait({stopped, playing}, return_when=asyncio.FIRST_COMPLETED)
+        if keep and not stop.is_set() and playing.exception() is None:
+            print("\nEverything is left running; Ctrl-C ends it.", flush=True)
+            await stopped
+        stopped.cancel()
+        playing.cancel()
+        await asyncio.gather(stopped, playing, return_exceptions=True)
+    if stop.is_set():
+        print("Stopped; nothing is left behind.")
+    return 130 if playing.cancelled() else playing.result()
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set by Ctrl-C, `kill` or a closed terminal. Impatience does no harm: a second one changes nothing."""
+    stop = asyncio.Event()
+
+    def tell() -> None:
+        if not stop.is_set():
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                print("\nStopping, which may take some seconds …", flush=True)
+        stop.set()
+
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(name, tell)
+    return stop
+
+
+async def _ask(settings: Mapping[str, str]) -> None:
+    """Ask a real model one short question before anything starts. Raises ModelError if it does not answer."""
+    model = LiteLLMModel(
+        settings["MINIONS_MODEL"],
+        api_base=settings["MINIONS_MODEL_API_BASE"],
+        api_key=settings["MINIONS_MODEL_API_KEY"],
+    )
+    print(f"Asking {model.name} whether it is there …", flush=True)
+    question = [{"role": "user", "content": "Answer with the word yes."}]
+    await model.complete(question, [], max_output_tokens=200, timeout_s=_ANSWER_TIMEOUT_S)
 
 
 def _with(model: str) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -43,6 +45,8 @@ async def minions(*words: str, **settings: str) -> tuple[int, str]:
         (["run", "--repo", "/", "--task", "x", "--model", "a/b"], {}, "/ is no git repository"),
         (["run", "--repo", "/", "--task", " ", "--model", "a/b"], {}, "The task is empty"),
         (["nonsense"], {}, "No such command"),
+        (["demo", "--port", "99999"], {}, "Input should be less than or equal to 65535"),
+        (["demo", "--model", "nonsense/gpt-9"], {}, "No provider is known for the model nonsense/gpt-9."),
     ],
 )
 async def test_what_cannot_be_done_is_told_in_a_sentence(
@@ -65,6 +69,42 @@ async def test_a_database_that_cannot_be_used_is_told_without_its_password(tmp_p
     }
     code, out = await minions("serve", **settings)
     assert (code, "The database cannot be used" in out, "hunter2" in out) == (2, True, False), out
+
+
+async def test_a_taken_port_of_the_demo_is_told_in_a_sentence() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        code, out = await minions("demo", "--port", port)
+    assert (code, out) == (
+        2,
+        f"minions: Port {port} of 127.0.0.1 cannot be used: Address already in use. Choose another.\n",
+    )
+
+
+async def test_a_demo_that_is_stopped_leaves_nothing_behind(reachable_folder: Path) -> None:
+    """However it is told, and however often."""
+    place = reachable_folder / "stopped"
+    place.mkdir(mode=0o711)
+    demo = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-u", "-m", "app.cli", "demo"),
+        env=dict(os.environ) | {"TMPDIR": str(place)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert demo.stdout is not None
+    while b"Minions is ready" not in (line := await demo.stdout.readline()):
+        assert line, "it ended"
+    server = Path(next(place.iterdir()), "minions")
+    pid = (server / "postgres" / "data" / "postmaster.pid").read_text().split("\n")[0]
+    for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        demo.send_signal(sign)
+    out = (await demo.stdout.read()).decode()
+    assert (await demo.wait(), out.count("Stopping"), "nothing is left behind" in out) == (130, 1, True), out
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)
+    assert list(place.iterdir()) == []
 
 
 async def test_doctor_says_what_is_missing(tmp_path: Path) -> None:

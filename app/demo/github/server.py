@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
+from app.core.errors import SettingsError
 from app.demo.github import git, pages
 from app.demo.github.dressing import Dressing
 from app.demo.github.refusal import Refusal
@@ -68,12 +69,16 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def serve(hub: Hub, port: int = 0) -> AsyncIterator[str]:
     """Serve the hub on 127.0.0.1 (port 0: any free one) and set `hub.url`; answers with that address.
 
-    Webhooks are delivered while it runs, beginning with those of before. Raises OSError if the port is taken.
+    Webhooks are delivered while it runs, beginning with those of before. Raises SettingsError if the port is taken.
     """
     # asyncio switches Nagle's algorithm off only where the protocol is spelled out: 40 ms an answer.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}. Choose another.") from None
     listener.listen(128)
     hub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = uvicorn.Config(
