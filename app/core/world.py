@@ -82,8 +82,10 @@ class Workspace(Protocol):
         """The whole change of the tree against its base, as data; empty if there is no tree yet."""
         ...
 
-    async def publish(self, *, branch: str, message: str, expected_sha: str) -> str:
-        """Commit the change in a clean clone and push it as `branch`; answer with the sha of the commit.
+    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
+        """Commit `patch` in a clean clone and push it as `branch`; answer with the sha of the commit.
+
+        `patch` is what guards looked at, so the tree is not asked again: nothing else can be pushed.
 
         `expected_sha` is where the branch must stand now ("" if it must not exist). Raises Conflict if it stands
         elsewhere; if it already holds this very change of this very run, nothing is pushed.

@@ -2,6 +2,7 @@
 
 from app.core import wording
 from app.core.blueprint import step
+from app.core.errors import RepositoryError
 from app.core.evidence import Where
 from app.core.failures import failures
 from app.core.redaction import Redactor
@@ -17,8 +18,13 @@ async def publish(change: Change, world: World) -> None:
     redactor = Redactor()
     summary = redactor.redact(change.summary)
     patch = await change_of(world.workspace)
-    message = wording.commit_message(change.task, summary=summary, page_url=world.page_url)
-    change.head_sha = await world.workspace.publish(branch=change.branch, message=message, expected_sha=change.head_sha)
+    # The very change that is pushed, however the tree may have come to differ from what was guarded before.
+    if findings := await world.guards.inspect(patch, change.config):
+        raise RepositoryError(wording.stopped_by_guards(findings))
+    message = redactor.redact(wording.commit_message(change.task, summary=summary, page_url=world.page_url))
+    change.head_sha = await world.workspace.publish(
+        patch, branch=change.branch, message=message, expected_sha=change.head_sha
+    )
     facts = wording.PullRequestFacts(
         summary=summary,
         risks=redactor.redact(change.risks),

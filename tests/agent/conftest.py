@@ -41,7 +41,7 @@ class FolderWorkspace:
     async def patch(self) -> Patch:
         raise AssertionError("a minion does not ask for its patch")
 
-    async def publish(self, *, branch: str, message: str, expected_sha: str) -> str:  # noqa: ARG002 - the Protocol
+    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:  # noqa: ARG002 - the Protocol
         raise AssertionError("a minion does not publish")
 
     async def remove(self) -> None:

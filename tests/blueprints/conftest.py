@@ -98,7 +98,7 @@ class FakeWorkspace:
             size=len(data or b""),
         )
 
-    async def publish(self, *, branch: str, message: str, expected_sha: str) -> str:
+    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
         sha = sha1(repr((message, sorted(self.tree.items()))).encode(), usedforsecurity=False).hexdigest()
         stands = self.branches.get(branch, ("", ""))[0]
         if stands == sha:

@@ -4,10 +4,12 @@ from typing import Any
 import pytest
 
 from app.core.budget import Usage
+from app.core.errors import RepositoryError
 from app.core.evidence import Where
 from app.core.fence import fenced
 from app.core.world import GaveUp, Submission
 from blueprints.fix.blueprint import BLUEPRINT
+from blueprints.steps.delivery import publish
 
 BASE = {
     "greet.py": b"def greet(name):\n    return 'Hello, !'\n",
@@ -120,6 +122,15 @@ async def test_a_guard_stops_what_may_not_leave(rig: Any) -> None:
     visits, state = await run.walk(BLUEPRINT)
     assert visits[-2:] == ["guard", "explain"]
     assert "- `secret.txt`: Take it out." in state.explanation
+    assert run.workspace.pushes == 0
+
+
+@pytest.mark.hostile
+async def test_what_came_into_the_tree_behind_the_guards_is_not_pushed(rig: Any) -> None:
+    run = rig(BASE, COMMANDS, does(RIGHT, secret=b"x"))
+    await run.walk(BLUEPRINT)
+    with pytest.raises(RepositoryError, match="Take it out"):
+        await publish.run(await run.begin(BLUEPRINT), run.world)
     assert run.workspace.pushes == 0
 
 

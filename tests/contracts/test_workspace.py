@@ -154,7 +154,9 @@ class TestCheckOut:
         origin.git("commit", "--quiet", "--amend", "--message", "rewritten")
         await workspaces.open(2, 7, origin.remote).check_out(origin.git("rev-parse", "HEAD"))
         await workspace.write("code.py", b"fixed\n")
-        published = await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
+        published = await workspace.publish(
+            await workspace.patch(), branch="minions/1-1", message="Fix", expected_sha=""
+        )
         assert origin.git("rev-parse", f"{published}^") == origin.base
 
     @pytest.mark.parametrize("sha", ["main", "abc", "--all", "", "0" * 40])
@@ -370,7 +372,7 @@ class TestPatch:
         await do(workspace, "git status; git add --all; test -e /cache/fired; rm /cache/fired")
         patch = await workspace.patch()
         assert "code.py" in {file.path for file in patch.files}
-        await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
+        await workspace.publish(await workspace.patch(), branch="minions/1-1", message="Fix", expected_sha="")
         assert list(canary.iterdir()) == []
         # Not even in the box: the git folder that reads the tree is not the one that was changed.
         assert not (workspace._places.cache / "fired").exists()
@@ -383,7 +385,9 @@ class TestPublish:
             "printf 'three\\r\\n' >> dos.txt; chmod -x run.sh; chmod +x code.py; rm sub/deep.txt; ln -sfn dos.txt link;"
             " printf '\\0\\1\\r\\n' > bin; echo more >> $(printf 'caf\\351')",
         )
-        sha = await workspace.publish(branch="minions/1-1", message="Fix it\n\nBecause.", expected_sha="")
+        sha = await workspace.publish(
+            await workspace.patch(), branch="minions/1-1", message="Fix it\n\nBecause.", expected_sha=""
+        )
         assert origin.git("rev-parse", "minions/1-1") == sha
         assert origin.git("rev-parse", f"{sha}^") == origin.base
         assert (
@@ -400,9 +404,9 @@ class TestPublish:
 
     async def test_twice_is_once(self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin) -> None:
         await workspace.write("code.py", b"fixed\n")
-        first = await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
+        first = await workspace.publish(await workspace.patch(), branch="minions/1-1", message="Fix", expected_sha="")
         again = workspaces.open(1, 7, origin.remote)
-        assert await again.publish(branch="minions/1-1", message="Fix", expected_sha="") == first
+        assert await again.publish(await again.patch(), branch="minions/1-1", message="Fix", expected_sha="") == first
         assert origin.git("rev-list", "--count", "minions/1-1", "^main") == "1"
 
     async def test_replaces_the_commit_it_expects(self, workspace: GitWorkspace, origin: Origin) -> None:
@@ -410,7 +414,9 @@ class TestPublish:
         placeholder = origin.git("commit-tree", "-p", origin.base, "-m", "At work", f"{origin.base}^{{tree}}")
         origin.git("update-ref", "refs/heads/minions/1-1", placeholder)
         await workspace.write("code.py", b"fixed\n")
-        sha = await workspace.publish(branch="minions/1-1", message="Fix", expected_sha=placeholder)
+        sha = await workspace.publish(
+            await workspace.patch(), branch="minions/1-1", message="Fix", expected_sha=placeholder
+        )
         assert origin.git("rev-list", "minions/1-1", "^main") == sha
 
     @pytest.mark.parametrize("expected", ["", "base", "none"])
@@ -422,13 +428,17 @@ class TestPublish:
         await workspace.write("code.py", b"fixed\n")
         expected_sha = {"": "", "base": origin.base, "none": "1" * 40}[expected]
         with pytest.raises(Conflict, match="moved"):
-            await workspace.publish(branch="minions/1-1", message="Fix", expected_sha=expected_sha)
+            await workspace.publish(
+                await workspace.patch(), branch="minions/1-1", message="Fix", expected_sha=expected_sha
+            )
         assert origin.git("rev-parse", "minions/1-1") == theirs
 
     async def test_a_branch_that_was_deleted_is_a_conflict(self, workspace: GitWorkspace, origin: Origin) -> None:
         await workspace.write("code.py", b"fixed\n")
         with pytest.raises(Conflict):
-            await workspace.publish(branch="minions/1-1", message="Fix", expected_sha=origin.base)
+            await workspace.publish(
+                await workspace.patch(), branch="minions/1-1", message="Fix", expected_sha=origin.base
+            )
 
     async def test_a_rule_of_the_remote_is_told(self, workspace: GitWorkspace, origin: Origin) -> None:
         hook = origin.folder / ".git/hooks/pre-receive"
@@ -436,11 +446,11 @@ class TestPublish:
         hook.chmod(0o755)
         await workspace.write("code.py", b"fixed\n")
         with pytest.raises(Denied, match="GH013: Repository rule violations found"):
-            await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
+            await workspace.publish(await workspace.patch(), branch="minions/1-1", message="Fix", expected_sha="")
 
     async def test_nothing_changed_is_nothing_to_publish(self, workspace: GitWorkspace) -> None:
         with pytest.raises(RepositoryError, match="Nothing was changed"):
-            await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
+            await workspace.publish(await workspace.patch(), branch="minions/1-1", message="Fix", expected_sha="")
 
     @pytest.mark.hostile
     @pytest.mark.parametrize(
@@ -448,7 +458,7 @@ class TestPublish:
     )
     async def test_odd_names_of_branches_are_refused(self, workspace: GitWorkspace, branch: str) -> None:
         with pytest.raises(RepositoryError, match="name of a branch"):
-            await workspace.publish(branch=branch, message="Fix", expected_sha="")
+            await workspace.publish(await workspace.patch(), branch=branch, message="Fix", expected_sha="")
 
 
 class TestRemove:
@@ -471,4 +481,4 @@ class TestRemove:
         await workspace.remove()
         await workspace.remove()
         with pytest.raises(RepositoryError, match="check out first"):
-            await workspace.publish(branch="minions/1-1", message="Fix", expected_sha="")
+            await workspace.publish(await workspace.patch(), branch="minions/1-1", message="Fix", expected_sha="")

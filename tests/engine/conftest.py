@@ -124,7 +124,7 @@ class FakeWorkspace:
     async def patch(self) -> Patch:
         return Patch(data=b"".join(self.files.values()))
 
-    async def publish(self, *, branch: str, message: str, expected_sha: str) -> str:
+    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:  # noqa: ARG002
         return f"{message} on {branch} after {expected_sha}"
 
     async def remove(self) -> None:
@@ -176,7 +176,9 @@ async def serve_bread(bread: Bread, world: World) -> None:
         branch=bread.branch, base=bread.base_branch, marker=world.marker, title="Bread", body=f"{bread.doughs} doughs"
     )
     bread.pull_request_number, bread.pull_request_url = pull.number, pull.url
-    bread.head_sha = await world.workspace.publish(branch=bread.branch, message="Bread", expected_sha=bread.head_sha)
+    bread.head_sha = await world.workspace.publish(
+        Patch(), branch=bread.branch, message="Bread", expected_sha=bread.head_sha
+    )
 
 
 @step("Buy some")

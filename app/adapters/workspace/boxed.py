@@ -29,13 +29,21 @@ echo "$base" | GIT_ALTERNATE_OBJECT_DIRECTORIES=/git/objects \\
   git --git-dir=/repo/.git pack-objects --quiet --revs --window=0 /repo/.git/objects/pack/pack > /dev/null
 git --git-dir=/repo/.git update-ref refs/heads/main "$base"
 cp /git/index /repo/.git/index
+git ls-files -z --stage | { grep -z '^160000' || true; } | cut -z -f2- | git update-index -z --skip-worktree --stdin
+cp --preserve=timestamps /git/index /git/base-index
 if [ -s /tmp/patch ]; then git apply --whitespace=nowarn /tmp/patch; fi
 """
-"""Files come from objects that were fetched, the minion's repository from the same objects: nothing is hashed again."""
+"""Files come from objects that were fetched, the minion's repository from the same objects: nothing is hashed again.
+
+Git asks a repository in the tree that its index knows what changed in it, by a `git status` there, which runs the
+programs that this repository's configuration names. So submodules are passed over, and every look at the tree begins
+with the index of the base, which knows no other. Its time is kept: by that git tells which files it must read again.
+"""
 
 DIFF: Final = """
 exec 9> /git/lock; flock 9
 rm -f /git/index.lock
+cp --preserve=timestamps /git/base-index /git/index
 git add --all > /tmp/said 2>&1 || { cat /tmp/said; exit 1; }
 exec git diff --cached --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color "$1"
 """

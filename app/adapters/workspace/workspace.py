@@ -128,15 +128,15 @@ class GitWorkspace:
         base = await asyncio.to_thread(self._read_base)
         if not base:
             return Patch()
-        return await self._clean.describe(base, await self._tree(base))
+        return await self._clean.describe(base, await self._clean.apply(base, await self._git.diff(base)))
 
-    async def publish(self, *, branch: str, message: str, expected_sha: str) -> str:
+    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
         """As `Workspace.publish` says. Raises Conflict, Denied, NotFound, Unavailable; RepositoryError if empty."""
         remotes.check_branch(branch)
         if expected_sha:
             remotes.check_sha(expected_sha)
         base = await self._base()
-        commit = await self._commit(base, message)
+        commit = await self._commit(base, patch, message)
         ref = f"refs/heads/{branch}"
         ok, out, words = await self._mirror.talk("ls-remote", "--", "{url}", ref, write=True, timeout_s=60)
         if not ok:
@@ -191,11 +191,10 @@ class GitWorkspace:
             return base
         raise RepositoryError("There is no work tree yet on this machine: check out first")
 
-    async def _tree(self, base: str) -> str:
-        return await self._clean.apply(base, await self._git.diff(base))
-
-    async def _commit(self, base: str, message: str) -> str:
-        tree = await self._tree(base)
+    async def _commit(self, base: str, patch: Patch, message: str) -> str:
+        tree = await self._clean.apply(base, patch.data)
+        if await self._clean.describe(base, tree) != patch:
+            raise RepositoryError("Git makes something else of the change than what was looked at; nothing was pushed")
         if tree == (await self._mirror.git.tell("rev-parse", f"{base}^{{tree}}")).text:
             raise RepositoryError("Nothing was changed, so there is nothing to publish")
         # Nothing of the moment goes in: when a crash repeats it, the same change of the same run is the same commit.
