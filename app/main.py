@@ -224,7 +224,7 @@ def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINT
     counts: Counter[str] = Counter()
     webhook = Webhook(settings.app_id, hooks, parse, blueprints, store, counts)
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None)
-    for part in (webhook, Pages(store, blueprints), Health(store, counts)):
+    for part in (webhook, Pages(store, blueprints, github_url=settings.github_url), Health(store, counts)):
         app.include_router(part.router())
     app.mount("/static", StaticFiles(packages=[("app.web", "static")]))
     return app

@@ -28,8 +28,10 @@ _REFRESH_S: Final = 3
 class Pages:
     """The pages for people."""
 
-    def __init__(self, store: Store, blueprints: Blueprints) -> None:
+    def __init__(self, store: Store, blueprints: Blueprints, *, github_url: str) -> None:
+        """`github_url` is where GitHub's own pages are: a run leads back to its issue."""
         self._store = store
+        self._github_url = github_url
         self._blueprints = blueprints
         self._templates = Environment(
             loader=PackageLoader("app.web"),
@@ -65,6 +67,7 @@ class Pages:
             "run.html",
             200,
             run=run,
+            repository_url=f"{self._github_url}/{run.task.repository.full_name}",
             rows=rows(run, ahead, records),
             diff=list(diff(patch)),
             refresh_s=_REFRESH_S if going_on and "still" not in request.query_params else None,

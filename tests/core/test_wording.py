@@ -124,7 +124,7 @@ def test_the_check_run_has_a_row_for_every_node_from_the_first_second() -> None:
 def test_the_check_run_of_a_pull_request_is_a_success_with_figures() -> None:
     check = wording.check(DONE, BLUEPRINT, PAGE)
     assert (check.status, check.conclusion) == ("completed", "success")
-    assert check.title == "✅ Pull request #13 is ready for review"
+    assert check.title == "✅ Pull request #13 waits for review"
     assert "| Think | 🤖 agent | ✔️ done | 1 min 15 s | $0.31 |" in check.summary
     assert check.summary.endswith("3 nodes visited, 1 min 17 s, $0.31")
 

@@ -69,7 +69,7 @@ async def test_a_label_becomes_a_pull_request_that_passes(town: Any, kind: str) 
     await until(rocket)
     assert sorted(await ann.reactions(number)) == ["eyes", "rocket"]
     (comment,) = await ann.comments(number)
-    assert f"Pull request #{pull['number']} is ready for review" in comment["body"]
+    assert f"Pull request #{pull['number']} waits for review" in comment["body"]
     assert len(await ann.branches()) == 2
     page = await town.http.get(check["details_url"])
     assert "Run the tests" in page.text

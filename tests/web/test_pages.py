@@ -22,7 +22,7 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture
 async def client(store: PostgresStore) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.include_router(Pages(store, BLUEPRINTS).router())
+    app.include_router(Pages(store, BLUEPRINTS, github_url="https://github.test").router())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://minions.test") as http:
         yield http
 
@@ -75,6 +75,7 @@ async def test_the_page_shows_turns_calls_and_the_change(client: httpx.AsyncClie
     page = (await client.get(f"/runs/{run.key}")).text
     for words in ("Implement", "Tidy the code", "at work", "I say", "told", "1,000 tokens read", "+new"):
         assert words in page, words
+    assert '<a href="https://github.test/octo/cat/issues/7">#7</a>' in page
     assert 'http-equiv="refresh"' in page
     assert 'http-equiv="refresh"' not in (await client.get(f"/runs/{run.key}?still")).text
     assert "<script" not in page

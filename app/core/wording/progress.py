@@ -69,7 +69,7 @@ def moved(check: Check, sha: str) -> Check:
 def _headline(run: Run, blueprint: Blueprint[Any]) -> str:
     match run.status:
         case Status.DONE if run.trail.pull_request_number:
-            return f"✅ Pull request #{run.trail.pull_request_number} is ready for review"
+            return f"✅ Pull request #{run.trail.pull_request_number} waits for review"
         case Status.DONE:
             return "🟡 Ended without a pull request"
         case Status.FAILED:
@@ -100,7 +100,8 @@ def _story(run: Run) -> str:
 
 
 def _links(run: Run, page_url: str) -> str:
-    links = [f"[What it reads, runs and changes]({page_url})"] if page_url else []
+    what = "What it read, ran and changed" if run.status.has_ended else "What it reads, runs and changes"
+    links = [f"[{what}]({page_url})"] if page_url else []
     if run.trail.branch:
         links.append(f"branch `{run.trail.branch}`")
     if run.trail.pull_request_number:
