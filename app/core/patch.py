@@ -1,8 +1,12 @@
 """A change as data: what leaves the box."""
 
 from enum import StrEnum
+from typing import Final
 
 from pydantic import BaseModel
+
+MOST_LINES: Final = 20_000
+"""No repository can allow a change with more changed lines than this, so nobody has to hold more of them in memory."""
 
 
 class Change(StrEnum):
@@ -46,6 +50,7 @@ class Patch(BaseModel, frozen=True):
     """As `git diff --binary --full-index --no-renames` writes it; `git apply` takes it. Empty if nothing changed."""
     files: tuple[FileChange, ...] = ()
     added_lines: tuple[AddedLine, ...] = ()
+    """In order; of a change that adds more than `MOST_LINES`, which is always stopped for its size, the first ones."""
 
     @property
     def is_empty(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from app.core.errors import ConfigError
+from app.core.patch import MOST_LINES
 
 PATH: Final = ".github/minion.yml"
 
@@ -35,7 +36,7 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     """For each test command."""
     protected_paths: Lines = ()
     """Globs of what minions may not touch here, besides what they may touch nowhere."""
-    max_changed_lines: Annotated[int, Field(ge=1, le=20_000)] = 1_500
+    max_changed_lines: Annotated[int, Field(ge=1, le=MOST_LINES)] = 1_500
     """Added and deleted together. Reviewers are known to skim beyond."""
     max_files: Annotated[int, Field(ge=1, le=500)] = 40
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.patch import AddedLine, Change, FileChange, Patch
+from app.core.patch import MOST_LINES, AddedLine, Change, FileChange, Patch
 from app.core.repo_config import RepoConfig
 from app.core.world import Finding, Guards
 from app.guards import ALL, GuardSet
@@ -152,3 +152,11 @@ def test_no_glob_breaks(glob: str, path: str) -> None:
 def test_every_guard_is_in_the_registry_once() -> None:
     names = GuardSet(ALL).names
     assert len(set(names)) == len(names) == 7
+
+
+@pytest.mark.hostile
+async def test_a_change_with_more_lines_than_are_held_is_stopped_whatever_is_configured() -> None:
+    widest = RepoConfig.model_fields["max_changed_lines"].metadata[-1].le
+    assert widest == MOST_LINES
+    findings = await inspect(patch(file("a.py", added=MOST_LINES + 1)), max_changed_lines=widest)
+    assert [finding.guard for finding in findings] == ["size"]

@@ -45,9 +45,18 @@ exec 9> /git/lock; flock 9
 rm -f /git/index.lock
 cp --preserve=timestamps /git/base-index /git/index
 git add --all > /tmp/said 2>&1 || { cat /tmp/said; exit 1; }
+sum=0
+while read -r size; do sum=$((sum + size)); done < <(git diff --cached --raw --no-renames --no-abbrev "$1" \
+  | cut -d' ' -f4 | git cat-file --batch-check='%(objectsize)' | grep -xE '[0-9]{1,15}')
+if [ $sum -gt $2 ]; then echo $sum; exit 27; fi
 exec git diff --cached --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color "$1"
 """
-"""One at a time; a lock that git itself left behind is from a box that was killed."""
+"""One at a time; a lock that git itself left behind is from a box that was killed.
+
+Files are added up before they are written as a patch, in which gigabytes of zeros are small.
+"""
+TOO_LARGE: Final = 27
+"""Exit code of the script above; git has none like it."""
 
 ENVIRONMENT: Final = {
     "PATH": SYSTEM_PATH,  # nothing of the tree
@@ -69,7 +78,7 @@ LEFT_BY_TOOLS: Final = (
 """Never part of a change, even where a repository forgot to ignore them. Files that it tracks are not affected."""
 
 DIFF_BYTES: Final = 50 * 1024 * 1024
-"""The largest change that is looked at; guards refuse much smaller ones, with better words."""
+"""The largest change that is looked at, as a patch and as files; guards refuse much smaller ones, with better words."""
 
 
 class BoxedGit:
@@ -102,24 +111,31 @@ class BoxedGit:
 
         Raises RepositoryError if git cannot read the tree, or if there is too much.
         """
-        ended = await self._run(DIFF, sha, keep=DIFF_BYTES, timeout_s=300)
+        ended = await self._run(DIFF, sha, str(DIFF_BYTES), keep=DIFF_BYTES, timeout_s=300)
         if ended.timed_out:
             raise RepositoryError("The change is too large to look at: git did not end within 300 seconds")
+        if ended.exit_code == TOO_LARGE:
+            raise _too_large(int(ended.text))
         if ended.exit_code:
             raise RepositoryError(f"Git cannot read the work tree: {ended.text[:1000].strip()}")
         if ended.left_out_bytes:
-            size = (DIFF_BYTES + ended.left_out_bytes) // 1_000_000
-            raise RepositoryError(f"The change is too large to look at: {size} MB; ignore what tools have generated")
+            raise _too_large(DIFF_BYTES + ended.left_out_bytes)
         return ended.head + ended.tail
 
     async def _run(
-        self, script: str, sha: str, *, timeout_s: float, stdin: bytes = b"", keep: int = 64 * 1024
+        self, script: str, *words: str, timeout_s: float, stdin: bytes = b"", keep: int = 64 * 1024
     ) -> Ended:
         return await self._boxes.execute(
-            ["/bin/bash", "-c", script, "git", sha],
+            ["/bin/bash", "-c", script, "git", *words],
             self._mounts,
             environment=ENVIRONMENT,
             timeout_s=timeout_s,
             stdin=stdin,
             keep=keep,
         )
+
+
+def _too_large(size: int) -> RepositoryError:
+    return RepositoryError(
+        f"The change is too large to look at: {size // 1_000_000} MB; ignore what tools have generated"
+    )

@@ -1,5 +1,6 @@
 """What git says about a change, as data."""
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -58,7 +59,8 @@ def files(raw: bytes, numstat: bytes, sizes: Mapping[str, int]) -> tuple[FileCha
 def added_lines(data: bytes) -> Iterator[AddedLine]:
     """Every line that a patch adds. Hunks are counted out, so that no line of a file passes for a header."""
     path, number, old_left, new_left = "", 0, 0, 0
-    for line in data.split(b"\n"):
+    for ended in io.BytesIO(data):  # line by line: the list of all of them takes many times the memory of the patch
+        line = ended.removesuffix(b"\n")
         if old_left > 0 or new_left > 0:
             if line.startswith(b"+"):
                 yield AddedLine(path=path, line=number, text=line[1:].decode(errors="replace"))

@@ -3,16 +3,19 @@
 import asyncio
 import uuid
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from app.adapters.workspace import change
 from app.adapters.workspace.git import Git
 from app.core.errors import RepositoryError
-from app.core.patch import Patch
+from app.core.patch import MOST_LINES, Patch
 
 LINK_TO_COMMIT: Final = "160000"
 NOTHING: Final = "0" * 40
+MEMORY_BYTES: Final = 2 * 1024**3
+"""Of git with a change in its hands, which is 50 MB at most. A patch of a few kilobytes can unpack to gigabytes."""
 DIFF: Final = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv")
 
 
@@ -27,6 +30,7 @@ class Clean:
                 "GIT_OBJECT_DIRECTORY": str(folder / "objects"),
                 "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(mirror / "objects"),
             },
+            memory_bytes=MEMORY_BYTES,
         )
 
     @property
@@ -91,4 +95,5 @@ class Clean:
 
 
 def _patch(data: bytes, raw: bytes, numstat: bytes, sizes: Mapping[str, int]) -> Patch:
-    return Patch(data=data, files=change.files(raw, numstat, sizes), added_lines=tuple(change.added_lines(data)))
+    lines = tuple(islice(change.added_lines(data), MOST_LINES + 1))
+    return Patch(data=data, files=change.files(raw, numstat, sizes), added_lines=lines)

@@ -53,10 +53,14 @@ class Said:
 
 
 class Git:
-    """Git in one bare repository of ours. `environment` is added to each command's, for example a private index."""
+    """Git in one bare repository of ours. `environment` is added to each command's, for example a private index.
 
-    def __init__(self, git_dir: Path, environment: Mapping[str, str] | None = None) -> None:
+    `memory_bytes` is what one process may have of its own, where what it reads is a stranger's; 0 for no limit.
+    """
+
+    def __init__(self, git_dir: Path, environment: Mapping[str, str] | None = None, *, memory_bytes: int = 0) -> None:
         self.git_dir = git_dir
+        self._limits = ("prlimit", f"--data={memory_bytes}", "--core=0", "--") if memory_bytes else ()
         self.environment: Mapping[str, str] = dict(environment or {})
 
     async def ask(
@@ -73,6 +77,7 @@ class Git:
         argument list and no file.
         """
         process = await asyncio.create_subprocess_exec(
+            *self._limits,
             *("setpriv", "--pdeathsig", "KILL", "git"),  # a server that was killed leaves no fetch behind
             *arguments,
             stdin=PIPE if stdin else DEVNULL,

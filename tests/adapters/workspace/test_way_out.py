@@ -1,8 +1,10 @@
 """What a hostile tree tries so that something else is pushed than guards have seen."""
 
+import base64
 import shutil
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
+from app.core.errors import RepositoryError
+from app.core.patch import MOST_LINES
 from app.core.world import Remote
 
 pytestmark = pytest.mark.hostile
@@ -111,3 +115,42 @@ async def test_what_is_pushed_is_what_was_looked_at(workspace: GitWorkspace, ori
     sha = await workspace.publish(seen, branch="minions/1-1", message="Fix", expected_sha="")
     assert origin.git("diff-tree", "-r", "--name-only", origin.base, sha) == "code.py"
     assert origin.git("show", f"{sha}:code.py") == "print(2)"
+
+
+class TestASmallPatchOfMuch:
+    """What a few kilobytes unpack to must not take the server's memory."""
+
+    async def test_gigabytes_of_zeros_are_refused_before_they_are_written_down(
+        self, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        await workspace.check_out(origin.base)
+        await do(workspace, "for i in 1 2 3 4; do truncate -s 20M zeros$i; done")
+        with pytest.raises(RepositoryError, match="too large to look at: 83 MB"):
+            await workspace.patch()
+
+    async def test_a_patch_that_unpacks_to_more_than_git_may_have_is_refused(
+        self, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        await workspace.check_out(origin.base)
+        packed = zlib.compress(bytes(100_000_000), 9)
+        rows = b"".join(_base85(packed[at : at + 52]) for at in range(0, len(packed), 52))
+        head = "diff --git a/z{0} b/z{0}\nnew file mode 100644\nindex {1}..{2}\nGIT binary patch\nliteral 100000000\n"
+        forged = b"".join(
+            head.format(number, "0" * 40, "1" * 40).encode() + rows + b"\nliteral 0\nHcmV?d00001\n\n"
+            for number in range(30)
+        )
+        with pytest.raises(RepositoryError, match="Out of memory"):
+            await workspace._clean.apply(origin.base, forged)
+
+    async def test_of_millions_of_lines_only_the_first_are_held(self, workspace: GitWorkspace, origin: Origin) -> None:
+        await workspace.check_out(origin.base)
+        await do(workspace, "yes '' | head -n 100000 > many")
+        patch = await workspace.patch()
+        assert (patch.added, len(patch.added_lines)) == (100_000, MOST_LINES + 1)
+
+
+def _base85(row: bytes) -> bytes:
+    """A line of a binary patch: its length as a letter, then git's base 85."""
+    size = len(row)
+    letter = bytes([size + 64]) if size <= 26 else bytes([size + 70])
+    return letter + base64.b85encode(row, pad=True) + b"\n"
