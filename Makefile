@@ -2,9 +2,12 @@
 # uv by pip into .tools, system packages by apt where that may be done, the Python packages of uv.lock into .venv.
 
 UV := $(shell command -v uv || echo .tools/bin/uv)
-RUN := $(UV) run --no-sync
+# Not `uv run`: it leaves a lock file in /tmp, and stands between us and Ctrl-C.
+RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 TOOLS := git bwrap rg socat setpriv
 PACKAGES := git bubblewrap ripgrep socat util-linux libseccomp2
+# As Debian's pip: a company's own certificates are known to the system.
+export UV_SYSTEM_CERTS ?= 1
 
 .PHONY: help demo test check bench install
 .DEFAULT_GOAL := help
@@ -36,7 +39,7 @@ install: $(UV) ## what the other commands need
 	else \
 	  echo "These programs are missing:$$missing. Install them, then try again: sudo apt-get install $(PACKAGES)"; exit 1; \
 	fi
-	@$(UV) sync --locked --quiet
+	@mkdir -p .tools && TMPDIR="$(CURDIR)/.tools" $(UV) sync --locked --quiet
 
 .tools/bin/uv:
 	@echo "Installing uv"
