@@ -38,6 +38,9 @@ _REQUIREMENTS: Final = re.compile(r"requirements(?:[-_.]?(?:tests?|testing|dev))
 REQUIREMENTS_FOLDER: Final = "requirements"
 REQUIREMENTS_INSIDE: Final = tuple(f"{REQUIREMENTS_FOLDER}/{name}.txt" for name in _FOR_TESTS)
 """Where a folder holds a file for each purpose; the first that there is says what tests need."""
+_MOST_TOML: Final = 256 * 1_024
+_MOST_DOTS: Final = 2_000
+"""In one line: the parser takes the square of a dotted key's length. A hand-written file has far less of both."""
 _PYTHON: Final = ".venv/bin/python"
 _VENV: Final = "uv venv --quiet --allow-existing --python /usr/bin/python3 .venv"
 
@@ -88,7 +91,7 @@ def _needs_pytest(texts: Mapping[str, str], names: Collection[str]) -> bool:
     """Whether unittest would not find or not run the tests."""
     tests = [text for path, text in texts.items() if path.endswith(".py") and _is_test(path)]
     says_so = _says_pytest(texts, names) or any(path.endswith("conftest.py") for path in texts)
-    uses_it = any(re.search(r"(?m)^\s*(?:import|from) pytest\b|^(?:async )?def test_", text) for text in tests)
+    uses_it = any(re.search(r"(?m)^[ \t]*(?:import|from) pytest\b|^(?:async )?def test_", text) for text in tests)
     return says_so or uses_it or not any(re.search(r"\bunittest\b", text) for text in tests)
 
 
@@ -114,7 +117,7 @@ def _install(texts: Mapping[str, str], names: Collection[str], runner: str = "py
 def _dependencies(texts: Mapping[str, str]) -> bool:
     """Whether anything has to be installed for the code to be imported."""
     project = _toml(texts.get("pyproject.toml", "")).get("project", {})
-    declared = bool(project.get("dependencies")) or "dependencies" in project.get("dynamic", [])
+    declared = bool(project.get("dependencies")) or "dependencies" in str(project.get("dynamic"))
     listed = [text for path, text in texts.items() if _REQUIREMENTS.fullmatch(path) or path in REQUIREMENTS_INSIDE]
     wanted = any(_requires(text) for text in listed)
     old = any("install_requires" in texts.get(path, "") for path in ("setup.py", "setup.cfg"))
@@ -150,10 +153,13 @@ def _on_changed(command: str, glob: str = "*.py") -> str:
 
 
 def _toml(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    if len(text) > _MOST_TOML or any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
         return {}
+    try:
+        found = tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found.get("project", {}), dict) else {}
 
 
 def _has_project(project: Mapping[str, Any]) -> bool:
@@ -191,7 +197,7 @@ def _node(texts: Mapping[str, str], names: Collection[str]) -> RepoConfig | None
 def _go(texts: Mapping[str, str], _names: Collection[str]) -> RepoConfig | None:
     if "go.mod" not in texts:
         return None
-    setup = ("go mod download",) if re.search(r"(?m)^\s*require\b", texts["go.mod"]) else ()
+    setup = ("go mod download",) if re.search(r"(?m)^[ \t]*require\b", texts["go.mod"]) else ()
     return RepoConfig(setup=setup, lint=(_on_changed("gofmt -w", "*.go"),), test=("go test ./...",))
 
 

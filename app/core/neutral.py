@@ -27,7 +27,7 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_.\-/@#:+%=?~]+")
 _HARM: Final = re.compile(
     r"(?i)(?<![a-z0-9])@[a-z0-9]"  # @name, @org/team; not name@host
     r"|#[0-9]|(?<![a-z0-9])gh-[0-9]"  # #12, name#12, owner/name#12, GH-12
-    r"|[a-z][a-z0-9+.-]*://|(?<![a-z0-9])www\."  # addresses, and with them references by address
+    r"|[a-z0-9+.-]://|(?<![a-z0-9])www\."  # addresses, and with them references by address
 )
 _COMMAND: Final = re.compile(r"[ \t>*+-]{0,20}(?=/[A-Za-z])")
 _HEADING: Final = re.compile(r"^(?P<lead>(?:[ \t>*+-]|[0-9]{1,9}[.)]){0,20})(?P<mark>#)(?=#{0,5}(?:[ \t]|$))")

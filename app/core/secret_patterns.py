@@ -16,13 +16,16 @@ def _kind(name: str, regex: str) -> SecretPattern:
     return SecretPattern(name, re.compile(regex))
 
 
+# Each takes a time that grows with the text, not with its square: where a pattern could begin anew at every character
+# of a long word, or at every header of many, it is kept from it.
 # No `\b` at the end of a token: GitHub's newer ones hold dots and dashes and are 520 characters long
 # (https://github.blog/changelog/2026-05-15-...), a pattern that stops early would leave most of one readable.
 SECRET_PATTERNS: Final = (
     _kind(
         "private-key",
         r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:[\s\S]{0,20000}?-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\]*)",
+        r"(?:(?:[^-]|-(?!----BEGIN)){0,20000}?-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+        r"|[A-Za-z0-9+/=\s\\]*)",
     ),
     _kind("github-token", r"gh[sopur]_[A-Za-z0-9._-]{36,}"),
     _kind("github-token", r"github_pat_[A-Za-z0-9_]{22,}"),
@@ -44,7 +47,9 @@ SECRET_PATTERNS: Final = (
     _kind("huggingface-token", r"hf_[A-Za-z0-9]{30,}"),
     _kind("sendgrid-key", r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}"),
     _kind("digitalocean-token", r"do[opr]_v1_[a-f0-9]{64}"),
-    _kind("jwt", r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+    _kind(
+        "jwt", r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{0,40}?eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+    ),
     _kind("azure-key", r"AccountKey=[A-Za-z0-9+/]{80,}={0,2}"),
     _kind(
         "password-in-url",
