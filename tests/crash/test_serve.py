@@ -49,7 +49,7 @@ class Show:
         repository = self.stage.hub.repository(self.seed.repository)
         assert self.checks == ["completed neutral", "completed success"]
         assert [pull.issue.state for pull in repository.pulls] == ["open"]
-        assert [f"#{pull.issue.number} is ready" in issue.comments[0].body for pull in repository.pulls] == [True]
+        assert [f"#{pull.issue.number}" in issue.comments[0].body for pull in repository.pulls] == [True]
         assert len(issue.comments) == 1
         assert sorted(one.content for one in issue.reactions) == ["eyes", "rocket"]
         runs = self.stage.home / "minions" / "runs"
