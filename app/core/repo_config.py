@@ -19,6 +19,8 @@ def _as_list(value: Any) -> Any:
 
 Line = Annotated[str, Field(min_length=1, max_length=4_000)]
 Lines = Annotated[tuple[Line, ...], BeforeValidator(_as_list), Field(max_length=50)]
+Glob = Annotated[str, Field(min_length=1, max_length=300)]
+Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_list), Field(max_length=50)]
 
 
 class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
@@ -34,7 +36,7 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     """For all set-up commands together."""
     test_timeout_s: Annotated[float, Field(ge=1, le=3_600, strict=False)] = 1_200
     """For each test command."""
-    protected_paths: Lines = ()
+    protected_paths: Globs = ()
     """Globs of what minions may not touch here, besides what they may touch nowhere."""
     max_changed_lines: Annotated[int, Field(ge=1, le=MOST_LINES)] = 1_500
     """Added and deleted together. Reviewers are known to skim beyond."""
@@ -49,7 +51,7 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
             raise ConfigError(f"{PATH} must hold keys and values, such as `test: pytest`; it holds {_kind(said)}.")
         for key in said:
             if key not in cls.model_fields:
-                raise ConfigError(f"{PATH} has an unknown key {key!r}.{_hint(str(key), cls.model_fields)}")
+                raise ConfigError(f"{PATH} has an unknown key {_named(key)}.{_hint(_named(key), cls.model_fields)}")
         try:
             return cls.model_validate(dict(said))
         except ValidationError as error:
@@ -60,6 +62,13 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
         """What is said here, and for commands that are not said, what was detected."""
         gaps = {key: getattr(detected, key) for key in ("setup", "lint", "test") if getattr(self, key) is None}
         return self.model_copy(update=gaps)
+
+
+def _named(key: object) -> str:
+    try:
+        return repr(key)[:80]
+    except ValueError:  # a number that Python refuses to write out
+        return _kind(key)
 
 
 def _hint(key: str, known: Mapping[str, object]) -> str:

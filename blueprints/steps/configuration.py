@@ -1,5 +1,6 @@
 """Read from the base commit how a repository wants to be handled. What the tree says does not count."""
 
+import asyncio
 from collections.abc import Hashable
 from contextlib import suppress
 from fnmatch import fnmatch
@@ -14,6 +15,8 @@ from app.core.world import Workspace
 
 MOST_BYTES: Final = 64 * 1_024
 """Of `.github/minion.yml`; a hand-written one has some hundred."""
+_MOST_LOOKED_AT: Final = 1024 * 1024
+"""Bytes of each file that commands are told from; a larger one counts by its name only."""
 _MOST_TESTS: Final = 20
 """Test files that are read to tell pytest from unittest."""
 _RULES: Final = ("AGENTS.md", "CLAUDE.md")
@@ -43,7 +46,7 @@ async def pull_request_template(workspace: Workspace) -> str:
     """The repository's own template; empty if it has none."""
     for path in _TEMPLATES:
         if data := await workspace.show(path):
-            return data.decode("utf-8", "replace")
+            return data[:MOST_BYTES].decode("utf-8", "replace")
     return ""
 
 
@@ -57,8 +60,9 @@ async def _detected(workspace: Workspace) -> RepoConfig:
             with suppress(OSError):
                 inside = await workspace.paths(folder)
                 wanted += [f"{folder}/{name}" for name in inside if name.endswith(".py")][:_MOST_TESTS]
-    files = {name: data for name in wanted if (data := await workspace.show(name)) is not None}
-    return detect(files, names)
+    shown = {name: await workspace.show(name) for name in dict.fromkeys(wanted)}
+    files = {name: data for name, data in shown.items() if data is not None and len(data) <= _MOST_LOOKED_AT}
+    return await asyncio.to_thread(detect, files, names)
 
 
 def _read(data: bytes) -> object:
@@ -69,7 +73,8 @@ def _read(data: bytes) -> object:
     except yaml.MarkedYAMLError as error:
         where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{PATH} is no YAML that can be used{where}: {error.problem}.") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+        # All but the first: what PyYAML itself stumbles over, such as `!!bool maybe`.
         raise ConfigError(f"{PATH} is no YAML that can be used. Check it with a YAML linter.") from None
 
 

@@ -28,6 +28,8 @@ def test_an_empty_file_says_nothing() -> None:
         ({"tests": "x"}, "unknown key 'tests'. Did you mean `test`?"),
         ({"zzz": 1}, "unknown key 'zzz'. Known keys: `setup`, `lint`"),
         ({3: 1}, "unknown key 3"),
+        ({60**9_999: 1}, "unknown key a number."),
+        ({"x" * 9_999: 1}, f"unknown key '{'x' * 79}."),
         (["pytest"], "must hold keys and values, such as `test: pytest`; it holds a list."),
         ({"test": 3}, "`test` must be a command or a list of commands, not a number."),
         ({"test": ["a", None]}, "`test`, entry 2, must be a command or a list of commands, not nothing."),

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -160,3 +162,24 @@ async def test_a_change_with_more_lines_than_are_held_is_stopped_whatever_is_con
     assert widest == MOST_LINES
     findings = await inspect(patch(file("a.py", added=MOST_LINES + 1)), max_changed_lines=widest)
     assert [finding.guard for finding in findings] == ["size"]
+
+
+@pytest.mark.hostile
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("glob", ["**/" * 90 + "x", "/" + "*a" * 120 + "b", "**a" * 90 + "b", "*" * 300, "?*" * 150])
+def test_no_glob_of_a_repository_takes_years(glob: str) -> None:
+    for path in ("a/" * 1_000 + "b", "a" * 255, "a" * 254 + "/" + "a" * 255):
+        matches(path, [glob])
+
+
+@given(
+    glob=st.lists(st.sampled_from(["a", "b", "/", "*", "?", "**", "**/", "/**"]), min_size=1, max_size=6).map("".join),
+    path=st.lists(st.sampled_from(["a", "b", "ab", "ba"]), min_size=1, max_size=4).map("/".join),
+)
+def test_globs_mean_what_they_say(glob: str, path: str) -> None:
+    trimmed = glob.strip().removeprefix("./").rstrip("/")
+    meaning = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.findall(r"\*\*/|/\*\*$|\*\*|\*|\?|[^*?/]+|/", trimmed.removeprefix("/"))
+    regex = "".join(meaning.get(part) or re.escape(part) for part in parts)
+    regex = f"{'' if '/' in trimmed else '(?:.*/)?'}{regex}(?:/.*)?"
+    assert bool(matches(path, [glob])) == bool(re.fullmatch(regex, path)), regex
