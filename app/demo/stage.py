@@ -145,49 +145,54 @@ async def staged(
         await asyncio.to_thread(home.chmod, 0o711)  # boxes run as users of their own
         hub = Hub(home / "github")
         async with (
-            serve_github(hub, port=port) as github_url,
+            serve_github(hub, port=port),
             models.serve(scripts or _HERE / "scripts") as model_server,
         ):
-            app_port = free_port()
-            key, webhook_secret, model_key = _key(), secrets.token_hex(20), f"sk-{secrets.token_hex(24)}"
-            key_file = _kept(home / "app.pem", key[0])
-            app_url = f"http://127.0.0.1:{app_port}"
-            environment = _environment() | {
-                "MINIONS_HOME": str(home / "minions"),
-                "MINIONS_PORT": str(app_port),
-                "MINIONS_GITHUB_URL": github_url,
-                "MINIONS_APP_ID": str(_APP_ID),
-                "MINIONS_PRIVATE_KEY_FILE": str(key_file),
-                "MINIONS_WEBHOOK_SECRETS": webhook_secret,
-                "MINIONS_MODEL": "openai/slugs",
-                "MINIONS_MODEL_API_BASE": model_server.url,
-                "MINIONS_MODEL_API_KEY": model_key,
-                "MINIONS_MODEL_PRICE": "1.25,10,0.125",
-                "MINIONS_PROGRESS_INTERVAL_S": "0",
-                "MINIONS_WRITE_SPACING_S": "0",
-            }
-            app = hub.register_app(
-                "Minions",
-                app_id=_APP_ID,
-                public_key_pem=key[1].decode(),
-                webhook_url=f"{app_url}/webhook",
-                webhook_secret=webhook_secret,
-                permissions=dict(PERMISSIONS),
-                events=list(EVENTS),
-            )
-            stage = Stage(
-                hub=hub,
-                models=model_server,
-                app=app,
-                home=home,
-                app_url=app_url,
-                environment=environment | dict(settings or {}),
-                secrets=(webhook_secret, model_key, key[0].decode()),
-            )
+            stage = _registered(hub, model_server, home, settings or {})
             try:
                 yield stage
             finally:
                 await stage.stop_app()
+
+
+def _registered(hub: Hub, model_server: models.ModelServer, home: Path, settings: Mapping[str, str]) -> Stage:
+    """The stage with an App on its GitHub, and the settings by which the app is that App."""
+    private, public = _key()
+    webhook_secret, model_key = secrets.token_hex(20), f"sk-{secrets.token_hex(24)}"
+    port = free_port()
+    app_url = f"http://127.0.0.1:{port}"
+    environment = _environment() | {
+        "MINIONS_HOME": str(home / "minions"),
+        "MINIONS_PORT": str(port),
+        "MINIONS_GITHUB_URL": hub.url,
+        "MINIONS_APP_ID": str(_APP_ID),
+        "MINIONS_PRIVATE_KEY_FILE": str(_kept(home / "app.pem", private)),
+        "MINIONS_WEBHOOK_SECRETS": webhook_secret,
+        "MINIONS_MODEL": "openai/slugs",
+        "MINIONS_MODEL_API_BASE": model_server.url,
+        "MINIONS_MODEL_API_KEY": model_key,
+        "MINIONS_MODEL_PRICE": "1.25,10,0.125",
+        "MINIONS_PROGRESS_INTERVAL_S": "0",
+        "MINIONS_WRITE_SPACING_S": "0",
+    }
+    app = hub.register_app(
+        "Minions",
+        app_id=_APP_ID,
+        public_key_pem=public.decode(),
+        webhook_url=f"{app_url}/webhook",
+        webhook_secret=webhook_secret,
+        permissions=dict(PERMISSIONS),
+        events=list(EVENTS),
+    )
+    return Stage(
+        hub=hub,
+        models=model_server,
+        app=app,
+        home=home,
+        app_url=app_url,
+        environment=environment | dict(settings),
+        secrets=(webhook_secret, model_key, private.decode()),
+    )
 
 
 def furnish(stage: Stage, seed: Seed) -> dict[str, Any]:
