@@ -1,9 +1,15 @@
 """Nothing leaves for GitHub, and nothing goes into the log, with a secret of this process in it."""
 
 import logging
+import re
+from typing import Final
 
 from app.core.redaction import Redactor
 from app.core.world import Check, Forge, Head, Permission, PullRequest, Reaction, Remote
+
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 
 
 class RedactedForge:
@@ -60,7 +66,11 @@ class RedactedForge:
 
 
 class RedactedLog(logging.Formatter):
-    """Formats as usual, tracebacks included, then takes secrets out."""
+    """Formats as usual, tracebacks included, then takes secrets out, and what a stranger's text could forge a log with.
+
+    Each record begins at the margin and is all that does: its further lines are set in. Terminal codes and other
+    characters that are not seen are written out.
+    """
 
     def __init__(self, format_: str, redactor: Redactor) -> None:
         super().__init__(format_)
@@ -68,4 +78,5 @@ class RedactedLog(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line as it is written."""
-        return self._clean(super().format(record))
+        text = self._clean(super().format(record))
+        return _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], text).replace("\n", "\n    ")
