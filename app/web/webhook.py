@@ -3,6 +3,7 @@
 Every answer is a sentence that says what was done, or why nothing was: GitHub shows it beside the delivery.
 """
 
+import asyncio
 import json
 import logging
 import re
@@ -22,6 +23,11 @@ from app.engine.dispatch import Blueprints, decide
 from app.web import body
 
 _log = logging.getLogger(__name__)
+
+PATIENCE_S: Final = 30.0
+"""For the body of a delivery: GitHub itself gives up after 10 s, GitHub Enterprise Server after 30 s.
+https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/troubleshooting-webhooks#timed-out
+"""
 
 _GUID: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
 _EVENT: Final = re.compile(r"[a-z_]{1,64}")
@@ -48,6 +54,8 @@ class Webhook:
     store: Store
     counts: Counter[str] = field(default_factory=Counter)
     """Deliveries by event name, and refused ones by reason, since this process started."""
+    patience_s: float = PATIENCE_S
+    room: body.Room = field(default_factory=body.Room)
 
     def router(self) -> APIRouter:
         """The route."""
@@ -81,9 +89,14 @@ class Webhook:
     async def _genuine(self, request: Request) -> dict[str, Any]:
         """The payload of a delivery that GitHub signed for this App. Raises _Refused."""
         try:
-            raw = await body.read(request.headers, request.stream())
+            async with asyncio.timeout(self.patience_s):
+                raw = await body.read(request.headers, request.stream(), self.room)
         except body.TooLarge:
             raise _Refused(413, "The body is larger than 25 MB, which GitHub never sends.") from None
+        except body.TooMany:
+            raise _Refused(503, "Too many large bodies arrive at once; it is safe to redeliver this one.") from None
+        except TimeoutError:
+            raise _Refused(408, f"The body did not arrive within {self.patience_s:.0f} seconds.") from None
         if not is_genuine(raw, request.headers.get("x-hub-signature-256"), self.secrets):
             raise _Refused(401, "The signature does not fit: is the App's secret in MINIONS_WEBHOOK_SECRETS?")
         if why := self._misdirected(request.headers):

@@ -1,3 +1,4 @@
+import asyncio
 import hashlib
 import hmac
 import json
@@ -12,14 +13,15 @@ from fastapi import FastAPI
 from app.adapters.github import payloads
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.core.run import Status
+from app.web.body import TOGETHER
 from app.web.webhook import Webhook
 
 SECRETS = ("the newer one", "the older one")
 
 
-def receiver(store: PostgresStore) -> tuple[httpx.AsyncClient, Webhook]:
+def receiver(store: PostgresStore, **more: float) -> tuple[httpx.AsyncClient, Webhook]:
     parse = partial(payloads.parse, app_id="42")
-    webhook = Webhook(app_id="42", secrets=SECRETS, parse=parse, blueprints={}, store=store)
+    webhook = Webhook("42", SECRETS, parse, {}, store, **more)  # type: ignore[arg-type]
     app = FastAPI()
     app.include_router(webhook.router())
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://minions.test"), webhook
@@ -222,3 +224,41 @@ async def test_a_database_that_is_away_asks_for_a_redelivery() -> None:
             answer = await post(client, labeled())
     assert answer.status_code == 503
     assert "safe to redeliver" in answer.text
+
+
+class TestBodiesOfStrangers:
+    """Whoever reaches the port can send a body; it is read before its signature can be checked."""
+
+    async def test_one_that_does_not_come_is_not_waited_for(self, store: PostgresStore) -> None:
+        http, webhook = receiver(store, patience_s=0.05)
+
+        async def drip() -> AsyncIterator[bytes]:
+            yield b"{"
+            await asyncio.Event().wait()
+
+        async with http:
+            answer = await http.post("/webhook", content=drip(), headers=headers(b"{"))
+        assert (answer.status_code, webhook.counts) == (408, {"refused: 408": 1})
+
+    async def test_many_large_ones_do_not_take_all_memory(self, store: PostgresStore) -> None:
+        http, webhook = receiver(store)
+        arrived, go_on = asyncio.Event(), asyncio.Event()
+        begun = 0
+
+        async def large() -> AsyncIterator[bytes]:
+            nonlocal begun
+            for _ in range(24):
+                yield bytes(1024 * 1024)
+            begun += 1
+            if begun == 4:
+                arrived.set()
+            await go_on.wait()
+
+        async with http:
+            first = [asyncio.create_task(http.post("/webhook", content=large())) for _ in range(4)]
+            await arrived.wait()
+            assert (await http.post("/webhook", content=bytes(24 * 1024 * 1024))).status_code == 503
+            assert (await post(http, labeled())).status_code == 202
+            go_on.set()
+            assert {(await answer).status_code for answer in first} == {401}
+        assert webhook.room.left == TOGETHER
