@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +23,26 @@ cli = typer.Typer(
 )
 
 
+def _tell_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        print(f"minions {metadata.version('minions')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and leave.")
+    ] = False,
+) -> None:
+    """What stands before the command. The program's help is its own, above."""
+
+
 @cli.command()
 def demo(
     *,
-    keep: Annotated[bool, typer.Option(help="Leave everything running at the end, until Ctrl-C.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end, until Ctrl-C.")] = False,
     model: Annotated[
         str,
         typer.Option(
@@ -37,7 +54,7 @@ def demo(
         int, typer.Option(min=0, max=65_535, help="Port of the loopback GitHub; any free one by default.")
     ] = 0,
 ) -> None:
-    """Watch a labelled issue become a pull request, on this machine, without an account or a key."""
+    """Watch a labelled issue become a pull request. Here and now, without an account or a key."""
     from app.demo.show import show
 
     sys.exit(show(keep=keep, model=model, port=port))
@@ -47,7 +64,7 @@ def demo(
 def serve(
     *, work: Annotated[bool, typer.Option(help="Work on runs, too. With --no-work other machines do.")] = True
 ) -> None:
-    """Run the web server and a worker on this machine, with an embedded PostgreSQL unless you have your own."""
+    """Run the web server and a worker. A PostgreSQL comes along, unless MINIONS_DATABASE_URL names yours."""
     from app.processes import serve as serve_processes
 
     settings = _settings()
@@ -56,7 +73,7 @@ def serve(
 
 @cli.command()
 def work() -> None:
-    """Run one more worker, here or on another machine; it needs MINIONS_DATABASE_URL."""
+    """Run one more worker, here or on another machine. It needs MINIONS_DATABASE_URL."""
     from app.main import work as work_on
 
     work_on(_settings())
@@ -91,9 +108,11 @@ def run(
 @cli.command()
 def doctor(
     *,
-    ask_model: Annotated[bool, typer.Option(help="Ask the model one short question; it costs a few tokens.")] = False,
+    ask_model: Annotated[
+        bool, typer.Option("--ask-model", help="Ask the model one short question; it costs a few tokens.")
+    ] = False,
 ) -> None:
-    """Check everything that an installation needs, and say what to do about what is missing."""
+    """Check all that an installation needs. What is missing is told with what to do about it."""
     from app.doctor import examine
 
     sys.exit(examine(_settings(quiet=True), ask_model=ask_model))
@@ -118,13 +137,13 @@ def draw(
 
 @cli.command()
 def settings() -> None:
-    """List every setting: its variable, its default and what it says."""
+    """List every setting with its default."""
     print(settings_table())
 
 
 def _settings(*, quiet: bool = False) -> Settings:
     settings = load()
-    level = "WARNING" if quiet else settings.log_level.upper()
+    level = "WARNING" if quiet else settings.log_level
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # These log requests and jobs whole, tokens included, one level below what is useful here.
     for name in ("github.Requester", "urllib3", "httpx", "httpcore", "procrastinate", "LiteLLM"):

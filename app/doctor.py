@@ -13,7 +13,7 @@ from app.adapters.github.permissions import PERMISSIONS
 from app.adapters.litellm import warm_up
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
 from app.adapters.store.schema import with_driver
-from app.core.errors import MinionsError
+from app.core.errors import MinionsError, Unavailable
 from app.main import chosen_model, github, redactor_of
 from app.processes import prepared_home
 from app.settings import Settings
@@ -115,7 +115,11 @@ async def _app(settings: Settings) -> str:
     if not settings.app_id:
         raise MinionsError("Create a GitHub App from manifests/github-app/app.json; README.md says how.")
     async with github(settings, redactor_of(settings)) as (app, _):
-        identity = await app.identity()
+        try:
+            identity = await app.identity()
+        except Unavailable as error:
+            asked = f"{error} Is {settings.api_url} its REST API, and can this machine reach it?"
+            raise MinionsError(asked, detail=error.detail) from None
         lacking = [f"{name}: {level}" for name, level in PERMISSIONS.items() if identity.permissions.get(name) != level]
         if lacking:
             raise MinionsError(f"Give the App these permissions on its page on GitHub: {', '.join(lacking)}.")

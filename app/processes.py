@@ -5,9 +5,11 @@ client, and a worker that breaks takes nothing with it. Each child is killed whe
 embedded database goes with it, and a worker without one would hang on for a minute, trying to hand its runs back.
 """
 
+import errno
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +29,9 @@ _log = logging.getLogger(__name__)
 
 _GRACE_S: Final = 20
 """How long a child may take to stop: a worker hands its runs back within 5 s."""
+_LEAVING_S: Final = 5.0
+REFUSED: Final = 2
+"""Exit code of a command that said in a sentence what is wrong."""
 _LONGEST_PAUSE_S: Final = 60.0
 _HEALTHY_AFTER_S: Final = 60.0
 """A child that lived this long and died is started again at once; one that dies sooner waits, ever longer."""
@@ -68,6 +73,33 @@ def prepared_home(settings: Settings) -> Path:
     return settings.home.resolve()
 
 
+def check_address(settings: Settings, *, patience_s: float = _LEAVING_S) -> None:
+    """Raise SettingsError if the web server will not be able to listen: better now than in a child.
+
+    A server that was killed a moment ago may need `patience_s` to let go of the port.
+    """
+    deadline = time.monotonic() + patience_s
+    while (fault := _not_free(settings.host, settings.port)) is not None:
+        if fault.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+            raise SettingsError(
+                f"Nobody can listen on {settings.host}, port {settings.port}: {fault.strerror}. Set MINIONS_HOST and "
+                f"MINIONS_PORT to an address of this machine that is free."
+            )
+        time.sleep(0.1)
+
+
+def _not_free(host: str, port: int) -> OSError | None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+    except OSError as error:
+        return error
+    return None
+
+
 @dataclass
 class Child:
     """A command that is kept running."""
@@ -77,6 +109,7 @@ class Child:
     environment: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
+    starts: int = 0
     deaths: int = 0
     start_at: float = field(default=0.0)
 
@@ -86,11 +119,17 @@ class Child:
             ["setpriv", "--pdeathsig", "KILL", "--", *self.command], env=dict(self.environment), start_new_session=True
         )
         self.started_at = now
+        self.starts += 1
 
     def look_after(self, now: float) -> None:
-        """Start it again if it died: at once after a long life, later and later after short ones."""
+        """Start it again if it died: at once after a long life, later and later after short ones.
+
+        Raises SettingsError if it refused its settings at its first start: the next one would do the same.
+        """
         if self.process is not None and (code := self.process.poll()) is not None:
             self.process = None
+            if code == REFUSED and self.starts == 1:
+                raise SettingsError(f"The {self.name} process cannot start; the lines above say why.")
             self.deaths = 1 if now - self.started_at > _HEALTHY_AFTER_S else self.deaths + 1
             pause_s = min(2.0 ** (self.deaths - 1), _LONGEST_PAUSE_S)
             self.start_at = now + pause_s
@@ -114,6 +153,7 @@ def serve(settings: Settings, *, work: bool) -> None:
     """Run the web server, and a worker unless told not to, until SIGTERM or SIGINT. Raises SettingsError."""
     if missing := settings.missing():
         raise SettingsError("\n".join([*missing, "`minions doctor` tells more."]))
+    check_address(settings)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())

@@ -1,6 +1,7 @@
 """What an operator can set. Every setting is an environment variable `MINIONS_…`; the table in README.md lists them."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -11,6 +12,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.core.errors import SettingsError
 
 _GITHUB: Final = "https://github.com"
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+_HOST: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?")
 
 
 def _home() -> Path:
@@ -95,6 +98,20 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value.upper() not in _LEVELS:
+            raise ValueError(f"choose one of {', '.join(_LEVELS)}")
+        return value.upper()
+
+    @field_validator("egress_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not _HOST.fullmatch(host) for host in value):
+            raise ValueError("give names of hosts such as packages.example.com, without https:// and without a path")
+        return tuple(host.lower() for host in value)
 
     @field_validator("github_url", "github_api_url", "public_url", "model_api_base")
     @classmethod

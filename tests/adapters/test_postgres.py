@@ -63,3 +63,21 @@ def test_a_folder_that_the_other_user_cannot_reach_is_told(home: Path) -> None:
     home.chmod(0o700)
     with pytest.raises(SettingsError, match="MINIONS_HOME"):
         EmbeddedPostgres(home).start()
+
+
+def test_a_folder_is_for_one_server_at_a_time(home: Path) -> None:
+    first, second = EmbeddedPostgres(home), EmbeddedPostgres(home)
+    url = first.start()
+    try:
+        with pytest.raises(SettingsError, match="Another Minions works in"):
+            second.start()
+        engine = create_engine(url)
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT 1")).scalar_one() == 1
+        engine.dispose()
+    finally:
+        first.stop()
+    try:
+        assert second.start() == url
+    finally:
+        second.stop()

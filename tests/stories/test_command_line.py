@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app.demo import models
-from app.demo.stage import seed
+from app.demo.stage import free_port, seed
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
@@ -39,6 +39,8 @@ async def minions(*words: str, **settings: str) -> tuple[int, str]:
         (["work"], {}, "A worker needs MINIONS_DATABASE_URL"),
         (["serve"], {"port": "abc"}, "MINIONS_PORT: Input should be a valid integer"),
         (["serve"], {"github_url": "github.com"}, "MINIONS_GITHUB_URL: Value error, give an address that begins with"),
+        (["serve"], {"log_level": "loud"}, "MINIONS_LOG_LEVEL: Value error, choose one of DEBUG, INFO, WARNING, ERROR"),
+        (["serve"], {"egress_hosts": "https://x.test/"}, "MINIONS_EGRESS_HOSTS: Value error, give names of hosts"),
         (["draw", "fxi"], {}, "There is no blueprint 'fxi'. There are: fix."),
         (["run", "--repo", "/nowhere", "--task", "x"], {}, "does not exist"),
         (["run", "--repo", "/", "--task", "x"], {}, "Say which model works"),
@@ -105,6 +107,35 @@ async def test_a_demo_that_is_stopped_leaves_nothing_behind(reachable_folder: Pa
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid), 0)
     assert list(place.iterdir()) == []
+
+
+WHOLE = {"app_id": "1", "private_key": "x", "webhook_secrets": "secret", "model": "a/b"}
+
+
+@pytest.mark.parametrize("rest", ["hunter2@hunter2@localhost/minions", "x@localhost:hunter2/minions"])
+async def test_a_database_url_that_cannot_be_read_is_not_repeated(tmp_path: Path, rest: str) -> None:
+    """An @ in a password makes its end look like a host, a / makes it look like a port."""
+    settings = WHOLE | {"home": str(tmp_path), "database_url": f"postgresql://minions:{rest}"}
+    code, out = await minions("serve", **settings)
+    assert (code, "@ as %40" in out, "hunter2" in out, "Traceback" in out) == (2, True, False, False), out
+
+
+async def test_a_taken_port_ends_the_server_with_a_sentence(reachable_folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        code, out = await minions("serve", **WHOLE, home=str(reachable_folder / "taken"), port=port)
+    assert (code, f"Nobody can listen on 127.0.0.1, port {port}: Address already in use." in out) == (2, True), out
+
+
+async def test_a_worker_that_refuses_its_settings_ends_the_server(reachable_folder: Path) -> None:
+    """Starting it again and again would hide that nothing will ever be worked on."""
+    settings = WHOLE | {"port": str(free_port()), "home": str(reachable_folder / "refused")}
+    code, out = await minions("serve", **settings)
+    assert code == 2, out
+    assert "The App's private key in MINIONS_PRIVATE_KEY is no PEM key" in out
+    assert "The work process cannot start; the lines above say why." in out
 
 
 async def test_doctor_says_what_is_missing(tmp_path: Path) -> None:

@@ -188,6 +188,4 @@ def read(kind: Any, answer: httpx.Response) -> Any:
     try:
         return TypeAdapter(kind).validate_json(answer.content)
     except ValidationError:
-        raise Unavailable(
-            "GitHub's answer cannot be read; it is tried again.", detail="not the JSON expected"
-        ) from None
+        raise Unavailable("GitHub's answer cannot be read.", detail="not the JSON expected") from None

@@ -66,7 +66,11 @@ class KeyFile:
                 self._on_secret(pem)
                 self._key, self._stamp = _parsed(pem, str(self._path)), stamp
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"The private key of the App cannot be read from {self._path}: {error}") from None
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise SettingsError(
+                f"The private key of the App cannot be read from {self._path}: {why}. Set MINIONS_PRIVATE_KEY_FILE to "
+                f"the .pem file that GitHub gave you, and let this user read it."
+            ) from None
         return self._key
 
 

@@ -115,6 +115,4 @@ class Client:
             async with asyncio.timeout(_DEADLINE_S):
                 return await asyncio.to_thread(run)
         except TimeoutError:
-            raise Unavailable(
-                f"GitHub took more than {_DEADLINE_S:.0f} seconds to {doing}; it is tried again."
-            ) from None
+            raise Unavailable(f"GitHub took more than {_DEADLINE_S:.0f} seconds to {doing}.") from None

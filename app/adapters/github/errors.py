@@ -85,7 +85,7 @@ def from_answer(  # noqa: PLR0911 - a table: one answer, one meaning
     if status == 409 or (status == 422 and "already exists" in lower):
         return Conflict(f"Something else stands where we wanted to {doing}.", detail=detail)
     if status >= 500 or status == 408 or status < 300:
-        return Unavailable(f"GitHub had trouble when we wanted to {doing}; it is tried again.", detail=detail)
+        return Unavailable(f"GitHub had trouble when we wanted to {doing}.", detail=detail)
     return Invalid(f"GitHub did not take what we sent to {doing}.", detail=detail)
 
 
@@ -169,5 +169,5 @@ def _no_answer(doing: str, error: Exception) -> Unavailable:
     # Not the error's own words, which may hold what was sent or answered.
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    sentence = f"GitHub did not answer when we wanted to {doing}; it is tried again."
+    sentence = f"GitHub did not answer when we wanted to {doing}."
     return Unavailable(sentence, detail=f"{type(error).__name__}{place}")

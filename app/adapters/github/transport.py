@@ -92,7 +92,7 @@ def _sound(answer: RequestsResponse, verb: str) -> RequestsResponse:
     if 300 <= status < 400 and status not in _NO_CONTENT:
         raise GithubException(status, {"message": "Moved"}, {})
     if status == _PENDING and verb in {"GET", "HEAD"}:
-        raise Unavailable("GitHub has not made that answer yet; it is tried again.", detail="202")
+        raise Unavailable("GitHub has not made that answer yet.", detail="202")
     if status not in _NO_CONTENT and not _is_json(answer.read()):
         headers: dict[str, Any] = {name.lower(): value for name, value in answer.getheaders()}
         # A page of a proxy: its status counts, its text does not.

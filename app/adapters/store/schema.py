@@ -6,7 +6,8 @@ from typing import Final
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from app.core.errors import SettingsError
 
@@ -48,8 +49,18 @@ def migrate(url: str) -> None:
 
 
 def with_driver(url: str) -> str:
-    """The url with our driver in it; operators write `postgresql://` or `postgres://`."""
+    """The url with our driver in it; operators write `postgresql://` or `postgres://`. Raises SettingsError."""
     scheme, parted, rest = url.partition("://")
     if not parted or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         raise SettingsError("MINIONS_DATABASE_URL must begin with postgresql://, as in postgresql://user@host/minions.")
-    return f"postgresql+psycopg://{rest}"
+    ours = f"postgresql+psycopg://{rest}"
+    try:
+        is_clear = "@" not in (make_url(ours).host or "")
+    except (ValueError, ArgumentError):  # its sentence quotes what it read, which may be part of the password
+        is_clear = False
+    if not is_clear:
+        raise SettingsError(
+            "MINIONS_DATABASE_URL cannot be read as postgresql://user:password@host:port/name. Write special "
+            "characters of the password as %XX: @ as %40, / as %2F, : as %3A, # as %23."
+        )
+    return ours
