@@ -3,6 +3,7 @@
 Its address holds a key that cannot be guessed and that stands only where the repository's readers see it, on GitHub.
 """
 
+import asyncio
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -63,14 +64,18 @@ class Pages:
         blueprint = self._blueprints.get(run.blueprint)
         going_on = not run.status.has_ended
         ahead = [(node.name, node.title, node.kind) for node in blueprint.edges] if blueprint else []
-        return self._page(
-            "run.html",
-            200,
-            run=run,
-            repository_url=f"{self._github_url}/{run.task.repository.full_name}",
-            rows=rows(run, ahead, records),
-            diff=list(diff(patch)),
-            refresh_s=_REFRESH_S if going_on and "still" not in request.query_params else None,
+        refresh_s = _REFRESH_S if going_on and "still" not in request.query_params else None
+        # Megabytes, of a long run: deliveries must not wait for it.
+        return await asyncio.to_thread(
+            lambda: self._page(
+                "run.html",
+                200,
+                run=run,
+                repository_url=f"{self._github_url}/{run.task.repository.full_name}",
+                rows=rows(run, ahead, records),
+                diff=list(diff(patch)),
+                refresh_s=refresh_s,
+            )
         )
 
     def _page(self, template: str, status: int, **facts: Any) -> Response:

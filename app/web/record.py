@@ -1,5 +1,6 @@
 """A run as the rows of its page: pure, from what the store keeps."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -9,6 +10,14 @@ from app.core.journal import Closed, Entry, ModelAnswered, Noted, Opened, ToolCa
 from app.core.run import Run, Status
 from app.core.store import Recorded
 
+MOST_LINES: Final = 5_000
+"""Shown of a change; guards let pass less than this by default."""
+MOST_WIDE: Final = 2_000
+"""Bytes shown of a line."""
+_UNSEEN: Final = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f]"
+)
+"""What makes a line look like another one; it is written out."""
 _GIST: Final = ("command", "path", "pattern", "summary", "reason")
 """The argument that says at a glance what a call is about."""
 
@@ -111,12 +120,20 @@ def _turn(answer: ModelAnswered) -> Turn:
 
 
 def diff(patch: bytes) -> Iterator[tuple[str, str]]:
-    """The lines of a patch, each with the name of its style."""
+    """The lines of a patch, each with the name of its style; of a large one the first `MOST_LINES` and a remark.
+
+    Only a line feed ends a line, as git counts: others would let a line pass for several of other styles.
+    """
     styles = {"+": "added", "-": "deleted", "@": "place"}
     in_header = False
-    for line in patch.decode("utf-8", "replace").splitlines():
+    *lines, rest = patch.split(b"\n", MOST_LINES)
+    for raw in lines:
+        line = raw[:MOST_WIDE].decode("utf-8", "replace") + (" […]" if len(raw) > MOST_WIDE else "")
         if line.startswith("diff --git"):
             in_header = True
         elif line.startswith("@@"):
             in_header = False
-        yield "header" if in_header else styles.get(line[:1], "same"), line
+        style = "header" if in_header else styles.get(line[:1], "same")
+        yield style, _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], line)
+    if rest:
+        yield "header", f"… {len(rest):,} more bytes are left out here."

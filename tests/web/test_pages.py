@@ -13,7 +13,7 @@ from app.core.run import Run, Status, Visit
 from app.core.store import Draft
 from app.core.task import Person, Repository, Task
 from app.web.pages import Pages
-from app.web.record import diff, rows
+from app.web.record import MOST_LINES, MOST_WIDE, diff, rows
 from blueprints import BLUEPRINTS
 
 HOSTILE = "<script>alert(1)</script>"
@@ -128,3 +128,17 @@ def test_lines_of_a_diff_have_styles() -> None:
     patch = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\xff\n same\n"
     styles = ["header", "header", "header", "place", "deleted", "added", "same"]
     assert [style for style, _ in diff(patch)] == styles
+
+
+@pytest.mark.injection
+def test_a_line_of_a_diff_is_one_line_and_shows_what_is_in_it() -> None:
+    patch = "@@ -1 +1 @@\n+a\x0c-b\u2028@@ c\rd\u202ee\n".encode()
+    assert list(diff(patch)) == [("place", "@@ -1 +1 @@"), ("added", r"+a\x0c-b\u2028@@ c\rd\u202ee")]
+
+
+@pytest.mark.hostile
+def test_of_a_large_diff_the_beginning_is_shown() -> None:
+    shown = list(diff(b"@@ -0,0 +1,900000 @@\n" + b"+a\n" * 900_000))
+    assert len(shown) == MOST_LINES + 1
+    assert shown[-1] == ("header", "… 2,685,003 more bytes are left out here.")
+    assert len(next(diff(b"+" + b"a" * 9_000_000 + b"\n"))[1]) < MOST_WIDE + 10
