@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.agent.tools.edit import EDIT, EditArguments
+from app.agent.tools.edit import EDIT, EditArguments, diff
 from app.agent.tools.exact import Text
 from app.agent.tools.tool import Desk, Told
+from app.agent.tools.write import WRITE, WriteArguments
 
 
 async def edit(desk: Desk, old: str, new: str, **more: Any) -> Told:
@@ -97,3 +98,38 @@ def test_every_replacement_is_exact(raw: str, new: str, data: st.DataObject) -> 
         "\r", ""
     )
     assert text.replaced(places, old, old) == raw.encode()
+
+
+NUMBERED = [f"line {number}\n" for number in range(1, 301)]
+
+
+def test_a_diff_says_where_in_the_file_it_is() -> None:
+    after = [*NUMBERED[:199], "+ +7 @@\n", *NUMBERED[200:]]
+    shown = diff("f", Text.of("".join(NUMBERED).encode()), Text.of("".join(after).encode())).split("\n")
+    assert shown[2:] == [
+        *("@@ -197,7 +197,7 @@", " line 197", " line 198", " line 199", "-line 200", "++ +7 @@"),
+        *(" line 201", " line 202", " line 203"),
+    ]
+
+
+@pytest.mark.hostile
+@pytest.mark.timeout(30)
+class TestLongFiles:
+    """Answers about files that were made to be compared slowly; everybody else's minions wait in the same process."""
+
+    lines = "".join(f"line {number % 3_000}\n" for number in range(300_000)).encode()
+
+    async def test_far_too_many_changes_are_told_in_a_sentence(self, desk: Desk) -> None:
+        await desk.workspace.write("f", self.lines)
+        told = await WRITE.run(WriteArguments(path="f", content=self.lines.decode()[::-1][:900_000]), desk)
+        assert "too many to compare" in told.text
+
+    async def test_near_misses_are_not_looked_for(self, desk: Desk) -> None:
+        await desk.workspace.write("f", self.lines)
+        assert "too long to look for near places" in (await edit(desk, "lime 2999", "x")).text
+
+    async def test_a_passage_is_not_replaced_a_million_times(self, desk: Desk) -> None:
+        await desk.workspace.write("f", b"a " * 1_000_000)
+        told = await edit(desk, "a", "b\nc", all=True)
+        assert not told.ok
+        assert "1,000,000 times" in told.text

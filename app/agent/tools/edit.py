@@ -3,15 +3,23 @@
 import asyncio
 import difflib
 import heapq
+import re
 from typing import Final
 
 from pydantic import Field
 
-from app.agent.tools.exact import NotText, Text
+from app.agent.tools.exact import NotText, Text, shared
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
 
 _MOST_BYTES: Final = 10_000_000
 _MOST_PLACES: Final = 20
+_MOST_REPLACED: Final = 2_000
+"""Places in one call; each is looked at with the lines around it."""
+_MOST_COMPARED: Final = 1_000_000
+"""Old lines times new lines: what difflib takes a second for, if they are chosen to make it slow."""
+_MOST_SEARCHED: Final = 20_000
+"""Lines in which near misses are looked for."""
+_CONTEXT: Final = 3
 _MOST_DIFF: Final = 6_000
 _NEAR_PLACES: Final = 3
 _NEAR_LINES: Final = 20
@@ -54,6 +62,8 @@ def _edited(arguments: EditArguments, data: bytes) -> tuple[Told, bytes | None]:
         return Told(_not_found(arguments.path, text, old), ok=False), None
     if len(places) > 1 and not arguments.all:
         return Told(_ambiguous(text, places), ok=False), None
+    if len(places) > _MOST_REPLACED:
+        return Told(f"`old` stands {len(places):,} times in the file: replace it with bash.", ok=False), None
     try:
         changed = text.replaced(places, old, new)
     except NotText as error:
@@ -62,11 +72,21 @@ def _edited(arguments: EditArguments, data: bytes) -> tuple[Told, bytes | None]:
 
 
 def diff(path: str, before: Text, after: Text) -> str:
-    """What changed, as a small unified diff."""
+    """What changed, as a small unified diff; where too much did, only from which line to which."""
+    old, new = before.view.split("\n"), after.view.split("\n")
+    same, ending = shared(old, new)
+    gone, come = len(old) - same - ending, len(new) - same - ending
+    if gone * come > _MOST_COMPARED:
+        return f"Lines {same + 1}-{same + gone} of {path} became {come:,} others: too many to compare here."
+    start, rest = max(same - _CONTEXT, 0), max(ending - _CONTEXT, 0)
     rows = difflib.unified_diff(
-        before.view.split("\n"), after.view.split("\n"), f"a/{path}", f"b/{path}", n=3, lineterm=""
+        old[start : len(old) - rest], new[start : len(new) - rest], f"a/{path}", f"b/{path}", n=_CONTEXT, lineterm=""
     )
-    return "\n".join(rows)
+    return "\n".join(_moved(row, start) if row.startswith("@@ ") else row for row in rows)
+
+
+def _moved(header: str, lines: int) -> str:
+    return re.sub(r"(?<=[-+])\d+", lambda first: str(int(first[0]) + lines), header)
 
 
 def _ambiguous(text: Text, places: list[int]) -> str:
@@ -80,7 +100,10 @@ def _ambiguous(text: Text, places: list[int]) -> str:
 
 def _not_found(path: str, text: Text, old: str) -> str:
     sentence = f"`old` does not stand in {path}. Nothing was changed."
-    near = _near(text.view.split("\n"), old.strip("\n").split("\n"))
+    lines = text.view.split("\n")
+    if len(lines) > _MOST_SEARCHED:
+        return f"{sentence} The file is too long to look for near places: search it."
+    near = _near(lines, old.strip("\n").split("\n"))
     if not near:
         return f"{sentence} Nothing in the file resembles it: read the file again."
     return f"{sentence} The nearest places, as they are now (mind every space):\n" + "\n".join(near)

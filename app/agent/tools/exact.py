@@ -68,7 +68,7 @@ class Text:
 
     def replaced(self, places: Sequence[int], old: str, new: str) -> bytes:
         """The file's bytes with `new` instead of `old` at `places` (in order). Raises NotText."""
-        before, after = _shared(old, new)
+        before, after = shared(old, new)
         gone, come = old[before : len(old) - after], new[before : len(new) - after]
         parts: list[str] = []
         done = 0
@@ -110,8 +110,8 @@ def _ends(raw: str) -> list[str]:
     return ["\r\n" if line.endswith("\r") else "\n" for line in raw.split("\n")[:-1]]
 
 
-def _shared(old: str, new: str) -> tuple[int, int]:
-    """How many characters both begin with, and how many of the rest both end with."""
+def shared(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+    """How many characters (or lines) both begin with, and how many of the rest both end with."""
     before = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
     rest = min(len(old), len(new)) - before
     ending = zip(reversed(old), reversed(new), strict=False)

@@ -1,5 +1,6 @@
 """Write a whole file."""
 
+import asyncio
 from typing import Final
 
 from pydantic import Field
@@ -28,9 +29,8 @@ async def _run(arguments: WriteArguments, desk: Desk) -> Told:
     await desk.workspace.write(arguments.path, data)
     if before is None or "\0" in before.raw:
         return Told(f"Wrote {arguments.path}: {len(data):,} bytes.")
-    return Told(
-        clipped(diff(arguments.path, before, Text.of(data)), _MOST_DIFF) or "The file had this content already."
-    )
+    changed = await asyncio.to_thread(lambda: diff(arguments.path, before, Text.of(data)))
+    return Told(clipped(changed, _MOST_DIFF) or "The file had this content already.")
 
 
 def _like(before: Text, content: str) -> bytes:
