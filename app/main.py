@@ -27,6 +27,7 @@ from app.adapters.redacted import RedactedForge, RedactedLog
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
 from app.adapters.sandbox.registries import REGISTRIES
 from app.adapters.store import ProcrastinateQueue, opened
+from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
 from app.adapters.workspace.workspace import Author, GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
@@ -260,6 +261,7 @@ def work(settings: Settings) -> None:
             raise SettingsError("\n".join(missing))
         url = with_driver(settings.database_url)
         redactor = redactor_of(settings)
+        await asyncio.to_thread(check_tables, url)
         queue = ProcrastinateQueue(url, lost_after_s=settings.worker_lost_after_s)
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(opened(url, queue))

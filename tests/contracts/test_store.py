@@ -7,12 +7,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
+from app.adapters.store.schema import check
 from app.adapters.store.tables import metadata
 from app.core.blueprint import Kind
 from app.core.budget import Usage
-from app.core.errors import NotFound
+from app.core.errors import NotFound, SettingsError
 from app.core.events import InstallationChanged
 from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Opened, ToolCalled
 from app.core.run import Status, Visit
@@ -204,6 +206,13 @@ async def test_a_database_that_is_away_is_told_as_such() -> None:
     async with opened(url, ProcrastinateQueue(url)) as store:
         with pytest.raises(StoreDown, match="cannot be reached"):
             await store.accept(delivery(), draft(), "why")
+
+
+def test_a_worker_finds_the_tables_of_its_version_or_says_what_to_do(template_url: str) -> None:
+    check(template_url)
+    without = make_url(template_url).set(database="postgres").render_as_string(hide_password=False)
+    with pytest.raises(SettingsError, match=r"of version none, .* Start `minions serve` of the same version first"):
+        check(without)
 
 
 def test_the_migrations_make_the_tables_that_the_code_describes(template_url: str) -> None:

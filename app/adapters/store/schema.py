@@ -5,6 +5,8 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -13,6 +15,7 @@ from app.core.errors import SettingsError
 
 _OLDEST: Final = 150000
 """PostgreSQL 15: what Debian 12 has, and what the tests run on besides the embedded one."""
+_CONNECT_TIMEOUT_S: Final = 10
 _LOCK: Final = 0x6D696E69  # "mini": two servers that start at once migrate one after the other
 
 
@@ -21,7 +24,7 @@ def migrate(url: str) -> None:
 
     Raises SettingsError with a sentence if the database cannot be reached, is too old or may not be written.
     """
-    engine = create_engine(url)
+    engine = create_engine(url, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S})
     try:
         with engine.connect() as connection:
             version = int(connection.execute(text("SHOW server_version_num")).scalar_one())
@@ -32,8 +35,7 @@ def migrate(url: str) -> None:
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             connection.commit()
             try:
-                config = Config()
-                config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+                config = _config()
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 connection.commit()
@@ -46,6 +48,30 @@ def migrate(url: str) -> None:
         raise SettingsError(f"The database cannot be used: {str(error.orig).strip()}") from None
     finally:
         engine.dispose()
+
+
+def check(url: str) -> None:
+    """Raise SettingsError if the database at `url` cannot be reached, or holds tables of another version."""
+    engine = create_engine(url, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S})
+    try:
+        with engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    except DBAPIError as error:
+        raise SettingsError(f"The database cannot be used: {str(error.orig).strip()}") from None
+    finally:
+        engine.dispose()
+    wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    if found != wanted:
+        raise SettingsError(
+            f"The database's tables are of version {found or 'none'}, and this program needs {wanted}. Start "
+            f"`minions serve` of the same version first: it brings them up to date."
+        )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
 
 
 def with_driver(url: str) -> str:
