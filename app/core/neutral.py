@@ -27,7 +27,7 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_.\-/@#:+%=?~]+")
 _HARM: Final = re.compile(
     r"(?i)(?<![a-z0-9])@[a-z0-9]"  # @name, @org/team; not name@host
     r"|#[0-9]|(?<![a-z0-9])gh-[0-9]"  # #12, name#12, owner/name#12, GH-12
-    r"|[a-z0-9+.-]://|(?<![a-z0-9])www\."  # addresses, and with them references by address
+    r"|[a-z0-9+.-]://|(?<![a-z0-9])www\.|(?:mailto|xmpp):"  # addresses, and with them references by address
 )
 _COMMAND: Final = re.compile(r"[ \t>*+-]{0,20}(?=/[A-Za-z])")
 _HEADING: Final = re.compile(r"^(?P<lead>(?:[ \t>*+-]|[0-9]{1,9}[.)]){0,20})(?P<mark>#)(?=#{0,5}(?:[ \t]|$))")
@@ -85,7 +85,7 @@ def neutral_plain(text: str) -> str:
     text = re.sub(r"://", ": //", text)
     # Neither a switch for CI nor a trailer of git's may come from here.
     text = re.sub(r"\[(?=[^\]\n]{0,20}\])", "(", text)
-    return re.sub(r"(?m)^([ \t]*[A-Za-z]+(?:-[A-Za-z]+)+):", r"\1 -", text)
+    return re.sub(r"(?m)^([^\S\n]*[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+)[^\S\n]*:", r"\1 -", text)
 
 
 def fitted(text: str, limit: int = 60_000, *, limit_bytes: int = 65_000) -> str:

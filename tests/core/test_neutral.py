@@ -28,6 +28,10 @@ CASES = [
     ("[here](javascript:alert)", r"\[here](javascript:alert)"),
     ("[ref]: https://evil.example", r"\[ref]: `https://evil.example`"),
     ("see www.evil.example now", "see `www.evil.example` now"),
+    (
+        "ask xmpp:eve@evil.example/x or mailto:eve@evil.example",
+        "ask `xmpp:eve@evil.example/x` or `mailto:eve@evil.example`",
+    ),
     ("<img src=x> <!-- hi -->", "&lt;img src=x> &lt;!-- hi -->"),
     ("R&D", "R&amp;D"),
     ("# Evidence", "**Evidence**"),
@@ -124,6 +128,8 @@ def test_a_quote_keeps_its_fences_inside() -> None:
         ("thanks @bob, see GH-4", "thanks @ bob, see GH 4"),
         ("closes https://github.com/o/r/issues/1", "closes https: //github.com/o/r/issues/1"),
         ("Co-authored-by: Eve <eve@example.org>", "Co-authored-by - Eve <eve@example.org>"),
+        ("Co-authored-by \t: Eve <eve@example.org>", "Co-authored-by - Eve <eve@example.org>"),
+        ("\xa0Skip-Checks2\xa0: true", "\xa0Skip-Checks2 - true"),
         ("[skip ci] now", "(skip ci] now"),
     ],
 )
