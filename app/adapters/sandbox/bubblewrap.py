@@ -49,7 +49,7 @@ class Limits:
             f"--nofile={self.open_files}",
             f"--fsize={self.file_bytes}",
             f"--as={self.memory_bytes}",
-            "--core=0",
+            "--core=1",  # byte: with 0 a machine whose dumps go to a program still starts it, as root, for every crash
         ]
 
 

@@ -181,6 +181,10 @@ except BlockingIOError:
         assert not (await box.run("ulimit -Hu 100000")).ok
         assert not (await box.run("ulimit -Hv unlimited")).ok
 
+    async def test_a_crash_starts_no_program_of_the_machine(self, box: Box) -> None:
+        """Linux passes a dump on to the program that it is told to, whatever the limit is, unless that is one byte."""
+        assert await python(box, "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))") == "(1, 1)"
+
     async def test_memory_ends(self, box: Box) -> None:
         assert "MemoryError" in await python(box, "x = bytearray(9 * 1024**3)")
 
