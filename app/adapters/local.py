@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+from itertools import count
 from pathlib import Path
 from typing import Final
 
-from app.core.errors import NotFound, RepositoryError
+from app.core.errors import RepositoryError
 from app.core.world import Check, Head, Permission, PullRequest, Reaction, Remote
 
 _ENVIRONMENT: Final = {
@@ -13,6 +14,8 @@ _ENVIRONMENT: Final = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_TERMINAL_PROMPT": "0",
+    # Or a repository that says that it is a partial clone has git fetch what is missing, by a program that it names.
+    "GIT_ALLOW_PROTOCOL": "none",
     "LC_ALL": "C",
 }
 
@@ -57,9 +60,14 @@ class LocalForge:
         """Where `branch` stands; empty if it does not exist."""
         return await self._git("rev-parse", "--verify", f"refs/heads/{branch}^{{commit}}")
 
+    async def free_branch(self) -> str:
+        """The first of `minions/task-1`, `minions/task-2`, … that does not exist: an earlier run may have left some."""
+        taken = (await self._git("for-each-ref", "--format=%(refname:short)", "refs/heads/minions/")).split()
+        return next(name for number in count(1) if (name := f"minions/task-{number}") not in taken)
+
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
-        """There is nothing to hang a check run on."""
-        raise NotFound(f"A local repository has no check runs, so {check.name} cannot be shown.")
+        """A local repository has no check runs."""
+        return 0
 
     async def put_comment(self, number: int, marker: str, text: str, *, comment_id: int | None) -> int:
         """The report says where the run stands, until it is replaced by what was done."""
