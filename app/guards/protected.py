@@ -19,7 +19,14 @@ PROTECTED: Final[dict[str, tuple[str, ...]]] = {
     _RUNS: (
         "/.github/workflows",
         "/.github/actions",
+        "/.gitea/workflows",
+        "/.forgejo/workflows",
         ".gitlab-ci.yml",
+        ".cirrus.yml",
+        ".woodpecker",
+        ".woodpecker.yml",
+        "appveyor.yml",
+        ".appveyor.yml",
         ".circleci",
         ".buildkite",
         ".drone.yml",
@@ -33,6 +40,8 @@ PROTECTED: Final[dict[str, tuple[str, ...]]] = {
         ".pre-commit-config.yaml",
         ".gitmodules",
         ".gitattributes",
+        ".lfsconfig",
+        ".gitconfig",
         ".devcontainer",
         ".vscode",
         ".idea",
@@ -46,11 +55,25 @@ PROTECTED: Final[dict[str, tuple[str, ...]]] = {
         f"/{PATH}",
         "/.github/minion.yaml",
         "/.github/dependabot.yml",
+        "/.github/dependabot.yaml",
         "/.github/settings.yml",
+        "/.gitlab/CODEOWNERS",
+        # Programs that approve and merge by themselves.
+        ".mergify.yml",
+        ".mergify",
+        "/.github/mergify.yml",
+        ".kodiak.toml",
+        ".bulldozer.yml",
+        "renovate.json",
+        "renovate.json5",
+        ".renovaterc*",
     ),
     _INSTRUCTS: (
         "AGENTS.md",
         "AGENTS.override.md",
+        "AGENT.md",
+        "WARP.md",
+        ".agents",
         "CLAUDE.md",
         "CLAUDE.local.md",
         "GEMINI.md",
@@ -63,10 +86,24 @@ PROTECTED: Final[dict[str, tuple[str, ...]]] = {
         ".clinerules",
         ".aider*",
         ".mcp.json",
+        ".gemini",
+        ".roo",
+        ".roomodes",
+        ".kiro",
+        ".junie",
+        ".amazonq",
+        ".continue",
+        ".opencode",
+        "opencode.json",
+        ".goosehints",
+        ".zed",
         "/.github/copilot-instructions.md",
         "/.github/instructions",
         "/.github/prompts",
         "/.github/agents",
+        "/.github/chatmodes",
+        "/.github/hooks",
+        "/.github/skills",
         "SKILL.md",
     ),
 }
@@ -77,11 +114,17 @@ def look(patch: Patch, config: RepoConfig) -> Iterator[Finding]:
     """A finding for each protected file that is added, changed or deleted."""
     globs = {**PROTECTED, f"is protected by `protected_paths` in `{PATH}`": config.protected_paths}
     for file in patch.files:
+        paths = {file.path, _elsewhere(file.path)}
         for reason, patterns in globs.items():
-            if matches(file.path, patterns):
+            if any(matches(path, patterns) for path in paths):
                 sentence = f"This file {reason}. Leave it as it is; a person has to change it where that is wanted."
                 yield Finding(guard=NAME, sentence=sentence, path=file.path)
                 break
+
+
+def _elsewhere(path: str) -> str:
+    """The file that a path means on Windows: a name's last dots and blanks do not count, nor what follows a colon."""
+    return "/".join(part.partition(":")[0].rstrip(". ") or part for part in path.split("/"))
 
 
 GUARD: Final = Guard(NAME, look)
