@@ -1,8 +1,11 @@
 """`minions run`: a blueprint on a repository of this machine, without GitHub, with everything else as on a server."""
 
 import asyncio
+import logging
+import signal
 import subprocess
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -11,9 +14,10 @@ from app.adapters.litellm import warm_up
 from app.adapters.local import LocalForge
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.core.errors import RepositoryError, SettingsError
-from app.core.run import Run, Status
+from app.core.run import Run, Trail
 from app.core.store import Draft
 from app.core.task import Person, Repository, Task
+from app.core.world import Head
 from app.main import outside, redactor_of
 from app.processes import database
 from app.settings import Settings
@@ -26,7 +30,7 @@ _PAUSE_S: Final = 5.0
 def run_locally(settings: Settings, repository: Path, text: str, blueprint: str) -> int:
     """Do what `text` asks for in `repository`; answer with the exit code: 0 if there is a branch with a change.
 
-    Raises SettingsError and RepositoryError.
+    130 if it was told to stop, by `kill` as by Ctrl-C. Raises SettingsError and RepositoryError.
     """
     if not settings.model:
         raise SettingsError("Say which model works: --model anthropic/claude-opus-4-8, or MINIONS_MODEL.")
@@ -34,34 +38,56 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
         raise SettingsError(f"There is no blueprint {blueprint!r}. There are: {', '.join(BLUEPRINTS)}.")
     if not text.strip():
         raise SettingsError("The task is empty: say what to do.")
-    report = _git_folder(repository) / "minions" / "report.md"
+    notes = _git_folder(repository) / "minions"
+    forge = LocalForge(repository, notes / "report.md")
+    head = asyncio.run(forge.default_head())  # before anything is started
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.default_int_handler)
+    logging.getLogger("app.engine").setLevel(logging.ERROR)  # the terminal is told what it would log
     with tempfile.TemporaryDirectory(prefix="minions-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)  # boxes run as users of their own
         home = settings.model_copy(update={"home": Path(folder), "database_url": ""})
-        with database(home) as url:
-            run = asyncio.run(_run(home, url, repository, report, _draft(repository, text, blueprint)))
-    print(f"\n{report.read_text(encoding='utf-8').strip()}\n" if report.exists() else f"\n{run.error}\n")
-    if not run.trail.pull_request_number:
-        return 1
-    print(f"The change is on the branch {run.trail.branch}: git diff {run.trail.base_branch}...{run.trail.branch}")
-    print(f"This report is in {report}.")
-    return 0
+        try:
+            with database(home) as url:
+                run, patch = asyncio.run(_run(home, url, forge, head, _draft(repository, text, blueprint)))
+        except KeyboardInterrupt:
+            print("\nStopped. Your branches and your checkout are as they were.")
+            return 130
+    return _tell(run, patch, notes)
 
 
-async def _run(settings: Settings, url: str, repository: Path, report: Path, draft: Draft) -> Run:
+def _tell(run: Run, patch: bytes, notes: Path) -> int:
+    """Print what came of it; answer with the exit code. A change without a branch is kept as a patch."""
+    if run.trail.pull_request_number:
+        print(f"\n{(notes / 'report.md').read_text(encoding='utf-8').strip()}\n")
+        print(f"The change is on the branch {run.trail.branch}: git diff {run.trail.base_branch}...{run.trail.branch}")
+        print(f"This report is in {notes / 'report.md'}.")
+        return 0
+    print(f"\nIt came to nothing. {run.error}")
+    if patch:
+        kept = notes / "unfinished.patch"
+        kept.write_bytes(patch)
+        print(f"The change so far is in {kept}: git apply {kept}")
+    return 1
+
+
+async def _run(settings: Settings, url: str, forge: LocalForge, head: Head, draft: Draft) -> tuple[Run, bytes]:
+    """The run at its end, and the change as it stood then."""
     async with connected(url) as engine:
         store = Telling(engine, ProcrastinateQueue(url))
-        worker = await outside(settings, store, redactor_of(settings))
+        worker = replace(await outside(settings, store, redactor_of(settings)), public_url="")  # no page, no link
         await warm_up()
         receipt = await store.accept(None, draft, "Asked for on the command line.")
-        runner = worker.runner(BLUEPRINTS, lambda _: LocalForge(repository, report))
+        runner = worker.runner(BLUEPRINTS, lambda _: forge)
         run_id = receipt.run_id or 0
+        trail = Trail(base_branch=head.branch, base_sha=head.sha, branch=await forge.free_branch())
+        await store.save((await store.load(run_id)).model_copy(update={"trail": trail}))
         await runner.advance(run_id)
         while not (run := await store.load(run_id)).is_reported:
-            print(f"{run.at}: not now; the next try is in {_PAUSE_S:.0f} s (Ctrl-C ends it).")
+            print(f"{run.at}: {run.error} The next try is in {_PAUSE_S:.0f} s; Ctrl-C ends it.", flush=True)
             await asyncio.sleep(_PAUSE_S)
             await runner.advance(run_id)
-        return run
+        return run, await store.patch(run_id)
 
 
 class Telling(PostgresStore):
@@ -75,8 +101,6 @@ class Telling(PostgresStore):
         for visit in saved.visits[self._told :]:
             print(f"{visit.title:28} {visit.outcome or 'done':10} {visit.seconds:6.1f} s", flush=True)
         self._told = len(saved.visits)
-        if saved.status is Status.FAILED and not saved.is_reported:
-            print(f"failed: {saved.error}")
         return saved
 
 

@@ -206,6 +206,23 @@ async def test_a_local_run_leaves_a_branch_and_a_report(repository: Path, script
         assert words in report
         assert words in out
     assert "Closes #" not in report
+    assert "/runs/" not in report, "there is no server that would show a page"
+
+
+async def test_a_second_local_run_gets_a_branch_of_its_own(repository: Path, scripted: dict[str, str]) -> None:
+    git(repository, "branch", "minions/task-1")
+    git(repository, "checkout", "--quiet", "--detach")
+    wish = seed().issue
+    code, out = await minions("run", "--repo", str(repository), "--task", f"{wish.title}\n\n{wish.body}", **scripted)
+    assert (code, "The change is on the branch minions/task-2" in out) == (0, True), out
+    assert git(repository, "rev-parse", "minions/task-1") == git(repository, "rev-parse", "trunk")
+    assert git(repository, "rev-parse", "minions/task-2~1") == git(repository, "rev-parse", "trunk")
+
+
+async def test_a_local_run_needs_a_commit(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    code, out = await minions("run", "--repo", str(tmp_path), "--task", "Do something", model="a/b")
+    assert (code, out) == (2, f"minions: {tmp_path} is no git repository with a commit in it.\n")
 
 
 async def test_a_local_run_that_comes_to_nothing_says_why(repository: Path, scripted: dict[str, str]) -> None:
