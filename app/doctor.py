@@ -14,6 +14,7 @@ from app.adapters.litellm import warm_up
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
 from app.adapters.store.schema import with_driver
 from app.core.errors import MinionsError, Unavailable
+from app.core.wording.figures import counted
 from app.main import chosen_model, github, redactor_of
 from app.processes import prepared_home
 from app.settings import Settings
@@ -127,7 +128,9 @@ async def _app(settings: Settings) -> str:
     if not installations:
         raise MinionsError(f"{identity.slug} is not installed anywhere: install it on the repositories to work on.")
     suspended = sum(one.suspended_at is not None for one in installations)
-    return f"{identity.slug}, {len(installations)} installations" + (f", {suspended} suspended" if suspended else "")
+    return f"{identity.slug}, {counted(len(installations), 'installation')}" + (
+        f", {suspended} suspended" if suspended else ""
+    )
 
 
 async def _model(settings: Settings, *, ask: bool) -> str:

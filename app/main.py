@@ -237,6 +237,7 @@ def web(settings: Settings) -> None:
     async def serve() -> None:
         url = with_driver(settings.database_url)
         redactor_of(settings)
+        _log.info("GitHub's deliveries are wanted at %s/webhook.", settings.page_url)
         async with opened(url, ProcrastinateQueue(url)) as store:
             config = uvicorn.Config(
                 web_app(settings, store),
@@ -267,6 +268,7 @@ def work(settings: Settings) -> None:
             store = await stack.enter_async_context(opened(url, queue))
             app, forges = await stack.enter_async_context(github(settings, redactor))
             worker = await outside(settings, store, redactor, await commit_author(app, settings.github_url))
+            _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
             await queue.work(worker.runner(BLUEPRINTS, forges.open).advance, concurrency=settings.concurrency)
             await warming
