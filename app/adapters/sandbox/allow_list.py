@@ -8,6 +8,7 @@ of Minions.
 import argparse
 import importlib
 import os
+import resource
 import sys
 
 from proxy import Proxy
@@ -19,6 +20,8 @@ LATER = ("multiprocessing.popen_fork", "encodings.idna")
 """Imported late by others: by then the user may have changed to one who cannot read Python's own files."""
 PORT = 443
 RECORD_BYTES = 64 * 1024
+MEMORY_BYTES = 1024**3
+"""Of each of its processes, which take 60 MB: a request that never ends is kept until it does."""
 
 
 def plugin(hosts: frozenset[str]) -> type:
@@ -53,6 +56,7 @@ def main() -> None:
     parser.add_argument("--group", type=int)
     parser.add_argument("hosts", nargs="*")
     wanted = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     options = ["--unix-socket-path", "socket", "--num-workers", "1", "--num-acceptors", "1", "--log-level", "ERROR"]
     proxy = Proxy(options, plugins=[plugin(frozenset(wanted.hosts))])
     for module in LATER:
