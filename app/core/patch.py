@@ -50,7 +50,10 @@ class Patch(BaseModel, frozen=True):
     """As `git diff --binary --full-index --no-renames` writes it; `git apply` takes it. Empty if nothing changed."""
     files: tuple[FileChange, ...] = ()
     added_lines: tuple[AddedLine, ...] = ()
-    """In order; of a change that adds more than `MOST_LINES`, which is always stopped for its size, the first ones."""
+    """In order, those of small binary files last.
+
+    Of a change that adds more than `MOST_LINES`, which is always stopped for its size, the first ones.
+    """
 
     @property
     def is_empty(self) -> bool:

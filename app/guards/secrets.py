@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
 from typing import Final
 
-from app.core.patch import AddedLine, Patch
+from app.core.patch import AddedLine, Change, Patch
 from app.core.repo_config import RepoConfig
 from app.core.secret_patterns import SECRET_PATTERNS, is_invented
 from app.core.world import Finding
@@ -18,12 +18,21 @@ def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
     """A finding for each secret; it says of which kind and where, never which."""
     for path, lines in groupby(patch.added_lines, key=lambda line: line.path):
         yield from _in_file(path, list(lines))
+    for file in patch.files:
+        kinds = [pattern.name for pattern in SECRET_PATTERNS if pattern.regex.search(file.path)]
+        if kinds and file.change is not Change.DELETED:
+            sentence = (
+                f"A name holds what looks like a secret ({kinds[0].replace('-', ' ')}). Give the file another one."
+            )
+            yield Finding(guard=NAME, sentence=sentence)
 
 
 def _in_file(path: str, lines: Sequence[AddedLine]) -> Iterator[Finding]:
     """The added lines are read as one text, as a private key has many."""
-    text = "\n".join(line.text for line in lines)
-    starts = list(accumulate((len(line.text) + 1 for line in lines), initial=0))
+    # UTF-16 and the like have a NUL beside each letter.
+    texts = [line.text.replace("\0", "") for line in lines]
+    text = "\n".join(texts)
+    starts = list(accumulate((len(each) + 1 for each in texts), initial=0))
     seen: set[tuple[str, int]] = set()
     for pattern in SECRET_PATTERNS:
         for match in pattern.regex.finditer(text):

@@ -313,7 +313,7 @@ class TestPatch:
         }
         assert AddedLine(path="dos.txt", line=3, text="three\r") in patch.added_lines
         assert AddedLine(path='odd "\t\udce9', line=3, text="+++ b/fake") in patch.added_lines
-        assert {line.path for line in patch.added_lines} == {"dos.txt", "link", "out", 'odd "\t\udce9'}
+        assert {line.path for line in patch.added_lines} == {"dos.txt", "link", "out", 'odd "\t\udce9', "bin"}
         assert (patch.added, patch.deleted) == (6, 3)
 
     async def test_does_not_depend_on_what_the_minion_does_with_its_repository(self, workspace: GitWorkspace) -> None:

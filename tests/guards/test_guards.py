@@ -191,3 +191,12 @@ def test_globs_mean_what_they_say(glob: str, path: str) -> None:
     regex = "".join(meaning.get(part) or re.escape(part) for part in parts)
     regex = f"{'' if '/' in trimmed else '(?:.*/)?'}{regex}(?:/.*)?"
     assert bool(matches(path, [glob])) == bool(re.fullmatch(regex, path)), regex
+
+
+@pytest.mark.hostile
+async def test_secrets_are_found_in_wide_characters_and_in_names() -> None:
+    wide = "\0".join(TOKEN)
+    assert [(each.guard, each.line) for each in await inspect(patch(lines=["x", wide]))] == [("secrets", 11)]
+    findings = await inspect(patch(file(f"docs/{TOKEN}.md")))
+    assert [each.guard for each in findings] == ["secrets"]
+    assert TOKEN not in repr(findings)

@@ -3,19 +3,25 @@
 import asyncio
 import uuid
 from collections.abc import Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
 from app.adapters.workspace import change
 from app.adapters.workspace.git import Git
 from app.core.errors import RepositoryError
-from app.core.patch import MOST_LINES, Patch
+from app.core.patch import MOST_LINES, FileChange, Patch
 
 LINK_TO_COMMIT: Final = "160000"
 NOTHING: Final = "0" * 40
 MEMORY_BYTES: Final = 2 * 1024**3
 """Of git with a change in its hands, which is 50 MB at most. A patch of a few kilobytes can unpack to gigabytes."""
+AS_TEXT: Final = 100_000
+"""Bytes of a binary file in which text is looked for; guards stop larger ones."""
+MOST_AS_TEXT: Final = 500
+"""Such files in one change; no configuration lets more files pass."""
+NAMES: Final = 100
+"""Of files in one argument list: the longest ones fit."""
 DIFF: Final = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv")
 
 
@@ -69,7 +75,10 @@ class Clean:
             for _, new_mode, new, _, _ in change.raw_entries(raw.out)
             if new not in {NOTHING, ""} and new_mode != LINK_TO_COMMIT
         ]
-        return await asyncio.to_thread(_patch, data.out, raw.out, numstat.out, await self._sizes(blobs))
+        sizes = await self._sizes(blobs)
+        files = change.files(raw.out, numstat.out, sizes)
+        hidden = await self._as_text(base, tree, [file.path for file in files if file.binary and file.size <= AS_TEXT])
+        return await asyncio.to_thread(_patch, data.out, files, hidden)
 
     async def commit(self, tree: str, parent: str, message: str, *, name: str, email: str, second: int) -> str:
         """Commit a tree. The same arguments give the same commit: `second` is its date, since 1970, in UTC."""
@@ -86,6 +95,15 @@ class Clean:
         """When a commit was made, in seconds since 1970."""
         return int((await self._git.tell("show", "--no-patch", "--format=%ct", commit)).text)
 
+    async def _as_text(self, base: str, tree: str, paths: list[str]) -> bytes:
+        """Lines of files in which git sees no text because of a single NUL: guards look for secrets in them, too."""
+        form = ("-p", "--text", "--unified=0", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+        parts = [
+            (await self._git.tell(*DIFF, *form, base, tree, "--", *paths[at : at + NAMES])).out
+            for at in range(0, min(len(paths), MOST_AS_TEXT), NAMES)
+        ]
+        return b"".join(parts)
+
     async def _sizes(self, blobs: list[str]) -> dict[str, int]:
         if not blobs:
             return {}
@@ -94,6 +112,6 @@ class Clean:
         return {name: int(size) for name, _, size in (line.partition(" ") for line in said.text.splitlines())}
 
 
-def _patch(data: bytes, raw: bytes, numstat: bytes, sizes: Mapping[str, int]) -> Patch:
-    lines = tuple(islice(change.added_lines(data), MOST_LINES + 1))
-    return Patch(data=data, files=change.files(raw, numstat, sizes), added_lines=lines)
+def _patch(data: bytes, files: tuple[FileChange, ...], hidden: bytes) -> Patch:
+    lines = chain(change.added_lines(data), change.added_lines(hidden))
+    return Patch(data=data, files=files, added_lines=tuple(islice(lines, MOST_LINES + 1)))

@@ -117,6 +117,17 @@ async def test_what_is_pushed_is_what_was_looked_at(workspace: GitWorkspace, ori
     assert origin.git("show", f"{sha}:code.py") == "print(2)"
 
 
+async def test_lines_beside_a_nul_are_seen(workspace: GitWorkspace, origin: Origin) -> None:
+    await workspace.check_out(origin.base)
+    await workspace.write("text\tédata", b"\0\none line\nanother\n")
+    await workspace.write("picture.png", b"\0" * 200_000)
+    patch = await workspace.patch()
+    assert [(file.path, file.binary) for file in patch.files] == [("picture.png", True), ("text\tédata", True)]
+    assert [(line.path, line.line, line.text) for line in patch.added_lines] == [
+        *(("text\tédata", 1, "\0"), ("text\tédata", 2, "one line"), ("text\tédata", 3, "another"))
+    ]
+
+
 class TestASmallPatchOfMuch:
     """What a few kilobytes unpack to must not take the server's memory."""
 
