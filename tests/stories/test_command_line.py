@@ -219,6 +219,23 @@ async def test_a_second_local_run_gets_a_branch_of_its_own(repository: Path, scr
     assert git(repository, "rev-parse", "minions/task-2~1") == git(repository, "rev-parse", "trunk")
 
 
+async def test_a_change_that_got_no_branch_is_kept(repository: Path, scripted: dict[str, str]) -> None:
+    """A test that contradicts the wish stays red, whatever is repaired."""
+    (repository / "tests" / "test_red.py").write_text(
+        "import unittest\nfrom slugs import slugify\n\n\nclass Red(unittest.TestCase):\n"
+        "    def test_accents(self):\n        self.assertEqual(slugify('é'), '')\n"
+    )
+    git(repository, "add", "tests")
+    git(repository, "commit", "--quiet", "--message", "Contradict")
+    wish = seed().issue
+    code, out = await minions("run", "--repo", str(repository), "--task", f"{wish.title}\n\n{wish.body}", **scripted)
+    assert (code, "The tests are still red after 3 repairs" in out) == (1, True), out
+    patch = repository / ".git" / "minions" / "unfinished.patch"
+    assert str(patch) in out
+    git(repository, "apply", str(patch))
+    assert "unicodedata.normalize" in (repository / "slugs.py").read_text()
+
+
 async def test_a_local_run_needs_a_commit(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     code, out = await minions("run", "--repo", str(tmp_path), "--task", "Do something", model="a/b")
