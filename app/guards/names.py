@@ -15,6 +15,8 @@ NAME: Final = "names"
 # On file systems that fold case, drop trailing dots and spaces or make short names, these are git's folder, too.
 _GITS_OWN: Final = re.compile(r"\.git[ .]*|git~[0-9]", re.IGNORECASE)
 
+_TRICKY: Final = re.compile(r"[\\\x00-\x1f\x7f]")
+
 
 def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
     """A finding for each bad name; a file that was there before may keep an unreadable one."""
@@ -24,6 +26,12 @@ def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
             yield _finding(file.path, "This path leads out of the repository. Use one inside.")
         elif any(_GITS_OWN.fullmatch(visible(part)) for part in parts):
             yield _finding(file.path, "This lies in git's own folder. Put it elsewhere.")
+        elif file.change is Change.ADDED and (_TRICKY.search(file.path) or any(part[0] == "-" for part in parts)):
+            yield _finding(
+                file.path,
+                "This name means something to shells or to Windows: a backslash, a control character or a "
+                "dash at its beginning. Rename it.",
+            )
         elif file.change is Change.ADDED and visible(file.path) != file.path:
             yield _finding(file.path, "This name has characters that cannot be seen or are no UTF-8. Rename it.")
 
