@@ -118,8 +118,12 @@ def test_the_search_would_find_a_secret(town: Any, tmp_path: Path) -> None:
     secret = town.stage.secrets[0]
     (tmp_path / "leak").write_text(f"token={secret}")
     assert found(files(tmp_path), needles(town)) == {str(tmp_path / "leak")}
-    child = subprocess.Popen(["/bin/sh", "-c", "read -r line", secret], stdin=subprocess.PIPE)
+    # It speaks first: while a program is being started, its command line is empty for a moment.
+    words = ["/bin/sh", "-c", "echo started; read -r line", secret]
+    child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"started\n"
         assert any(name.startswith("argv") for name in found(arguments(), needles(town)))
     finally:
         child.kill()
