@@ -19,7 +19,8 @@ demo: install ## watch a labelled issue become a pull request: no account, no ke
 	@$(RUN) minions demo $(ARGS)
 
 test: check ## all checks and all tests
-	@$(RUN) pytest $(ARGS)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap : INT TERM && \
+	$(RUN) pytest --basetemp="$$folder/tests" $(ARGS)
 
 check: install ## style, types and floors
 	@$(RUN) ruff check .
