@@ -15,13 +15,11 @@ from app.core.blueprint import EXHAUSTED, Blueprint, Kind, Node, State, Wait
 from app.core.budget import Usage
 from app.core.errors import (
     BlueprintError,
-    Denied,
     ForgeError,
     MinionsError,
     ModelUnavailable,
     NotFound,
     RateLimited,
-    Suspended,
     Unavailable,
 )
 from app.core.journal import ModelAnswered
@@ -198,14 +196,17 @@ class Runner:
                 await self.progress.refuse(run, forge, openly=True)
             elif blueprint is not None:
                 run = await self.progress.end(run, blueprint, forge)
-        except (NotFound, Denied, Suspended) as error:
-            _log.warning("Run %s: its end cannot be told on GitHub: %s", run.id, error)
         except (RateLimited, Unavailable):
             if run.tries < _MOST_TRIES:
                 raise
         except ForgeError as error:
             _log.warning("Run %s: its end cannot be told on GitHub: %s", run.id, error)
-        await self.open_workspace(run, forge).remove()
+        except Exception:  # an outermost edge, too: told or not, the run has ended, and nothing may begin that anew
+            _log.exception("Run %s: its end cannot be told", run.id)
+        try:
+            await self.open_workspace(run, forge).remove()
+        except Exception:  # as above
+            _log.exception("Run %s: its folder cannot be removed", run.id)
         return await self.store.save(run.model_copy(update={"is_reported": True, "tries": 0}))
 
     def _blueprint(self, run: Run) -> Blueprint[Any]:

@@ -228,6 +228,18 @@ async def test_a_node_that_breaks_ends_its_run_and_not_the_worker(bakery: Any, s
     assert (run.status, "Something in Minions itself broke" in run.error) == (Status.FAILED, True)
 
 
+async def test_trouble_while_tidying_up_changes_no_end(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+
+    async def stuck() -> None:
+        raise OSError("The folder is busy.")
+
+    bakery.workspace.remove = stuck
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.is_reported, run.error) == (Status.DONE, True, "")
+
+
 class Power(BaseException):
     """The machine lost power."""
 
