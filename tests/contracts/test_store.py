@@ -206,6 +206,12 @@ async def test_a_database_that_is_away_is_told_as_such() -> None:
     async with opened(url, ProcrastinateQueue(url)) as store:
         with pytest.raises(StoreDown, match="cannot be reached"):
             await store.accept(delivery(), draft(), "why")
+        with pytest.raises(StoreDown, match="cannot be reached"):
+            await store.journal(1, 0).entries()
+        journal = store.journal(1, 0)
+        journal._next = 0
+        with pytest.raises(StoreDown, match="cannot be reached"):
+            await journal.append(ModelAsked(turn=1))
 
 
 def test_a_worker_finds_the_tables_of_its_version_or_says_what_to_do(template_url: str) -> None:

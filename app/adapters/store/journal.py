@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.store import tables
+from app.adapters.store.reachable import reachable
 from app.core.journal import Entry, ModelAnswered, Opened
 from app.core.plain import plain
 from app.core.store import Stale
@@ -31,7 +32,7 @@ class PostgresJournal:
         """Everything so far, oldest first."""
         row = tables.journal.c
         query = select(row.entry).where(row.run_id == self._run_id, row.visit == self._visit).order_by(row.number)
-        async with self._engine.connect() as connection:
+        async with reachable(), self._engine.connect() as connection:
             found = list((await connection.execute(query)).scalars())
         entries = [_ENTRY.validate_python(entry) for entry in found]
         self._next = len(entries)
@@ -46,7 +47,7 @@ class PostgresJournal:
             self._model = entry.model
         values = {"run_id": self._run_id, "visit": self._visit, "number": self._next}
         try:
-            async with self._engine.begin() as connection:
+            async with reachable(), self._engine.begin() as connection:
                 await connection.execute(
                     insert(tables.journal).values(**values, entry=plain(entry.model_dump(mode="json")))
                 )

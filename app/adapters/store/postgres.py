@@ -1,26 +1,25 @@
 """The store on PostgreSQL. A delivery, the decision on it and the job that it causes are one transaction."""
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from procrastinate.exceptions import ConnectorException
 from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.store import tables
 from app.adapters.store.journal import PostgresJournal
+from app.adapters.store.reachable import reachable
 from app.core.errors import NotFound
 from app.core.events import InstallationChanged
 from app.core.journal import Entry
 from app.core.plain import plain
 from app.core.run import Run, Status, Visit
-from app.core.store import Delivery, Draft, Occupied, Receipt, Recorded, Stale, StoreDown
+from app.core.store import Delivery, Draft, Occupied, Receipt, Recorded, Stale
 
 _ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
 
@@ -46,7 +45,7 @@ class PostgresStore:
 
     async def accept(self, delivery: Delivery | None, decision: Draft | InstallationChanged, reason: str) -> Receipt:
         """Store a delivery, the decision and the job that it causes; the second time it only says so."""
-        async with _reachable(), self._engine.begin() as connection:
+        async with reachable(), self._engine.begin() as connection:
             if delivery is not None and not await _is_first(connection, delivery, reason):
                 return Receipt(reason=f"Delivery {delivery.guid} was received before: nothing to do.")
             if isinstance(decision, InstallationChanged):
@@ -67,12 +66,12 @@ class PostgresStore:
 
     async def load(self, run_id: int) -> Run:
         """The run. Raises NotFound."""
-        async with _reachable(), self._engine.connect() as connection:
+        async with reachable(), self._engine.connect() as connection:
             return await _read_run(connection, tables.runs.c.id == run_id)
 
     async def find(self, key: str) -> Run:
         """The run with this page key. Raises NotFound."""
-        async with _reachable(), self._engine.connect() as connection:
+        async with reachable(), self._engine.connect() as connection:
             return await _read_run(connection, tables.runs.c.key == key)
 
     async def save(self, run: Run, *, patch: bytes | None = None, advance_at: datetime | None = None) -> Run:
@@ -84,7 +83,7 @@ class PostgresStore:
             values["patch"] = patch
         row = tables.runs.c
         try:
-            async with _reachable(), self._engine.begin() as connection:
+            async with reachable(), self._engine.begin() as connection:
                 saved = await connection.execute(
                     update(tables.runs).where(row.id == run.id, row.revision == run.revision).values(**values)
                 )
@@ -101,7 +100,7 @@ class PostgresStore:
 
     async def patch(self, run_id: int) -> bytes:
         """The change as it was saved last."""
-        async with _reachable(), self._engine.connect() as connection:
+        async with reachable(), self._engine.connect() as connection:
             found = await connection.execute(select(tables.runs.c.patch).where(tables.runs.c.id == run_id))
             return bytes(found.scalar_one())
 
@@ -113,7 +112,7 @@ class PostgresStore:
         """Every journal entry of a run, in order."""
         row = tables.journal.c
         query = select(tables.journal).where(row.run_id == run_id).order_by(row.visit, row.number)
-        async with _reachable(), self._engine.connect() as connection:
+        async with reachable(), self._engine.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
         return [
             Recorded(visit=one["visit"], number=one["number"], at=one["at"], entry=_ENTRY.validate_python(one["entry"]))
@@ -123,19 +122,19 @@ class PostgresStore:
     async def spent_usd(self, run_id: int) -> float:
         """What the ledger says about a run, in US dollars."""
         query = select(func.coalesce(func.sum(tables.ledger.c.usd), 0.0)).where(tables.ledger.c.run_id == run_id)
-        async with _reachable(), self._engine.connect() as connection:
+        async with reachable(), self._engine.connect() as connection:
             return float((await connection.execute(query)).scalar_one())
 
     async def unfinished(self) -> Sequence[int]:
         """Runs that have not ended, or that ended and were not reported yet."""
         query = select(tables.runs.c.id).where(~tables.runs.c.is_reported).order_by(tables.runs.c.id)
-        async with _reachable(), self._engine.connect() as connection:
+        async with reachable(), self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
 
     async def counts(self) -> Mapping[str, int]:
         """How many runs there are of each status."""
         query = select(tables.runs.c.status, func.count().label("runs")).group_by(tables.runs.c.status)
-        async with _reachable(), self._engine.connect() as connection:
+        async with reachable(), self._engine.connect() as connection:
             found = await connection.execute(query)
             return {row.status: row.runs for row in found}
 
@@ -146,21 +145,9 @@ class PostgresStore:
             row.number == run.task.number,
             row.status.in_([Status.RUNNING.value, Status.WAITING.value]),
         )
-        async with _reachable(), self._engine.connect() as connection:
+        async with reachable(), self._engine.connect() as connection:
             other = (await connection.execute(query)).scalar_one_or_none()
         return Occupied(f"Run {other} is at work on #{run.task.number} already.", run_id=other or 0)
-
-
-@asynccontextmanager
-async def _reachable() -> AsyncIterator[None]:
-    """Say StoreDown for a database that is away; faults of ours stay what they are."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except (DBAPIError, ConnectorException, OSError) as error:
-        # The url stays out of it: it may hold a password.
-        raise StoreDown("The database cannot be reached.", detail=str(getattr(error, "orig", error))) from None
 
 
 async def _is_first(connection: AsyncConnection, delivery: Delivery, reason: str) -> bool:
