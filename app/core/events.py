@@ -28,6 +28,20 @@ class HelpRequested(BaseModel, frozen=True):
     """What was wrong with the command; empty if it was `/minion help`."""
 
 
+class StopRequested(BaseModel, frozen=True):
+    """Somebody commented `/minion stop`, took the label off, or closed, deleted or moved the issue."""
+
+    repository: Repository
+    number: int
+    comment_id: int | None
+    """None if it was not said in a comment."""
+    requester: Person
+    at: datetime
+    """GitHub's time: runs that were asked for later are not meant."""
+    intent: str
+    """Says which act this was, as that of `WorkRequested` does."""
+
+
 class InstallationChanged(BaseModel, frozen=True):
     """Somebody installed, removed, suspended or changed the App."""
 
@@ -49,4 +63,4 @@ class Ignored(BaseModel, frozen=True):
     reason: str
 
 
-Event = WorkRequested | HelpRequested | InstallationChanged | Pinged | Ignored
+Event = WorkRequested | HelpRequested | StopRequested | InstallationChanged | Pinged | Ignored

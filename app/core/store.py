@@ -7,10 +7,10 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from app.core.errors import MinionsError
-from app.core.events import InstallationChanged
+from app.core.events import InstallationChanged, StopRequested
 from app.core.journal import Entry, Journal
 from app.core.run import Run
-from app.core.task import Task
+from app.core.task import Person, Task
 
 
 class Stale(MinionsError):
@@ -50,6 +50,10 @@ class Draft(BaseModel, frozen=True):
     """Name of the first node; empty if there is no such blueprint, which admission will say."""
 
 
+Act = Draft | StopRequested | InstallationChanged
+"""What a delivery can lead to."""
+
+
 class Receipt(BaseModel, frozen=True):
     """What became of a delivery."""
 
@@ -57,6 +61,14 @@ class Receipt(BaseModel, frozen=True):
     """A sentence: the answer to GitHub and the line in the log."""
     run_id: int | None = None
     is_new: bool = False
+
+
+class Stop(BaseModel, frozen=True):
+    """Somebody asked that a run ends. Whether they may is not known yet."""
+
+    id: int
+    requester: Person
+    comment_id: int | None
 
 
 class Recorded(BaseModel, frozen=True):
@@ -73,8 +85,8 @@ class Recorded(BaseModel, frozen=True):
 class Store(Protocol):
     """Runs, and the queue that says which of them to advance. Every method is one transaction."""
 
-    async def accept(self, delivery: Delivery | None, decision: Draft | InstallationChanged, reason: str) -> Receipt:
-        """Store a delivery, the decision and the job that it causes; the second time it only says so."""
+    async def accept(self, delivery: Delivery | None, decision: Act, reason: str) -> Receipt:
+        """Store a delivery, the decision and the jobs that it causes; the second time it only says so."""
         ...
 
     async def load(self, run_id: int) -> Run:
@@ -91,6 +103,14 @@ class Store(Protocol):
         `patch` replaces the saved change, if given. `advance_at` adds a job that advances the run then. Raises Stale if
         the run was saved by somebody else since it was loaded, Occupied if it would be the second at work on one issue.
         """
+        ...
+
+    async def stops(self, run_id: int) -> Sequence[Stop]:
+        """Who asked that this run ends, oldest first, without those that were passed over."""
+        ...
+
+    async def pass_over(self, stop: Stop) -> None:
+        """Forget a wish that its author has no right to."""
         ...
 
     async def patch(self, run_id: int) -> bytes:

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.core.blueprint import Blueprint
-from app.core.events import Event, HelpRequested, Ignored, InstallationChanged, Pinged, WorkRequested
-from app.core.store import Draft
+from app.core.events import Event, HelpRequested, Ignored, InstallationChanged, Pinged, StopRequested, WorkRequested
+from app.core.store import Act, Draft
 
 Blueprints = Mapping[str, Blueprint[Any]]
 
@@ -15,7 +15,7 @@ Blueprints = Mapping[str, Blueprint[Any]]
 class Decision(BaseModel, frozen=True):
     """What to do, if anything, and the sentence that says why: the answer to GitHub and the line in the log."""
 
-    act: Draft | InstallationChanged | None
+    act: Act | None
     reason: str
 
 
@@ -24,12 +24,16 @@ def decide(event: Event, blueprints: Blueprints) -> Decision:
     match event:
         case WorkRequested():
             return Decision(act=draft(event, blueprints), reason=_accepted(event))
+        case StopRequested():
+            return Decision(act=event, reason=_stopping(event))
         case InstallationChanged():
             return Decision(
                 act=event, reason=f"Installation {event.installation_id} of {event.account}: {event.change}."
             )
         case HelpRequested():
-            return Decision(act=None, reason=event.sentence or "Commands: /minion <blueprint> [instructions].")
+            return Decision(
+                act=None, reason=event.sentence or "Commands: /minion <blueprint> [instructions], /minion stop."
+            )
         case Pinged():
             return Decision(act=None, reason="Minions is here.")
         case Ignored():
@@ -54,3 +58,8 @@ def _accepted(event: WorkRequested) -> str:
         f"{task.requester.login} asked for {event.blueprint} on {task.repository.full_name}#{task.number}: "
         f"queued, starts if {task.requester.login} may write there."
     )
+
+
+def _stopping(event: StopRequested) -> str:
+    who = event.requester.login
+    return f"{who} wants no work on {event.repository.full_name}#{event.number}: it ends if {who} may write there."

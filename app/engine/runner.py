@@ -4,11 +4,12 @@ A node works on a copy of the state. Only when it returns are state, visit and n
 if somebody else saved meanwhile. A crash therefore costs at most one node, which runs again: never skipped.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from app.core import wording
 from app.core.blueprint import EXHAUSTED, Blueprint, Kind, Node, State, Wait
@@ -26,7 +27,7 @@ from app.core.journal import ModelAnswered
 from app.core.run import Run, Status, Visit
 from app.core.store import Occupied, Stale, Store, StoreDown
 from app.core.task import Repository
-from app.core.world import Forge, Workspace, World
+from app.core.world import Forge, Reaction, Workspace, World
 from app.engine import admission
 from app.engine.dispatch import Blueprints
 from app.engine.progress import Progress
@@ -37,6 +38,8 @@ _MOST_TRIES: Final = 8
 """With the pauses below, an hour of GitHub or the model being away."""
 _FIRST_PAUSE_S: Final = 5.0
 _LONGEST_PAUSE_S: Final = 900.0
+
+T = TypeVar("T")
 
 OpenForge = Callable[[Repository], Forge]
 OpenWorkspace = Callable[[Run, Forge], Workspace]
@@ -57,6 +60,8 @@ class Runner:
     """The time of day, with time zone."""
     clock: Callable[[], float]
     """Seconds that only grow."""
+    look_s: float = 2.0
+    """Between two looks, while a node works, whether somebody wants the run to end."""
 
     async def advance(self, run_id: int, revision: int | None = None) -> None:
         """Walk the run until it ends, parks or has to try again later. Somebody else's move ends the walk at once.
@@ -80,11 +85,11 @@ class Runner:
         """One step: admit, visit a node, or report the end. Trouble that may pass puts the run off."""
         forge = self.open_forge(run.task.repository)
         try:
-            if run.status is Status.QUEUED:
-                return await self._admit(run, forge)
             if run.status.has_ended:
                 return await self._report(run, forge)
-            return await self._visit(run, forge)
+            if login := await self._stopped_by(run, forge):
+                return await self._end(run, Status.STOPPED, wording.stopped_by(login))
+            return await (self._admit if run.status is Status.QUEUED else self._visit)(run, forge)
         except (RateLimited, Unavailable, ModelUnavailable) as error:
             return await self._put_off(run, error)
         except (Stale, StoreDown):
@@ -129,8 +134,10 @@ class Runner:
         else:
             run = await self.progress.try_to_tell(run, blueprint, forge)
             world = await self.open_world(run, node, forge)
-            word = await node.run(state, world)
+            word, login = await self._unless_stopped(run, forge, node.run(state, world))
             patch = (await world.workspace.patch()).data
+            if login:
+                return await self._end(run, Status.STOPPED, wording.stopped_by(login), patch=patch)
         if isinstance(word, Wait):
             return await self._park(run, word)
         visit = Visit(
@@ -143,6 +150,33 @@ class Runner:
             usage=await self._usage(run, node),
         )
         return await self.store.save(self._left(run, blueprint, visit, state), patch=patch)
+
+    async def _unless_stopped(self, run: Run, forge: Forge, work: Awaitable[T]) -> tuple[T | None, str]:
+        """What a node answers and no name, or the name of who stopped it. Broken off, nothing of it goes on."""
+        working = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({working}, timeout=self.look_s))[0]:
+                try:
+                    if login := await self._stopped_by(run, forge):
+                        return None, login
+                except (ForgeError, StoreDown) as error:
+                    _log.info("Run %s: whether to stop cannot be told now: %s", run.id, error)
+            return working.result(), ""
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _stopped_by(self, run: Run, forge: Forge) -> str:
+        """Login of somebody who wants the run to end and may say so; empty if there is nobody."""
+        for stop in await self.store.stops(run.id):
+            login = stop.requester.login
+            may = (await forge.permission(login)).may_write
+            if stop.comment_id is not None:
+                await forge.react(run.task.number, stop.comment_id, Reaction.EYES if may else Reaction.NO)
+            if may:
+                return login
+            await self.store.pass_over(stop)
+        return ""
 
     def _left(self, run: Run, blueprint: Blueprint[Any], visit: Visit, state: State) -> Run:
         """The run after the visit, at the node that the table names next."""
@@ -183,10 +217,12 @@ class Runner:
             later = await self.progress.try_to_tell(later, blueprint, self.open_forge(run.task.repository), now=True)
         return await self.store.save(later, advance_at=self.now() + timedelta(seconds=pause_s))
 
-    async def _end(self, run: Run, status: Status, error: str, *, reported: bool = False) -> Run:
+    async def _end(
+        self, run: Run, status: Status, error: str, *, reported: bool = False, patch: bytes | None = None
+    ) -> Run:
         newest = await self.store.load(run.id)
         ended = {"status": status, "error": error, "ended_at": self.now(), "is_reported": reported, "tries": 0}
-        return await self.store.save(newest.model_copy(update=ended))
+        return await self.store.save(newest.model_copy(update=ended), patch=patch)
 
     async def _report(self, run: Run, forge: Forge) -> Run:
         """Tell the end on GitHub, then tidy up. Done again after a crash, until it is saved that it was done."""

@@ -1,7 +1,7 @@
 """What the engine may rely on, whatever keeps its runs."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,7 +15,7 @@ from app.adapters.store.tables import metadata
 from app.core.blueprint import Kind
 from app.core.budget import Usage
 from app.core.errors import NotFound, SettingsError
-from app.core.events import InstallationChanged
+from app.core.events import InstallationChanged, StopRequested
 from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Opened, ToolCalled
 from app.core.run import Status, Visit
 from app.core.store import Delivery, Draft, Occupied, Stale, StoreDown
@@ -231,3 +231,38 @@ def test_the_migrations_make_the_tables_that_the_code_describes(template_url: st
         difference = compare_metadata(found, metadata)
     engine.dispose()
     assert [change for change in difference if "alembic_version" not in str(change)] == []
+
+
+def stop(intent: str = "comment 9", number: int = 7, after_s: float = 1) -> StopRequested:
+    wanted = task(number)
+    return StopRequested(
+        repository=wanted.repository,
+        number=number,
+        comment_id=9,
+        requester=Person(id=2, login="bea"),
+        at=wanted.asked_at + timedelta(seconds=after_s),
+        intent=intent,
+    )
+
+
+async def test_a_wish_to_stop_reaches_the_runs_that_are_meant(store: PostgresStore) -> None:
+    meant, other = await started(store), await started(store, "label 2", number=8)
+    before = await jobs(store)
+    receipt = await store.accept(delivery("guid-0002"), stop(), "Bea wants it.")
+    assert (receipt.run_id, receipt.reason, await jobs(store)) == (meant, "Bea wants it.", before + 1)
+    (one,) = await store.stops(meant)
+    assert (one.requester.login, one.comment_id, await store.stops(other)) == ("bea", 9, [])
+    await store.accept(delivery("guid-0003"), stop(), "Bea wants it.")
+    assert await store.stops(meant) == [one]
+    await store.pass_over(one)
+    assert await store.stops(meant) == []
+
+
+async def test_a_wish_to_stop_is_not_for_what_was_asked_later_or_has_ended(store: PostgresStore) -> None:
+    run_id = await started(store)
+    early = await store.accept(delivery("guid-0002"), stop(after_s=-1), "why")
+    assert (early.run_id, early.reason) == (None, "Nothing is at work on octo/cat#7.")
+    run = await store.load(run_id)
+    await store.save(run.model_copy(update={"status": Status.DONE, "ended_at": run.asked_at}))
+    assert (await store.accept(delivery("guid-0003"), stop("comment 10"), "why")).run_id is None
+    assert await store.stops(run_id) == []

@@ -1,5 +1,6 @@
 """A GitHub, a work tree and a blueprint that hold state, for runs that need no box and no model."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 from app.adapters.store import PostgresStore
 from app.core.blueprint import END, Blueprint, Node, State, Wait, step
 from app.core.errors import NotFound
+from app.core.events import StopRequested
 from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
 from app.core.run import Run
@@ -210,6 +212,9 @@ class Bakery:
     blueprints: Mapping[str, Blueprint[Any]] = field(default_factory=lambda: {"bake": BAKERY})
     time: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     asked: int = 0
+    oven: asyncio.Event | None = None
+    """Set when a run comes to the oven and stays there."""
+    broken_off: int = 0
 
     def runner(self, store: Any = None) -> Runner:
         """A runner as a new process would make it."""
@@ -231,8 +236,9 @@ class Bakery:
     async def open_world(self, run: Run, node: Node[Any], forge: Forge) -> World:
         """A world whose forge and workspace are these fakes."""
         idle = Idle()
+        oven: Any = self if self.oven and node.name == "bake" else forge
         return World(
-            forge=forge,
+            forge=oven,
             workspace=self.workspace,
             sandbox=idle,
             minion=idle,
@@ -240,6 +246,28 @@ class Bakery:
             page_url=f"https://minions.test/{run.id}/{node.name}",
             marker=f"<!-- run {run.id} -->",
         )
+
+    async def branch_sha(self, branch: str) -> str:
+        """What the oven asks of its forge; it is never told."""
+        assert self.oven is not None
+        self.oven.set()
+        try:
+            return await asyncio.Future()
+        finally:
+            self.broken_off += branch == "guests"
+
+    async def ask_to_stop(self, login: str, *, comment_id: int | None, number: int = 7) -> None:
+        """Somebody wants that there is no work on an issue."""
+        self.asked += 1
+        event = StopRequested(
+            repository=Repository(id=5, full_name="octo/cat", installation_id=3),
+            number=number,
+            comment_id=comment_id,
+            requester=Person(id=len(login), login=login),
+            at=self.time,
+            intent=f"intent {self.asked}",
+        )
+        await self.store.accept(None, event, "asked")
 
     async def ask(self, *, login: str = "ann", number: int = 7, blueprint: str = "bake") -> int:
         """Somebody asks for work; answer with the run's id."""

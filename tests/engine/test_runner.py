@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -293,3 +294,43 @@ async def test_a_power_cut_at_any_save_costs_at_most_one_node(
     github = bakery.github
     assert (len(github.branches), len(github.pulls), len(github.comments), len(github.checks)) == (1, 1, 1, 2)
     assert {check.status for _, check in github.checks.values()} == {"completed"}
+
+
+async def test_who_may_write_can_end_a_run_in_the_middle_of_a_node(bakery: Any, store: PostgresStore) -> None:
+    bakery.oven = asyncio.Event()
+    run_id = await bakery.ask()
+    walking = asyncio.create_task(replace(bakery.runner(), look_s=0.01).advance(run_id))
+    await bakery.oven.wait()
+    await bakery.ask_to_stop("mallory", comment_id=3)
+    await bakery.ask_to_stop("ann", comment_id=4)
+    await walking
+    run = await store.load(run_id)
+    assert (run.status, run.is_reported, run.at, bakery.broken_off) == (Status.STOPPED, True, "bake", 1)
+    assert "`ann` stopped it" in run.error
+    assert await store.patch(run_id) == b"1"
+    assert {(7, 3, Reaction.NO), (7, 4, Reaction.EYES)} <= bakery.github.reactions
+    assert [check.conclusion for _, check in bakery.github.checks.values()] == ["cancelled"]
+    assert "⏹️ Stopped at" in next(iter(bakery.github.comments.values()))
+    assert bakery.workspace.removed == 1
+
+
+async def test_a_stranger_ends_nothing(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+    await bakery.ask_to_stop("mallory", comment_id=3)
+    await bakery.runner().advance(run_id)
+    assert (await store.load(run_id)).status is Status.DONE
+    assert (7, 3, Reaction.NO) in bakery.github.reactions
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.WAITING])
+async def test_a_run_that_waits_ends_as_well(bakery: Any, store: PostgresStore, status: Status) -> None:
+    bakery.github.branches["guests"] = "late"
+    run_id = await bakery.ask()
+    if status is Status.WAITING:
+        await bakery.runner().advance(run_id)
+    assert (await store.load(run_id)).status is status
+    await bakery.ask_to_stop("ann", comment_id=None)
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.is_reported) == (Status.STOPPED, True)
+    assert len(bakery.github.comments) == 1

@@ -184,3 +184,28 @@ async def test_an_issue_asked_for_twice_has_one_pull_request(town: Any) -> None:
     await until(told)
     assert len(await ann.pulls()) == 1
     assert len(await ann.branches()) == 2
+
+
+async def test_a_run_ends_when_somebody_says_stop(town: Any) -> None:
+    repository = town.repository({"run.py": "", ".github/minion.yml": "test: sleep 600\n"})
+    ann, tim = town.person("ann", repository), town.person("tim", repository)
+    number = await ann.file("Do it", "Soon.")
+    await ann.label(number, "minion")
+
+    async def begun() -> Any:
+        return [one for one in await ann.comments(number) if "Prepare the work tree" in one["body"]]
+
+    await until(begun)
+    await tim.comment(number, "/minion stop")
+    stop_id = await ann.comment(number, "That was too early.\n\n/minion stop")
+
+    async def stopped() -> Any:
+        return [one for one in await ann.comments(number) if "Stopped at" in one["body"]]
+
+    (comment,) = await until(stopped)
+    assert "`ann` stopped it" in comment["body"]
+    (branch,) = [name for name in await ann.branches() if name != "main"]
+    (check,) = await ann.checks(branch)
+    assert (check["status"], check["conclusion"]) == ("completed", "cancelled")
+    assert await ann.comment_reactions(stop_id) == ["eyes"]
+    assert await ann.pulls() == []

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from app.adapters.github import wire
 from app.core import command
 from app.core.errors import MinionsError
-from app.core.events import Event, HelpRequested, Ignored, InstallationChanged, Pinged, WorkRequested
+from app.core.events import Event, HelpRequested, Ignored, InstallationChanged, Pinged, StopRequested, WorkRequested
 from app.core.hidden import one_line, strip_hidden
 from app.core.task import Person, Repository, Task
 
@@ -20,12 +20,15 @@ class PayloadError(MinionsError):
     """A delivery lacks what every delivery of its kind has. The sentence names it."""
 
 
-_INSTALLATION: Final[Mapping[str, Literal["created", "deleted", "suspended", "unsuspended", "permissions"]]] = {
+_Change = Literal["created", "deleted", "suspended", "unsuspended", "permissions", "repositories"]
+_INSTALLATION: Final[Mapping[str, _Change]] = {
     "created": "created",
     "deleted": "deleted",
     "suspend": "suspended",
     "unsuspend": "unsuspended",
     "new_permissions_accepted": "permissions",
+    "added": "repositories",
+    "removed": "repositories",
 }
 
 
@@ -49,12 +52,12 @@ def parse(
             return Pinged(zen=one_line(str(payload.get("zen") or ""))[:200])
         case "issues", "labeled":
             return _labeled(_read(wire.IssueEvent, event, payload), label, default_blueprint, allowed_bots)
+        case "issues", "unlabeled" | "closed" | "deleted" | "transferred":
+            return _withdrawn(_read(wire.IssueEvent, event, payload), str(action), label, allowed_bots)
         case "issue_comment", "created":
             return _commented(_read(wire.CommentEvent, event, payload), app_id, allowed_bots)
-        case "installation", str() if action in _INSTALLATION:
+        case "installation" | "installation_repositories", str() if action in _INSTALLATION:
             return _installed(_read(wire.InstallationEvent, event, payload), _INSTALLATION[action])
-        case "installation_repositories", "added" | "removed":
-            return _installed(_read(wire.InstallationEvent, event, payload), "repositories")
         case "installation" | "installation_repositories" | "issues" | "issue_comment", None:
             raise PayloadError(f"This {event} delivery has no action.")
     what = f"{event}.{action}" if isinstance(action, str) else event
@@ -78,6 +81,25 @@ def _labeled(event: wire.IssueEvent, label: str, default_blueprint: str, allowed
     return WorkRequested(task=task, blueprint=blueprint.strip().lower() or default_blueprint, intent=intent)
 
 
+def _withdrawn(event: wire.IssueEvent, action: str, label: str, allowed_bots: Collection[int]) -> Event:
+    """The issue is not there any more, or the label is not."""
+    where = f"{event.repository.full_name}#{event.issue.number}"
+    name = one_line(event.label.name) if event.label else ""
+    if action == "unlabeled" and name.partition(":")[0].strip().lower() != label.lower():
+        return Ignored(reason=f"The label {name!r} on {where} is not {label!r}.")
+    if bot := _unwelcome(event.sender, allowed_bots):
+        return Ignored(reason=bot)
+    at = event.issue.updated_at
+    return StopRequested(
+        repository=_repository(event),
+        number=event.issue.number,
+        comment_id=None,
+        requester=_person(event.sender),
+        at=at,
+        intent=f"{action}/{event.repository.id}/{event.issue.number}/{name.lower()}/{at.isoformat()}",
+    )
+
+
 def _commented(event: wire.CommentEvent, app_id: str, allowed_bots: Collection[int]) -> Event:
     where = f"{event.repository.full_name}#{event.issue.number}"
     via = event.comment.performed_via_github_app
@@ -88,6 +110,15 @@ def _commented(event: wire.CommentEvent, app_id: str, allowed_bots: Collection[i
         return Ignored(reason=f"The comment on {where} holds no command.")
     if bot := _unwelcome(event.sender, allowed_bots):
         return Ignored(reason=bot)
+    if asked.word == "stop":
+        return StopRequested(
+            repository=_repository(event),
+            number=event.issue.number,
+            comment_id=event.comment.id,
+            requester=_person(event.sender),
+            at=event.comment.created_at,
+            intent=f"comment/{event.repository.id}/{event.comment.id}",
+        )
     if asked.word in {"", "help"}:
         wrong = "" if asked.word else "No blueprint is named behind `/minion`: write, for example, `/minion fix`."
         return HelpRequested(
@@ -108,7 +139,7 @@ def _commented(event: wire.CommentEvent, app_id: str, allowed_bots: Collection[i
 
 def _installed(
     event: wire.InstallationEvent,
-    change: Literal["created", "deleted", "suspended", "unsuspended", "permissions", "repositories"],
+    change: _Change,
 ) -> Event:
     account = event.installation.account or wire.Account()
     return InstallationChanged(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import DateTime, RowMapping, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -15,11 +15,11 @@ from app.adapters.store import tables
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.reachable import reachable
 from app.core.errors import NotFound
-from app.core.events import InstallationChanged
+from app.core.events import InstallationChanged, StopRequested
 from app.core.journal import Entry
 from app.core.plain import plain
 from app.core.run import Run, Status, Visit
-from app.core.store import Delivery, Draft, Occupied, Receipt, Recorded, Stale
+from app.core.store import Act, Delivery, Draft, Occupied, Receipt, Recorded, Stale, Stop
 
 _ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
 
@@ -43,14 +43,16 @@ class PostgresStore:
         self._engine = engine
         self._queue = queue
 
-    async def accept(self, delivery: Delivery | None, decision: Draft | InstallationChanged, reason: str) -> Receipt:
-        """Store a delivery, the decision and the job that it causes; the second time it only says so."""
+    async def accept(self, delivery: Delivery | None, decision: Act, reason: str) -> Receipt:
+        """Store a delivery, the decision and the jobs that it causes; the second time it only says so."""
         async with reachable(), self._engine.begin() as connection:
             if delivery is not None and not await _is_first(connection, delivery, reason):
                 return Receipt(reason=f"Delivery {delivery.guid} was received before: nothing to do.")
             if isinstance(decision, InstallationChanged):
                 await _note_installation(connection, decision)
                 return Receipt(reason=reason, is_new=True)
+            if isinstance(decision, StopRequested):
+                return await self._stop(connection, decision, reason)
             run_id = await _insert_run(connection, decision)
             if run_id is None:
                 return Receipt(reason="This very request was received before: nothing to do.")
@@ -98,6 +100,20 @@ class PostgresStore:
             raise
         return run.model_copy(update={"revision": run.revision + 1})
 
+    async def stops(self, run_id: int) -> Sequence[Stop]:
+        """Who asked that this run ends, oldest first, without those that were passed over."""
+        row = tables.stops.c
+        query = select(row.id, row.requester, row.comment_id).where(row.run_id == run_id, ~row.is_passed_over)
+        async with reachable(), self._engine.connect() as connection:
+            found = (await connection.execute(query.order_by(row.id))).mappings().all()
+        return [Stop.model_validate(dict(one)) for one in found]
+
+    async def pass_over(self, stop: Stop) -> None:
+        """Forget a wish that its author has no right to."""
+        forget = update(tables.stops).where(tables.stops.c.id == stop.id).values(is_passed_over=True)
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(forget)
+
     async def patch(self, run_id: int) -> bytes:
         """The change as it was saved last."""
         async with reachable(), self._engine.connect() as connection:
@@ -137,6 +153,29 @@ class PostgresStore:
         async with reachable(), self._engine.connect() as connection:
             found = await connection.execute(query)
             return {row.status: row.runs for row in found}
+
+    async def _stop(self, connection: AsyncConnection, event: StopRequested, reason: str) -> Receipt:
+        """Note the wish on every run that is meant, and have each looked after: it may be waiting for something."""
+        row = tables.runs.c
+        meant = select(row.id).where(
+            row.repository_id == event.repository.id,
+            row.number == event.number,
+            row.ended_at.is_(None),
+            row.task["asked_at"].astext.cast(DateTime(timezone=True)) <= event.at,
+        )
+        run_ids = list((await connection.execute(meant.order_by(row.id))).scalars())
+        for run_id in run_ids:
+            values = {
+                "run_id": run_id,
+                "intent": event.intent,
+                "requester": event.requester.model_dump(mode="json"),
+                "comment_id": event.comment_id,
+            }
+            await connection.execute(upsert(tables.stops).values(**values).on_conflict_do_nothing())
+            await self._queue.put(connection, run_id)
+        if not run_ids:
+            return Receipt(reason=f"Nothing is at work on {event.repository.full_name}#{event.number}.", is_new=True)
+        return Receipt(reason=reason, run_id=run_ids[-1], is_new=True)
 
     async def _occupied(self, run: Run) -> Occupied:
         row = tables.runs.c

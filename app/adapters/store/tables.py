@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
@@ -71,6 +72,19 @@ visits = Table(
     Column("number", Integer, primary_key=True),
     Column("visit", JSONB, nullable=False),
 )
+
+stops = Table(
+    "stops",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("requester", JSONB, nullable=False),
+    Column("comment_id", BigInteger),
+    Column("is_passed_over", Boolean, nullable=False, server_default=text("false")),
+    UniqueConstraint("run_id", "intent"),
+)
+"""Wishes that a run ends; the run's worker looks up whether they may be heeded."""
 
 journal = Table(
     "journal",

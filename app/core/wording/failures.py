@@ -26,3 +26,8 @@ def went_round(name: str, most: int) -> str:
 def blueprint_changed(name: str) -> str:
     """A deploy came between, and the run cannot go on with the new table."""
     return f"The blueprint {code(name)} was changed or removed while this run was under way. Ask again."
+
+
+def stopped_by(login: str) -> str:
+    """A person ended the run."""
+    return f"{code(login)} stopped it. To have it done anew, add the label again or comment the command again."

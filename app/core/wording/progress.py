@@ -90,7 +90,11 @@ def _story(run: Run) -> str:
     if run.status is Status.WAITING and run.wait:
         return f"Waiting for {neutral_line(run.wait.what)}, until {run.wait.deadline:%Y-%m-%d %H:%M %Z} at the latest."
     if run.status.has_ended and run.error:
-        kept = " The change so far is kept on the run's page." if run.status is Status.FAILED and run.visits else ""
+        kept = (
+            " The change so far is kept on the run's page."
+            if run.status in {Status.FAILED, Status.STOPPED} and run.visits
+            else ""
+        )
         return f"{neutral(run.error)}{kept}"
     if run.tries:
         why = neutral(run.error) or "Something outside does not answer."

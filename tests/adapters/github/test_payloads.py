@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.adapters.github.payloads import PayloadError, parse
-from app.core.events import Event, HelpRequested, Ignored, InstallationChanged, Pinged, WorkRequested
+from app.core.events import Event, HelpRequested, Ignored, InstallationChanged, Pinged, StopRequested, WorkRequested
 
 Json = dict[str, Any]
 
@@ -107,6 +107,25 @@ def test_help_is_asked_for(body: str, sentence: str) -> None:
     assert isinstance(answer, HelpRequested)
     assert answer.comment_id == 21
     assert sentence in answer.sentence
+
+
+def test_a_comment_asks_for_an_end() -> None:
+    stop = read("issue_comment", commented("/minion stop"))
+    assert isinstance(stop, StopRequested)
+    assert (stop.repository.id, stop.number, stop.comment_id, stop.requester.login) == (11, 3, 21, "ada")
+    assert (stop.intent, stop.at.hour) == ("comment/11/21", 11)
+
+
+@pytest.mark.parametrize("action", ["unlabeled", "closed", "deleted", "transferred"])
+def test_an_issue_without_its_label_or_out_of_reach_needs_no_work(action: str) -> None:
+    stop = read("issues", labeled("minion:fix", action=action))
+    assert isinstance(stop, StopRequested)
+    assert (stop.number, stop.comment_id, stop.intent.partition("/")[0]) == (3, None, action)
+
+
+def test_other_labels_and_bots_end_nothing() -> None:
+    assert "is not 'minion'" in reason("issues", labeled("bug", action="unlabeled"))
+    assert "is a Bot" in reason("issues", labeled(action="closed", sender=BOT))
 
 
 def test_the_same_act_has_the_same_intent_in_whatever_delivery() -> None:
