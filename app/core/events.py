@@ -1,11 +1,14 @@
 """Our words for what GitHub told us. `adapters/github/payloads.py` makes them of its JSON; nothing else knows that."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel
 
 from app.core.task import Person, Repository, Task
+
+HELP: Final = "help"
+"""What `/minion help`, and `/minion` alone, ask for in the place of a blueprint."""
 
 
 class WorkRequested(BaseModel, frozen=True):
@@ -13,19 +16,9 @@ class WorkRequested(BaseModel, frozen=True):
 
     task: Task
     blueprint: str
+    """Also `HELP`, which is answered and not worked on."""
     intent: str
     """Says which act this was: the same label event or comment gives the same word, in whatever delivery it comes."""
-
-
-class HelpRequested(BaseModel, frozen=True):
-    """Somebody used a command that does not exist, or asked which ones do."""
-
-    repository: Repository
-    number: int
-    comment_id: int
-    requester: Person
-    sentence: str
-    """What was wrong with the command; empty if it was `/minion help`."""
 
 
 class StopRequested(BaseModel, frozen=True):
@@ -63,4 +56,4 @@ class Ignored(BaseModel, frozen=True):
     reason: str
 
 
-Event = WorkRequested | HelpRequested | StopRequested | InstallationChanged | Pinged | Ignored
+Event = WorkRequested | StopRequested | InstallationChanged | Pinged | Ignored

@@ -1,6 +1,7 @@
 """Whether a run that was asked for may start. Asked again at each start: permission can be gone since the event."""
 
 from app.core import wording
+from app.core.events import HELP
 from app.core.run import Run
 from app.core.world import Forge
 from app.engine.dispatch import Blueprints
@@ -8,6 +9,8 @@ from app.engine.dispatch import Blueprints
 
 async def refusal(run: Run, forge: Forge, blueprints: Blueprints) -> str:
     """Why the run may not start, as a sentence for people; empty if it may. Raises ForgeError if GitHub cannot say."""
+    if run.blueprint == HELP:
+        return wording.commands(blueprints.values())
     if run.blueprint not in blueprints:
         return wording.unknown_blueprint(run.blueprint, blueprints.values())
     if not await forge.issue_is_open(run.task.number):

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.core.blueprint import Blueprint
-from app.core.events import Event, HelpRequested, Ignored, InstallationChanged, Pinged, StopRequested, WorkRequested
+from app.core.events import Event, Ignored, InstallationChanged, Pinged, StopRequested, WorkRequested
 from app.core.store import Act, Draft
 
 Blueprints = Mapping[str, Blueprint[Any]]
@@ -29,10 +29,6 @@ def decide(event: Event, blueprints: Blueprints) -> Decision:
         case InstallationChanged():
             return Decision(
                 act=event, reason=f"Installation {event.installation_id} of {event.account}: {event.change}."
-            )
-        case HelpRequested():
-            return Decision(
-                act=None, reason=event.sentence or "Commands: /minion <blueprint> [instructions], /minion stop."
             )
         case Pinged():
             return Decision(act=None, reason="Minions is here.")

@@ -209,3 +209,19 @@ async def test_a_run_ends_when_somebody_says_stop(town: Any) -> None:
     assert (check["status"], check["conclusion"]) == ("completed", "cancelled")
     assert await ann.comment_reactions(stop_id) == ["eyes"]
     assert await ann.pulls() == []
+
+
+async def test_help_is_answered_with_everything_that_can_be_asked_for(town: Any) -> None:
+    repository = town.repository()
+    ann, mallory = town.person("ann", repository), town.person("mallory", repository)
+    number = await ann.file("Broken", "It is broken.")
+    await mallory.comment(number, "/minion help")
+    await ann.comment(number, "/minion help")
+
+    async def answer() -> Any:
+        return [one["body"] for one in await ann.comments(number) if "What you can ask for" in one["body"]]
+
+    (told,) = await until(answer)
+    assert all(f"- `/minion {word}" in told for word in ("fix", "stop", "help"))
+    assert "Asked by `ann`" in told
+    assert await ann.branches() == ["main"]

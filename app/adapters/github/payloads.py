@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from app.adapters.github import wire
 from app.core import command
 from app.core.errors import MinionsError
-from app.core.events import Event, HelpRequested, Ignored, InstallationChanged, Pinged, StopRequested, WorkRequested
+from app.core.events import HELP, Event, Ignored, InstallationChanged, Pinged, StopRequested, WorkRequested
 from app.core.hidden import one_line, strip_hidden
 from app.core.task import Person, Repository, Task
 
@@ -119,22 +119,14 @@ def _commented(event: wire.CommentEvent, app_id: str, allowed_bots: Collection[i
             at=event.comment.created_at,
             intent=f"comment/{event.repository.id}/{event.comment.id}",
         )
-    if asked.word in {"", "help"}:
-        wrong = "" if asked.word else "No blueprint is named behind `/minion`: write, for example, `/minion fix`."
-        return HelpRequested(
-            repository=_repository(event),
-            number=event.issue.number,
-            comment_id=event.comment.id,
-            requester=_person(event.sender),
-            sentence=wrong,
-        )
     task = _task(
         event,
         asked_at=event.comment.created_at,
         instructions=strip_hidden(asked.instructions),
         comment_id=event.comment.id,
     )
-    return WorkRequested(task=task, blueprint=asked.word, intent=f"comment/{event.repository.id}/{event.comment.id}")
+    blueprint = asked.word or HELP
+    return WorkRequested(task=task, blueprint=blueprint, intent=f"comment/{event.repository.id}/{event.comment.id}")
 
 
 def _installed(

@@ -14,6 +14,7 @@ from app.core.wording.progress import check, comment, marker, moved
 from app.core.wording.pull_request import PullRequestFacts, pull_request_body, pull_request_title
 from app.core.wording.refusals import (
     already_at_work,
+    commands,
     issue_is_closed,
     may_not_ask,
     refusal,
@@ -27,6 +28,7 @@ __all__ = [
     "branch_name",
     "broke",
     "check",
+    "commands",
     "comment",
     "commit_message",
     "gave_up",

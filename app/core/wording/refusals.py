@@ -1,20 +1,22 @@
 """Why a run does not start, and what to do about it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from app.core.blueprint import Blueprint
+from app.core.events import HELP
 from app.core.neutral import code, neutral, neutral_line
 from app.core.run import Run
 from app.core.wording.progress import marker
 
 
 def refusal(run: Run) -> str:
-    """The comment that says that a run does not start."""
+    """The comment that says that a run does not start, or what can be asked for."""
     asked = code(run.task.requester.login)
     why = run.error or "No reason was recorded; the operator's log has more."
-    return f"**Not started.** {neutral(why)}\n\n<sub>Asked by {asked}.</sub>\n\n{marker(run)}"
+    answer = "**What you can ask for.**" if run.blueprint == HELP else "**Not started.**"
+    return f"{answer} {neutral(why)}\n\n<sub>Asked by {asked}.</sub>\n\n{marker(run)}"
 
 
 def may_not_ask(login: str) -> str:
@@ -43,5 +45,16 @@ def unknown_blueprint(name: str, blueprints: Iterable[Blueprint[Any]]) -> str:
     known = {blueprint.name: blueprint.summary for blueprint in blueprints}
     near = get_close_matches(name, known, n=1)
     meant = f" Did you mean `/minion {near[0]}`?" if near else ""
-    listed = "\n".join(f"- `/minion {word}`: {neutral_line(summary)}" for word, summary in known.items())
-    return f"There is no blueprint {code(name) or '``(empty)``'}.{meant} These are known:\n\n{listed}"
+    there_is_none = f"There is no blueprint {code(name) or '``(empty)``'}.{meant} These are known:"
+    return f"{there_is_none}\n\n{_listed(known)}"
+
+
+def commands(blueprints: Iterable[Blueprint[Any]]) -> str:
+    """Everything that a comment can ask for."""
+    known = {f"{blueprint.name} [what else matters]": blueprint.summary for blueprint in blueprints}
+    more = {"stop": "End the run that is at work here; the change so far is kept.", HELP: "Show this."}
+    return f"At the beginning of a line, in a comment:\n\n{_listed(known | more)}"
+
+
+def _listed(known: Mapping[str, str]) -> str:
+    return "\n".join(f"- `/minion {words}`: {neutral_line(summary)}" for words, summary in known.items())

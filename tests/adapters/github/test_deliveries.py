@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.adapters.github.payloads import parse
 from app.adapters.github.signature import is_genuine
-from app.core.events import Event, HelpRequested, Ignored, InstallationChanged, Pinged, WorkRequested
+from app.core.events import Event, Ignored, InstallationChanged, Pinged, WorkRequested
 from app.demo.github.server import serve
 from app.demo.github.state import Hub
 
@@ -46,12 +46,13 @@ async def test_each_delivery_of_a_conversation_is_read(tmp_path: Path, public_pe
         InstallationChanged,
         WorkRequested,
         WorkRequested,
-        HelpRequested,
+        WorkRequested,
         InstallationChanged,
     ]
-    labelled, commented = (event for event in events if isinstance(event, WorkRequested))
+    labelled, commented, helped = (event for event in events if isinstance(event, WorkRequested))
     assert (labelled.blueprint, labelled.task.requester.login) == ("docs", "bob")
     assert (commented.blueprint, commented.task.requester.login) == ("fix", "ada")
+    assert helped.blueprint == "help"
     assert (commented.task.instructions, commented.task.comment_id) == ("gently", asked.id)
     assert labelled.task.body == commented.task.body == "On start."
     assert labelled.task.repository.installation_id == installation.id
