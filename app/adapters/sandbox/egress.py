@@ -6,16 +6,15 @@ The proxy is proxy.py; what it lets through is decided in `allow_list.py`.
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
+from app.adapters.own_folder import own_folder
 from app.adapters.sandbox.users import GROUP
 from app.core.errors import SandboxError
 
@@ -70,8 +69,7 @@ class Egress:
 @asynccontextmanager
 async def egress(home: Path, hosts: Sequence[str], user: int | None) -> AsyncIterator[Egress]:
     """Run a proxy that lets `hosts` through; `home` is where its socket goes, `user` is who it runs as."""
-    folder = _folder(home, user)
-    try:
+    with _folder(home, user) as folder:
         drop = [] if user is None else ["--user", str(user), "--group", str(GROUP)]
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", str(PROGRAM), *drop, *hosts),
@@ -88,17 +86,16 @@ async def egress(home: Path, hosts: Sequence[str], user: int | None) -> AsyncIte
             yield proxy
         finally:
             await proxy.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _folder(home: Path, user: int | None) -> Path:
+@contextmanager
+def _folder(home: Path, user: int | None) -> Iterator[Path]:
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o711)
-    folder = Path(tempfile.mkdtemp(dir=home))
-    if user is not None:
-        os.chown(folder, user, GROUP)
-    return folder
+    with own_folder(home) as folder:  # a sweep finds it if this process is killed
+        if user is not None:
+            os.chown(folder, user, GROUP)
+        yield folder
 
 
 def _sentence(line: str) -> str:
