@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from app.adapters.postgres import EmbeddedPostgres
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import migrate
+from app.adapters.workspace.mounts import unmount_below
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +22,7 @@ def reachable_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="minions-test-"))
     folder.chmod(0o711)
     yield folder
+    unmount_below(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.workspace.folders import Ways
+from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import Conflict, Denied, NotFound, RepositoryError
@@ -72,6 +74,7 @@ def home(reachable_folder: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir=reachable_folder))
     folder.chmod(0o711)
     yield folder
+    unmount_below(folder)
     shutil.rmtree(folder)
 
 
@@ -80,9 +83,15 @@ def origin(home: Path) -> Origin:
     return Origin(home / "origin")
 
 
-@pytest.fixture
-def workspaces(home: Path, reachable_folder: Path) -> Workspaces:
-    return Workspaces(home / "data", BubblewrapBoxes(reachable_folder / "sandbox"))
+@pytest.fixture(params=["layered", "copied"])
+def workspaces(home: Path, reachable_folder: Path, request: pytest.FixtureRequest) -> Workspaces:
+    boxes = BubblewrapBoxes(reachable_folder / "sandbox")
+    if request.param == "copied":
+        return Workspaces(home / "data", boxes, ways=Ways("not in this test", "not in this test"))
+    made = Workspaces(home / "data", boxes)
+    if made.ways.no_overlay:
+        pytest.skip(f"work trees cannot be layered here: {made.ways.no_overlay}")
+    return made
 
 
 @pytest.fixture
@@ -125,7 +134,7 @@ class TestCheckOut:
 
     async def test_makes_a_half_made_tree_anew(self, workspace: GitWorkspace, origin: Origin) -> None:
         await workspace.write("code.py", b"broken off\n")
-        workspace._places.base.unlink()
+        workspace._folder.base.unlink()
         await workspace.check_out(origin.base)
         assert (await workspace.read("code.py")).startswith(b"def add")
 
@@ -183,7 +192,7 @@ class TestAfterAKill:
 
     async def test_a_locked_index_does_not_stop_the_next_diff(self, workspace: GitWorkspace) -> None:
         await workspace.write("code.py", b"changed\n")
-        (workspace._places.git / "index.lock").touch()
+        (workspace._folder.git / "index.lock").touch()
         assert [file.path for file in (await workspace.patch()).files] == ["code.py"]
 
     async def test_a_locked_mirror_does_not_stop_the_next_fetch(
@@ -375,7 +384,7 @@ class TestPatch:
         await workspace.publish(await workspace.patch(), branch="minions/1-1", message="Fix", expected_sha="")
         assert list(canary.iterdir()) == []
         # Not even in the box: the git folder that reads the tree is not the one that was changed.
-        assert not (workspace._places.cache / "fired").exists()
+        assert not (workspace._folder.cache / "fired").exists()
 
 
 class TestPublish:
@@ -474,7 +483,7 @@ class TestRemove:
             f" for i in 1 2 3; do mkdir -p {deep}; cd {deep}; done",
         )
         await workspace.remove()
-        assert not workspace._places.run.exists()
+        assert not workspace._folder.run.exists()
         assert (outside / "kept").exists()
 
     async def test_twice_is_once(self, workspace: GitWorkspace) -> None:

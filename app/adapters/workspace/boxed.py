@@ -18,7 +18,6 @@ OBJECTS: Final = "/objects"
 
 CHECK_OUT: Final = """
 set -e
-cat > /tmp/patch
 git read-tree "$1"
 git checkout-index --all --force --index --quiet
 base=$(git commit-tree -m base "$1^{tree}")
@@ -31,7 +30,6 @@ git --git-dir=/repo/.git update-ref refs/heads/main "$base"
 cp /git/index /repo/.git/index
 git ls-files -z --stage | { grep -z '^160000' || true; } | cut -z -f2- | git update-index -z --skip-worktree --stdin
 cp --preserve=timestamps /git/index /git/base-index
-if [ -s /tmp/patch ]; then git apply --whitespace=nowarn /tmp/patch; fi
 """
 """Files come from objects that were fetched, the minion's repository from the same objects: nothing is hashed again.
 
@@ -39,6 +37,8 @@ Git asks a repository in the tree that its index knows what changed in it, by a 
 programs that this repository's configuration names. So submodules are passed over, and every look at the tree begins
 with the index of the base, which knows no other. Its time is kept: by that git tells which files it must read again.
 """
+
+APPLY: Final = "git apply --whitespace=nowarn -"
 
 DIFF: Final = """
 exec 9> /git/lock; flock 9
@@ -100,11 +100,17 @@ class BoxedGit:
         (self._folder / "objects/info/alternates").write_text(f"{OBJECTS}\n")
         (self._folder / "info/exclude").write_text("\n".join(LEFT_BY_TOOLS) + "\n")
 
-    async def check_out(self, sha: str, patch: bytes) -> None:
-        """Fill the empty tree. Raises RepositoryError if the patch does not fit, or the commit cannot be laid out."""
-        ended = await self._run(CHECK_OUT, sha, stdin=patch, timeout_s=600)
+    async def check_out(self, sha: str) -> None:
+        """Fill the empty tree. Raises RepositoryError if the commit cannot be laid out."""
+        ended = await self._run(CHECK_OUT, sha, timeout_s=600)
         if ended.exit_code:
             raise RepositoryError(f"The work tree of {sha} cannot be made: {ended.text[-1000:].strip()}")
+
+    async def apply(self, patch: bytes) -> None:
+        """Change the tree. Raises RepositoryError if the patch does not fit."""
+        ended = await self._run(APPLY, stdin=patch, timeout_s=300)
+        if ended.exit_code:
+            raise RepositoryError(f"The saved change does not fit the work tree: {ended.text[-1000:].strip()}")
 
     async def diff(self, sha: str) -> bytes:
         """The change of the tree against `sha`. Data of a stranger: parse it with care.

@@ -1,22 +1,18 @@
 """The bare copy of a repository, shared by its runs."""
 
 import asyncio
-import fcntl
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from app.adapters.workspace import remote as remotes
 from app.adapters.workspace.git import Git
+from app.adapters.workspace.locks import locked
 from app.core.errors import RepositoryError
 from app.core.world import Remote
 
 FETCH_S: Final = 900.0
 """The first fetch of a repository with a gigabyte of history, at 10 Mbit/s."""
-LOCK_PAUSE_S: Final = 0.05
-"""Between two looks at a lock that another process holds."""
 
 
 class Mirror:
@@ -28,25 +24,32 @@ class Mirror:
         self._remote = remote
         self._local_config = local_config
 
+    @property
+    def in_use(self) -> Path:
+        """A file that is locked while a run takes hold of the mirror, and as old as the last such moment."""
+        return self.path.with_suffix(".use")
+
     async def provide(self, sha: str, run_id: int) -> None:
         """Have commit `sha` here, and keep it for this run whatever becomes of its branch.
 
         Asks the remote only if it is not here. Raises RepositoryError if it is nowhere, ForgeError if the remote fails.
         """
-        if not await self._has(sha):
-            async with self._locked():
-                # Also finishes one that was broken off.
-                await self.git.tell("init", "--quiet", "--bare", "--template=", str(self.path))
-                await asyncio.to_thread(self._unlock)
-                if not await self._has(sha):
-                    await self._fetch(sha)
-        await asyncio.to_thread((self.path / f"{_pin(run_id)}.lock").unlink, missing_ok=True)
-        await self.git.tell("update-ref", _pin(run_id), sha)
+        async with locked(self.in_use, shared=True):  # no sweep takes the mirror away before it is pinned
+            await asyncio.to_thread(self.in_use.touch)
+            if not await self._has(sha):
+                async with locked(self.path.with_suffix(".lock")):  # one process at a time fetches
+                    # Also finishes one that was broken off.
+                    await self.git.tell("init", "--quiet", "--bare", "--template=", str(self.path))
+                    await asyncio.to_thread(self._unlock)
+                    if not await self._has(sha):
+                        await self._fetch(sha)
+            await asyncio.to_thread((self.path / f"{_pin(run_id)}.lock").unlink, missing_ok=True)
+            await self.git.tell("update-ref", _pin(run_id), sha)
 
     async def let_go(self, run_id: int) -> None:
         """The run is over."""
         if (self.path / "HEAD").exists():
-            async with self._locked():
+            async with locked(self.path.with_suffix(".lock")):  # one process at a time fetches
                 await self.git.ask("update-ref", "-d", _pin(run_id))
 
     async def talk(
@@ -86,21 +89,6 @@ class Mirror:
         ok, _, words = await self.talk(*options, "--", "{url}", sha, write=False)
         if not ok or not await self._has(sha):
             raise RepositoryError(f"Commit {sha} is not in the repository (any more)")
-
-    @asynccontextmanager
-    async def _locked(self) -> AsyncIterator[None]:
-        """One process at a time fetches. Waits without holding a thread, so that it can be given up."""
-        lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    await asyncio.sleep(LOCK_PAUSE_S)
-            yield
-        finally:
-            os.close(lock)
 
 
 def _pin(run_id: int) -> str:

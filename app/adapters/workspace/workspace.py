@@ -1,8 +1,6 @@
 """One work tree: made, shown, changed, published, removed."""
 
 import asyncio
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +9,12 @@ from pathlib import Path
 
 from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes
 from app.adapters.sandbox.root import place
-from app.adapters.sandbox.users import let_through
 from app.adapters.workspace import remote as remotes
 from app.adapters.workspace.boxed import BoxedGit
 from app.adapters.workspace.clean import Clean
+from app.adapters.workspace.folders import PARTS, Folder
+from app.adapters.workspace.layers import Layers
+from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
 from app.adapters.workspace.tree import READ_BYTES, Tree
 from app.core.errors import Conflict, RepositoryError
@@ -29,44 +29,13 @@ class Author:
     email: str = "minions@localhost"
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where the parts of one run lie."""
-
-    run: Path
-
-    @property
-    def tree(self) -> Path:
-        """The work tree: the box's user owns it."""
-        return self.run / "tree"
-
-    @property
-    def cache(self) -> Path:
-        """What installs leave for later commands; the same owner."""
-        return self.run / "cache"
-
-    @property
-    def git(self) -> Path:
-        """The git folder that reads the tree, in the box; the same owner."""
-        return self.run / "git"
-
-    @property
-    def clean(self) -> Path:
-        """Objects of the change as the host made them; no box sees it."""
-        return self.run / "clean"
-
-    @property
-    def base(self) -> Path:
-        """A file with the base commit. It is written last: without it the tree is half made."""
-        return self.run / "base"
-
-
 class GitWorkspace:
     """`Workspace` of `app.core.world`, by a mirror on the host and git in the box."""
 
     def __init__(
         self,
-        places: Places,
+        folder: Folder,
+        layers: Layers,
         mirror: Mirror,
         boxes: BubblewrapBoxes,
         *,
@@ -74,29 +43,55 @@ class GitWorkspace:
         author: Author,
         asked_at: datetime | None,
     ) -> None:
-        self._places = places
+        self._folder = folder
+        self._layers = layers
         self._mirror = mirror
         self._boxes = boxes
         self._run_id = run_id
         self._author = author
         self._asked_at = asked_at
-        self._files = Tree(places.tree)
+        self._files = Tree(folder.tree)
 
     @cached_property
     def sandbox(self) -> Box:
         """The box of this tree."""
-        return self._boxes.open(self._places.tree, cache=self._places.cache)
+        return self._boxes.open(self._folder.tree, cache=self._folder.cache)
 
     async def check_out(self, sha: str, *, patch: bytes = b"") -> None:
         """As `Workspace.check_out` says. Raises RepositoryError, ForgeError, SandboxError."""
         remotes.check_sha(sha)
-        await self._boxes.end_leftovers(self._places.tree)
+        await self._boxes.end_leftovers(self._folder.tree)
         if await asyncio.to_thread(self._read_base) == sha:
+            await asyncio.to_thread(self._folder.reopen, self._layers.folder)
             return
         await self._mirror.provide(sha, self._run_id)
-        await asyncio.to_thread(self._lay_out)
-        await self._git.check_out(sha, patch)
-        await asyncio.to_thread(place, self._places.base, sha.encode(), 0o600)
+        if self._folder.is_layered:
+            await self._lay_over(sha)
+        else:
+            await asyncio.to_thread(self._folder.make)
+            await self._fill(self._folder.files, sha)
+        if patch:
+            await self._git.apply(patch)
+        await asyncio.to_thread(place, self._folder.base, sha.encode(), 0o600)
+
+    async def _lay_over(self, sha: str) -> None:
+        """Make the folder over the base's layer, which is made first if no run had this base before."""
+        name = self._base_layer(sha)
+
+        async def make(folder: Path) -> None:
+            for part in PARTS:
+                await asyncio.to_thread((folder / part).mkdir, 0o700)
+            await self._fill(folder, sha)
+
+        layer = await self._layers.provide(name, make)
+        async with locked(self._layers.lock(name), shared=True):
+            await asyncio.to_thread(self._folder.make, [layer])
+
+    async def _fill(self, files: Path, sha: str) -> None:
+        """Check the commit out in an empty folder."""
+        git = self._git_of(files)
+        await asyncio.to_thread(git.prepare)
+        await git.check_out(sha)
 
     async def show(self, path: str) -> bytes | None:
         """As `Workspace.show` says. Raises RepositoryError if the file is larger than 20 MiB."""
@@ -160,29 +155,27 @@ class GitWorkspace:
 
     async def remove(self) -> None:
         """As `Workspace.remove` says."""
-        await self._boxes.end_leftovers(self._places.tree)
+        await self._boxes.end_leftovers(self._folder.tree)
         await self._mirror.let_go(self._run_id)
-        await asyncio.to_thread(_delete, self._places.run)
+        await asyncio.to_thread(self._folder.remove)
 
     @cached_property
     def _git(self) -> BoxedGit:
-        return BoxedGit(self._boxes, self._places.tree, self._places.git, self._mirror.path / "objects")
+        return self._git_of(self._folder.files)
+
+    def _git_of(self, files: Path) -> BoxedGit:
+        return BoxedGit(self._boxes, files / "tree", files / "git", self._mirror.path / "objects")
+
+    def _base_layer(self, sha: str) -> str:
+        return f"{self._mirror.path.stem}-{sha}"
 
     @cached_property
     def _clean(self) -> Clean:
-        return Clean(self._mirror.path, self._places.clean)
-
-    def _lay_out(self) -> None:
-        """Empty folders, whatever was there before."""
-        _delete(self._places.run)
-        let_through(self._places.run)
-        for folder in (self._places.tree, self._places.cache, self._places.git):
-            folder.mkdir(mode=0o700)
-        self._git.prepare()
+        return Clean(self._mirror.path, self._folder.clean)
 
     def _read_base(self) -> str:
         try:
-            return self._places.base.read_text()
+            return self._folder.base.read_text()
         except FileNotFoundError:
             return ""
 
@@ -207,13 +200,3 @@ class GitWorkspace:
         if size > READ_BYTES:
             raise RepositoryError(f"{path} has {size} bytes; at most {READ_BYTES} can be read at once")
         return (await self._mirror.git.tell("cat-file", "blob", name)).out
-
-
-def _delete(folder: Path) -> None:
-    """Everything in it, links themselves and never what they lead to, however deep and however locked."""
-    if not folder.exists():
-        return
-    remove = [str(shutil.which("rm")), "-rf", "--one-file-system", "--", str(folder)]
-    if subprocess.run(remove, check=False, capture_output=True, env={}).returncode:
-        subprocess.run([str(shutil.which("chmod")), "-R", "u+rwX", "--", str(folder)], check=False, capture_output=True)
-        subprocess.run(remove, check=True, capture_output=True, env={})

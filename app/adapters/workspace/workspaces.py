@@ -2,26 +2,50 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
 from app.adapters.sandbox.root import place
 from app.adapters.sandbox.users import let_through
+from app.adapters.workspace.folders import GIB, Folder, Ways, in_use
+from app.adapters.workspace.layers import Layers
 from app.adapters.workspace.mirror import Mirror
-from app.adapters.workspace.workspace import Author, GitWorkspace, Places
+from app.adapters.workspace.workspace import Author, GitWorkspace
 from app.core.world import Remote
+
+DISK_BYTES: Final = 10 * GIB
+"""Of one run: a large repository with its dependencies and its build has a few gigabytes."""
 
 
 class Workspaces:
-    """Every work tree under `home`: `mirrors/<repository id>.git`, shared, and `runs/<run id>/`.
+    """Every work tree under `home`: `mirrors/<repository id>.git` and `layers/`, shared, and `runs/<run id>/`.
 
     Boxes pass through `home`: it has to be open enough for their users, which `BubblewrapBoxes.check` looks after.
+    `ways` is what this machine can do; without it that is found out. `disk_bytes` is the size of a run's disk.
     """
 
-    def __init__(self, home: Path, boxes: BubblewrapBoxes, *, author: Author | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        boxes: BubblewrapBoxes,
+        *,
+        author: Author | None = None,
+        ways: Ways | None = None,
+        disk_bytes: int = DISK_BYTES,
+    ) -> None:
         self._home = home.resolve()
         self._boxes = boxes
         self._author = author or Author()
+        self._given_ways = ways
+        self._disk_bytes = disk_bytes
+        self._layers = Layers(self._home / "layers", lambda: in_use(self._home / "runs"))
+
+    @cached_property
+    def ways(self) -> Ways:
+        """How work trees are made on this machine."""
+        return self._given_ways or Ways.of(self._home)
 
     def open(
         self,
@@ -36,10 +60,12 @@ class Workspaces:
         `remote(write)` gives address and credential when they are needed; the address may be a folder of this machine.
         `asked_at` becomes the date of the commit; without it that is the date of the base commit.
         """
-        for folder in ("mirrors", "runs"):
-            let_through(self._home / folder)
+        for name in ("mirrors", "runs"):
+            let_through(self._home / name)
         trusting = self._home / "mirrors" / "local.config"
         place(trusting, b"[safe]\n\tdirectory = *\n", 0o600)
         mirror = Mirror(self._home / "mirrors" / f"{repository_id}.git", remote, trusting)
-        places = Places(self._home / "runs" / str(run_id))
-        return GitWorkspace(places, mirror, self._boxes, run_id=run_id, author=self._author, asked_at=asked_at)
+        folder = Folder(self._home / "runs" / str(run_id), run_id, self.ways, self._disk_bytes)
+        return GitWorkspace(
+            folder, self._layers, mirror, self._boxes, run_id=run_id, author=self._author, asked_at=asked_at
+        )

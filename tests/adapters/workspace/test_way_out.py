@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import RepositoryError
@@ -52,6 +53,7 @@ def home(reachable_folder: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir=reachable_folder))
     folder.chmod(0o711)
     yield folder
+    unmount_below(folder)
     shutil.rmtree(folder)
 
 
