@@ -360,8 +360,7 @@ class TestPatch:
 
     @pytest.mark.hostile
     async def test_nothing_of_the_tree_runs_on_the_host(self, workspace: GitWorkspace, reachable_folder: Path) -> None:
-        canary = reachable_folder / "canary"
-        canary.mkdir()
+        canary = Path(tempfile.mkdtemp(dir=reachable_folder))
         canary.chmod(0o777)
         payload = f"sh -c 'touch {canary}/$(id -un) /cache/fired; cat'"
         await do(
