@@ -29,6 +29,7 @@ from app.adapters.sandbox.registries import REGISTRIES
 from app.adapters.store import ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
+from app.adapters.workspace.leftovers import MachineLeftovers
 from app.adapters.workspace.workspace import Author, GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.agent.minion import AgentLoop
@@ -47,6 +48,7 @@ from app.core.world import Forge, GaveUp, Minion, Submission, World
 from app.engine.dispatch import Blueprints
 from app.engine.progress import Progress
 from app.engine.runner import OpenForge, Runner
+from app.engine.sweeps import Sweeps
 from app.guards import ALL, GuardSet
 from app.settings import Settings
 from app.web.health import Health
@@ -270,7 +272,13 @@ def work(settings: Settings) -> None:
             worker = await outside(settings, store, redactor, await commit_author(app, settings.github_url))
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
-            await queue.work(worker.runner(BLUEPRINTS, forges.open).advance, concurrency=settings.concurrency)
+            sweeps = Sweeps(store, MachineLeftovers(settings.home))
+            sweeping = asyncio.create_task(sweeps.keep_sweeping())
+            try:
+                await queue.work(worker.runner(BLUEPRINTS, forges.open).advance, concurrency=settings.concurrency)
+            finally:
+                sweeping.cancel()
+                await asyncio.gather(sweeping, return_exceptions=True)
             await warming
 
     asyncio.run(serve())

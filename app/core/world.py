@@ -5,6 +5,7 @@ tree, its minion has the budget, tools and prompt of the node.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -94,6 +95,21 @@ class Workspace(Protocol):
 
     async def remove(self) -> None:
         """Delete the tree and everything else of this run on this machine."""
+        ...
+
+
+class Leftovers(Protocol):
+    """What runs leave on this machine. Who sweeps must look first and ask who still lives then, never the other way."""
+
+    async def of_runs(self) -> AbstractSet[int]:
+        """Ids of runs of which something is on this machine, whether they are at work or not."""
+        ...
+
+    async def sweep(self, over: AbstractSet[int]) -> Sequence[str]:
+        """Remove what is left of these runs, and what belongs to no run any more; answer with what it was.
+
+        Nothing if somebody else sweeps this machine just now. What cannot be removed is logged, and stays.
+        """
         ...
 
 

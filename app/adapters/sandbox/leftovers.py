@@ -7,6 +7,7 @@ killed in the milliseconds before leaves one that nobody waits for, without a ti
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -25,16 +26,29 @@ def end_leftovers(tree: Path) -> int:
         place = tree.stat()
     except FileNotFoundError:
         return 0
+    return _end(lambda process: _is_of(process, tree, place))
+
+
+def end_proxy(folder: Path) -> int:
+    """Kill every process of the proxy that works in `folder`, for one that outlived its server; answer as above."""
+    try:
+        place = folder.stat()
+    except FileNotFoundError:
+        return 0
+    return _end(lambda process: _works_in(process, place))
+
+
+def _end(is_meant: Callable[[Path], bool]) -> int:
     ended = 0
     for process in _PROCESSES.glob("[0-9]*"):
-        if not _is_of(process, tree, place):
+        if not is_meant(process):
             continue
         try:
             handle = os.pidfd_open(int(process.name))
         except ProcessLookupError:
             continue
         try:
-            if _is_of(process, tree, place):  # still the same one, now that its number cannot be given away
+            if is_meant(process):  # still the same one, now that its number cannot be given away
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
                 ended += 1
         except ProcessLookupError:
@@ -54,3 +68,10 @@ def _is_of(process: Path, tree: Path, place: os.stat_result) -> bool:
     except OSError:
         return False  # ended meanwhile, not ours to look into, or in no box
     return (inside.st_dev, inside.st_ino) == (place.st_dev, place.st_ino)
+
+
+def _works_in(process: Path, place: os.stat_result) -> bool:
+    try:
+        return os.path.samestat((process / "cwd").stat(), place)
+    except OSError:
+        return False
