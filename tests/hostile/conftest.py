@@ -1,0 +1,51 @@
+"""Boxes to be attacked, of every kind, and the machine around them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.adapters.sandbox.bubblewrap import BubblewrapBoxes, Limits
+from tests.hostile.surroundings import Surroundings
+from tests.hostile.trial import Boxes
+
+SANDBOXES = ("bubblewrap",)
+"""To attack containers, too, add "containers" here: `container_boxes` of tests/conftest.py opens them."""
+
+LIMITS = Limits(processes=128, open_files=1024, file_bytes=64 * 1024 * 1024, memory_bytes=1024**3)
+"""Smaller than an installation's, so that bombs go off soon."""
+
+
+@pytest.fixture(scope="session", params=SANDBOXES)
+def sandbox_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def hostile_boxes(sandbox_kind: str, reachable_folder: Path, request: pytest.FixtureRequest) -> Boxes:
+    if sandbox_kind == "containers":
+        boxes: Boxes = request.getfixturevalue("container_boxes")
+        return boxes
+    return BubblewrapBoxes(reachable_folder / "hostile-home", limits=LIMITS)
+
+
+@pytest.fixture(scope="session")
+def trees(reachable_folder: Path) -> Path:
+    """Where work trees are made, each for one attempt."""
+    folder = reachable_folder / "trees"
+    folder.mkdir()
+    folder.chmod(0o711)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def around(reachable_folder: Path) -> Iterator[Surroundings]:
+    with Surroundings(reachable_folder / "surroundings") as surroundings:
+        yield surroundings
+
+
+@pytest.fixture(scope="session")
+def ordinary_user() -> int:
+    """Somebody without rights, who has no other processes; himself where the tests run as an ordinary user."""
+    return 61_937 if os.geteuid() == 0 else os.geteuid()
