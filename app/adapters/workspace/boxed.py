@@ -19,7 +19,10 @@ OBJECTS: Final = "/objects"
 CHECK_OUT: Final = """
 set -e
 git read-tree "$1"
-git checkout-index --all --force --index --quiet
+git checkout-index --all --force --quiet
+made=$(git show --no-patch --format=%ct "$1"); recent=$(($(date +%s) - 60))
+git ls-files -z | (cd /repo && xargs -0 -r touch --no-dereference --date=@$((made < recent ? made : recent)))
+git update-index -q --refresh
 base=$(git commit-tree -m base "$1^{tree}")
 env -u GIT_WORK_TREE GIT_DIR=/repo/.git git init --quiet --template= --initial-branch=main
 git --git-dir=/repo/.git config user.name minion
@@ -32,6 +35,9 @@ git ls-files -z --stage | { grep -z '^160000' || true; } | cut -z -f2- | git upd
 cp --preserve=timestamps /git/index /git/base-index
 """
 """Files come from objects that were fetched, the minion's repository from the same objects: nothing is hashed again.
+
+They are as old as the commit. Git reads again each file that is as young as its index, at every look at the tree; and a
+change within the second in which the file was made would otherwise not be seen.
 
 Git asks a repository in the tree that its index knows what changed in it, by a `git status` there, which runs the
 programs that this repository's configuration names. So submodules are passed over, and every look at the tree begins
@@ -46,10 +52,10 @@ rm -f /git/index.lock
 cp --preserve=timestamps /git/base-index /git/index
 git add --all > /tmp/said 2>&1 || { cat /tmp/said; exit 1; }
 sum=0
-while read -r size; do sum=$((sum + size)); done < <(git diff --cached --raw --no-renames --no-abbrev "$1" \
+while read -r size; do sum=$((sum + size)); done < <(git diff-index --cached --raw --no-renames --no-abbrev "$1" \
   | cut -d' ' -f4 | git cat-file --batch-check='%(objectsize)' | grep -xE '[0-9]{1,15}')
 if [ $sum -gt $2 ]; then echo $sum; exit 27; fi
-exec git diff --cached --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color "$1"
+exec git diff-index --cached -p --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color "$1"
 """
 """One at a time; a lock that git itself left behind is from a box that was killed.
 

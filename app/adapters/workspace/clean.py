@@ -1,6 +1,7 @@
 """Where a change is applied, measured and committed: a place that no box can write."""
 
 import asyncio
+import shutil
 import uuid
 from collections.abc import Mapping
 from itertools import chain, islice
@@ -26,10 +27,14 @@ DIFF: Final = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textcon
 
 
 class Clean:
-    """New objects go in `folder`; the mirror is only read. Every use has an index of its own."""
+    """New objects go in `folder`; the mirror is only read. Every use has an index of its own.
 
-    def __init__(self, mirror: Path, folder: Path) -> None:
+    `index` is where the index of the base commit is kept, made when it is needed for the first time.
+    """
+
+    def __init__(self, mirror: Path, folder: Path, index: Path) -> None:
         self._folder = folder
+        self._index = index
         self._git = Git(
             mirror,
             {
@@ -50,7 +55,7 @@ class Clean:
         index = self._folder / f"index-{uuid.uuid4().hex}"
         own = {"GIT_INDEX_FILE": str(index)}
         try:
-            await self._git.tell("read-tree", base, environment=own)
+            await self._copy_index(base, index)
             if data:
                 options = ("--cached", "--whitespace=nowarn", "-")
                 said = await self._git.ask("apply", *options, stdin=data, environment=own)
@@ -59,6 +64,12 @@ class Clean:
             return (await self._git.tell("write-tree", environment=own)).text
         finally:
             await asyncio.to_thread(index.unlink, missing_ok=True)
+
+    async def _copy_index(self, base: str, index: Path) -> None:
+        if not await asyncio.to_thread(self._index.exists):
+            await self._git.tell("read-tree", base, environment={"GIT_INDEX_FILE": str(index)})
+            await asyncio.to_thread(index.rename, self._index)
+        await asyncio.to_thread(shutil.copyfile, self._index, index)
 
     async def describe(self, base: str, tree: str) -> Patch:
         """The difference of two trees, in git's own words: nothing that a box said is repeated."""

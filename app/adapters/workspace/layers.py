@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from app.adapters.sandbox.users import GROUP, give, let_through
 from app.adapters.workspace.deletion import delete
@@ -39,7 +39,7 @@ class Layers:
         """The layer if there is one; it counts as used now."""
         path = self.path(name)
         try:
-            os.utime(self._stamp(name))
+            os.utime(self.beside(name, "used"))
         except FileNotFoundError:
             return None
         return path if path.is_dir() else None
@@ -71,7 +71,7 @@ class Layers:
                 give(part, owner)
             os.chown(made, owner, GROUP)
         made.rename(self.path(name))
-        self._stamp(name).touch()
+        self.beside(name, "used").touch()
 
     def lock(self, name: str) -> Path:
         """The file by whose lock this layer is made and removed; who is about to use it shares the lock."""
@@ -103,18 +103,15 @@ class Layers:
         with locked_now(self.lock(name)) as is_ours:
             if not is_ours or name in self._references():
                 return False
-            self._stamp(name).unlink(missing_ok=True)
-            self.record(name).unlink(missing_ok=True)
+            for kind in ("used", "json", "index"):
+                self.beside(name, kind).unlink(missing_ok=True)
             delete(self.path(name))
             delete(self.folder / f"{name}.new")
         return True
 
-    def record(self, name: str) -> Path:
-        """A file about the layer, for whoever made it."""
-        return self.folder / f"{name}.json"
-
-    def _stamp(self, name: str) -> Path:
-        return self.folder / f"{name}.used"
+    def beside(self, name: str, kind: Literal["used", "json", "index"]) -> Path:
+        """A file that goes when the layer goes: the time of its last use, a record of its making, git's index of it."""
+        return self.folder / f"{name}.{kind}"
 
 
 def _size(folder: Path) -> int:

@@ -89,7 +89,7 @@ def mount_disk(image: Path, target: Path, size: int) -> None:
         with fresh.open("wb") as file:
             file.truncate(size)
         _run(
-            *("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^resize_inode", "-J", "size=16"),
+            *("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^resize_inode", "-J", "size=4"),
             *("-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", str(fresh)),
         )
         fresh.rename(image)

@@ -123,7 +123,8 @@ class GitWorkspace:
         base = await asyncio.to_thread(self._read_base)
         if not base:
             return Patch()
-        return await self._clean.describe(base, await self._clean.apply(base, await self._git.diff(base)))
+        clean = self._clean(base)
+        return await clean.describe(base, await clean.apply(base, await self._git.diff(base)))
 
     async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
         """As `Workspace.publish` says. Raises Conflict, Denied, NotFound, Unavailable; RepositoryError if empty."""
@@ -147,7 +148,7 @@ class GitWorkspace:
         ok, out, words = await self._mirror.talk(
             *("push", "--porcelain", "--no-verify", lease, "--", "{url}", f"{commit}:{ref}"),
             write=True,
-            environment=self._clean.environment,
+            environment=self._clean(base).environment,
         )
         if not ok:
             raise remotes.refusal(f"{words}\n{out}")
@@ -169,9 +170,11 @@ class GitWorkspace:
     def _base_layer(self, sha: str) -> str:
         return f"{self._mirror.path.stem}-{sha}"
 
-    @cached_property
-    def _clean(self) -> Clean:
-        return Clean(self._mirror.path, self._folder.clean)
+    def _clean(self, base: str) -> Clean:
+        index = self._folder.clean / "base-index"
+        if self._folder.is_layered:
+            index = self._layers.beside(self._base_layer(base), "index")
+        return Clean(self._mirror.path, self._folder.clean, index)
 
     def _read_base(self) -> str:
         try:
@@ -185,15 +188,16 @@ class GitWorkspace:
         raise RepositoryError("There is no work tree yet on this machine: check out first")
 
     async def _commit(self, base: str, patch: Patch, message: str) -> str:
-        tree = await self._clean.apply(base, patch.data)
-        if await self._clean.describe(base, tree) != patch:
+        clean = self._clean(base)
+        tree = await clean.apply(base, patch.data)
+        if await clean.describe(base, tree) != patch:
             raise RepositoryError("Git makes something else of the change than what was looked at; nothing was pushed")
         if tree == (await self._mirror.git.tell("rev-parse", f"{base}^{{tree}}")).text:
             raise RepositoryError("Nothing was changed, so there is nothing to publish")
         # Nothing of the moment goes in: when a crash repeats it, the same change of the same run is the same commit.
-        second = int(self._asked_at.timestamp()) if self._asked_at else await self._clean.second(base)
+        second = int(self._asked_at.timestamp()) if self._asked_at else await clean.second(base)
         author = self._author
-        return await self._clean.commit(tree, base, message, name=author.name, email=author.email, second=second)
+        return await clean.commit(tree, base, message, name=author.name, email=author.email, second=second)
 
     async def _blob(self, name: str, path: str) -> bytes:
         size = int((await self._mirror.git.tell("cat-file", "-s", name)).text)
