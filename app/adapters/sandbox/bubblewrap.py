@@ -6,19 +6,22 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from app.adapters.sandbox import machine, seccomp
+from app.adapters.sandbox.cgroups import Group, Groups, find
 from app.adapters.sandbox.egress import Egress, egress
 from app.adapters.sandbox.leftovers import end_leftovers
+from app.adapters.sandbox.offline import explained
 from app.adapters.sandbox.output import OUTPUT_BYTES
 from app.adapters.sandbox.process import Ended, run_box
-from app.adapters.sandbox.registries import REGISTRIES
-from app.adapters.sandbox.root import BUNDLE, CACHE, EGRESS, ENVIRONMENT, OFFLINE, REPO, Root, bundle, online
+from app.adapters.sandbox.registries import Reach
+from app.adapters.sandbox.reserve import RESERVE_BYTES, Reserve
+from app.adapters.sandbox.root import BUNDLE, CACHE, EGRESS, ENVIRONMENT, OFFLINE, REPO, Root, online
 from app.adapters.sandbox.users import GROUP, Users, give, let_through
 from app.core.errors import SandboxError
 from app.core.world import CommandResult
@@ -30,25 +33,38 @@ GIB: Final = 1024**3
 COMMAND_BYTES: Final = 100_000
 """Linux takes 131,072 bytes in one argument (MAX_ARG_STRLEN); the way into the box adds a little."""
 
+Show = Callable[[str], Awaitable[bytes | None]]
+"""A file of the base commit by its path, as `Workspace.show` gives it; None if there is none."""
+
 
 @dataclass(frozen=True)
 class Limits:
     """What one command may use. Hard limits of the kernel: nothing inside can raise them."""
 
-    memory_bytes: int = 8 * GIB
-    """Address space of each process; node and Go reserve much more than they use."""
+    memory_bytes: int = 4 * GIB
+    """Of all its processes together, with what it writes to /tmp, and without swap: a TypeScript or Rust build of a
+    large repository takes 2 to 3 GiB. Held by a control group; without one only the next number holds."""
+    address_space_bytes: int = 8 * GIB
+    """Of each process; node and Go reserve much more than they use. Never less than the memory."""
+    cpus: float = 4.0
+    """Processors' worth of time: test suites and compilers gain little beyond, and a few runs share a machine."""
     processes: int = 512
+    """And threads. Held by a control group, or by the user's own limit."""
     open_files: int = 4_096
     file_bytes: int = 2 * GIB
     """One file."""
 
-    def arguments(self) -> list[str]:
-        """For `prlimit`; a limit of this server's own that is lower stays."""
+    def arguments(self, *, is_grouped: bool = False) -> list[str]:
+        """For `prlimit`; a limit of this server's own that is lower stays.
+
+        Where a control group counts the processes of the box, the user's own limit is far above: it counts everything
+        of a server that is an ordinary user, and nothing tells when it is reached.
+        """
         return [
-            f"--nproc={self.processes}",
+            f"--nproc={self.processes * (8 if is_grouped else 1)}",
             f"--nofile={self.open_files}",
             f"--fsize={self.file_bytes}",
-            f"--as={self.memory_bytes}",
+            f"--as={max(self.address_space_bytes, self.memory_bytes)}",
             "--core=1",  # byte: with 0 a machine whose dumps go to a program still starts it, as root, for every crash
         ]
 
@@ -65,19 +81,31 @@ class Mounts:
 class BubblewrapBoxes:
     """Opens boxes. `home` is a folder of ours, which every box's user can pass through; it is made if it is missing.
 
-    `allowed_hosts` are the registries that install commands may reach, by exact name, on port 443.
+    `reach` is what install commands may reach; the public registries where it is not said.
+    No command starts, or goes on, with less than `reserve_bytes` of free disk.
     """
 
-    def __init__(self, home: Path, *, allowed_hosts: Sequence[str] = REGISTRIES, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        reach: Reach | None = None,
+        limits: Limits | None = None,
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
         self._home = home.resolve()
-        self._hosts = tuple(allowed_hosts)
+        self.reach = reach or Reach()
         self._limits = limits or Limits()
         self._users = Users(self._home / "box" / "users")
         self._root = Root(self._home / "box")
-        self._made: tuple[bytes, list[str]] | None = None
+        self._reserve = Reserve(self._home, reserve_bytes)
+        self._made: tuple[bytes, list[str], Groups] | None = None
 
-    def open(self, tree: Path, *, cache: Path | None = None) -> "Box":
-        """The box of a work tree. `cache` is a folder that lasts as long as the tree; without it installs are lost."""
+    def open(self, tree: Path, *, cache: Path | None = None, show: Show | None = None) -> "Box":  # noqa: ARG002
+        """The box of a work tree. `cache` is a folder that lasts as long as the tree; without it installs are lost.
+
+        `show` gives files of the base commit, for boxes that depend on what they say; these do not.
+        """
         mounts = {REPO: tree.resolve()} | ({CACHE: cache.resolve()} if cache else {})
         return Box(self, Mounts(mounts))
 
@@ -92,6 +120,9 @@ class BubblewrapBoxes:
             # One server at a time: what is in the box then was left by one that was killed here.
             await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
             await self.end_leftovers(tree)
+            groups = (await self._parts())[2]
+            if swept := await asyncio.to_thread(groups.sweep):
+                _log.warning("Ended %s control groups that a killed server left.", swept)
             await self.open(tree).run("true", timeout_s=20)
         except SandboxError as error:
             return [machine.advice(str(error))]
@@ -110,7 +141,8 @@ class BubblewrapBoxes:
         keep: int = OUTPUT_BYTES,
     ) -> Ended:
         """Run one program in a box with these mounts, in /repo. Raises SandboxError if the box cannot be built."""
-        filter_, root = await self._parts()
+        filter_, root, groups = await self._parts()
+        self._reserve.check()
         with self._users.lend(mounts.writable[REPO]) as user:
             if user is not None:
                 for folder in mounts.writable.values():
@@ -118,7 +150,8 @@ class BubblewrapBoxes:
 
             def arguments(seccomp_fd: int, status_fd: int) -> list[str]:
                 return [
-                    *_outside(user, self._limits),
+                    *(group.enter() if group else []),
+                    *_outside(user, self._limits, is_grouped=group is not None and group.counts_processes),
                     *root,
                     *_mounted(mounts),
                     *(part for name, value in environment.items() for part in ("--setenv", name, value)),
@@ -126,14 +159,27 @@ class BubblewrapBoxes:
                     *command,
                 ]
 
-            return await run_box(arguments, filter_=filter_, stdin=stdin, keep=keep, timeout_s=timeout_s)
+            group = self._group(groups)
+            try:
+                return await run_box(
+                    arguments,
+                    filter_=filter_,
+                    stdin=stdin,
+                    keep=keep,
+                    timeout_s=timeout_s,
+                    group=group,
+                    reserve=self._reserve,
+                )
+            finally:
+                if group:
+                    await group.close()
 
     @asynccontextmanager
     async def registries(self, tree: Path) -> AsyncIterator[Egress]:
         """A proxy to the allowed registries, for as long as the box of `tree` installs something."""
         await self._parts()
         with self._users.lend(tree) as user:
-            async with egress(self._home / "box" / "egress", self._hosts, user) as proxy:
+            async with egress(self._home / "box" / "egress", self.reach, user) as proxy:
                 yield proxy
 
     async def end_leftovers(self, tree: Path) -> None:
@@ -141,34 +187,66 @@ class BubblewrapBoxes:
         if ended := await asyncio.to_thread(end_leftovers, tree):
             _log.warning("Ended %s processes that were left in the box of %s.", ended, tree)
 
-    async def _parts(self) -> tuple[bytes, list[str]]:
-        """The filter and the root, made once for each process that opens boxes."""
+    def _group(self, groups: Groups) -> Group | None:
+        if not groups.place.folders:
+            return None
+        limits = self._limits
+        return groups.make(memory_bytes=limits.memory_bytes, processes=limits.processes, cpus=limits.cpus)
+
+    async def _parts(self) -> tuple[bytes, list[str], Groups]:
+        """The filter, the root and the place of control groups, made once for each process that opens boxes."""
         if self._made is None:
             self._made = await asyncio.to_thread(self._make)
         return self._made
 
-    def _make(self) -> tuple[bytes, list[str]]:
+    def _make(self) -> tuple[bytes, list[str], Groups]:
         self._home.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             self._home.chmod(self._home.stat().st_mode & 0o7777 | 0o011)
         let_through(self._home / "box")
         self._root.prepare()
-        return seccomp.profile(), self._root.arguments()
+        return seccomp.profile(), self._root.arguments(), Groups(find())
+
+
+class Executor(Protocol):
+    """What a `Box` runs its commands by."""
+
+    @property
+    def reach(self) -> Reach:
+        """What install commands may reach."""
+        ...
+
+    async def execute(
+        self,
+        command: Sequence[str],
+        mounts: Mounts,
+        *,
+        environment: Mapping[str, str],
+        timeout_s: float,
+        stdin: bytes = b"",
+    ) -> Ended:
+        """As `BubblewrapBoxes.execute`."""
+        ...
+
+    def registries(self, tree: Path) -> AbstractAsyncContextManager[Egress]:
+        """As `BubblewrapBoxes.registries`."""
+        ...
 
 
 class Box:
     """The box of one work tree: `Sandbox` of `app.core.world`."""
 
-    def __init__(self, boxes: BubblewrapBoxes, mounts: Mounts) -> None:
+    def __init__(self, boxes: Executor, mounts: Mounts) -> None:
         self._boxes = boxes
         self._mounts = mounts
 
     async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> CommandResult:
         """As `Sandbox.run` says. A command that no shell can be given is answered with exit code 126."""
-        return await self._run(command, self._mounts, ENVIRONMENT | OFFLINE, timeout_s=timeout_s, stdin=stdin)
+        result = await self._run(command, self._mounts, ENVIRONMENT | OFFLINE, timeout_s=timeout_s, stdin=stdin)
+        return result.model_copy(update={"output": explained(result.exit_code, result.output)})
 
     async def set_up(self, commands: Sequence[str], *, timeout_s: float = 1_200) -> Sequence[CommandResult]:
-        """As `Sandbox.set_up` says; `timeout_s` is for all of them. Each result names the hosts that were asked for."""
+        """As `Sandbox.set_up` says; `timeout_s` is for all of them. Each result says what was reached and refused."""
         if not commands:
             return []
         if not shutil.which("socat"):
@@ -176,14 +254,15 @@ class Box:
         results: list[CommandResult] = []
         end = time.monotonic() + timeout_s
         async with self._boxes.registries(self._mounts.writable[REPO]) as proxy:
-            trusted = bundle()
-            readable = {EGRESS: proxy.folder} | ({BUNDLE: trusted} if trusted else {})
-            mounts = Mounts(self._mounts.writable, readable)
+            trusted = {BUNDLE: proxy.authorities} if proxy.authorities else {}
+            mounts = Mounts(self._mounts.writable, {EGRESS: proxy.folder} | trusted)
+            environment = ENVIRONMENT | online() | dict(self._boxes.reach.environment)
             for command in commands:
                 left_s = max(end - time.monotonic(), 0)
-                result = await self._run(command, mounts, ENVIRONMENT | online(), timeout_s=left_s, before=FORWARD)
-                output = "\n".join([*([result.output.rstrip("\n")] if result.output else []), *proxy.said(), ""])
-                results.append(result.model_copy(update={"output": output}))
+                result = await self._run(command, mounts, environment, timeout_s=left_s, before=FORWARD)
+                said = await proxy.said()
+                output = "\n".join([*([result.output.rstrip("\n")] if result.output else []), *said, ""])
+                results.append(result.model_copy(update={"output": output, "connections": tuple(said)}))
                 if not result.ok:
                     break
         return results
@@ -236,7 +315,7 @@ def _objection(command: str) -> str:
     return ""
 
 
-def _outside(user: int | None, limits: Limits) -> list[str]:
+def _outside(user: int | None, limits: Limits, *, is_grouped: bool) -> list[str]:
     """What stands before the root: another user, limits, bwrap and its namespaces. Raises SandboxError."""
     programs = {name: shutil.which(name) for name in ("setpriv", "prlimit", "bwrap")}
     if lacking := [name for name, path in programs.items() if path is None]:
@@ -244,7 +323,7 @@ def _outside(user: int | None, limits: Limits) -> list[str]:
     drop = [f"--reuid={user}", f"--regid={GROUP}", "--clear-groups", "--"]
     return [
         *([str(programs["setpriv"]), *drop] if user is not None else []),
-        *(str(programs["prlimit"]), *limits.arguments(), "--"),
+        *(str(programs["prlimit"]), *limits.arguments(is_grouped=is_grouped), "--"),
         *(str(programs["bwrap"]), "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"),
         *("--new-session", "--hostname", "minion", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"),
     ]

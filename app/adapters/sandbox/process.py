@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from app.adapters.sandbox.cgroups import Group
 from app.adapters.sandbox.output import HeadAndTail
+from app.adapters.sandbox.reserve import Reserve
 from app.core.errors import SandboxError
 
 CHUNK: Final = 64 * 1024
 """As much as a pipe holds."""
 TIMED_OUT: Final = 124
 """The exit code of `timeout` from coreutils."""
+KILLED: Final = 137
+"""128 + SIGKILL, as a shell says it."""
 LAST_BREATH_S: Final = 5.0
 """A killed box is gone within milliseconds; after this long its outer process is killed, too."""
 
@@ -33,23 +37,37 @@ class Ended:
     left_out_bytes: int
     seconds: float
     timed_out: bool
+    remark: str = ""
+    """Which limit it ran into, if we know of one: a sentence."""
 
     @property
     def text(self) -> str:
-        """The output for people, with a line where something is missing."""
-        if not self.left_out_bytes:
-            return (self.head + self.tail).decode(errors="replace")
-        gap = f"\n[… {self.left_out_bytes} bytes left out …]\n"
-        return self.head.decode(errors="replace") + gap + self.tail.decode(errors="replace")
+        """The output for people, with a line where something is missing, and the remark as its last line."""
+        if self.left_out_bytes:
+            gap = f"\n[… {self.left_out_bytes} bytes left out …]\n"
+            said = self.head.decode(errors="replace") + gap + self.tail.decode(errors="replace")
+        else:
+            said = (self.head + self.tail).decode(errors="replace")
+        if not self.remark:
+            return said
+        return f"{said}{'' if not said or said.endswith(chr(10)) else chr(10)}{self.remark}\n"
 
 
 async def run_box(
-    arguments: Callable[[int, int], Sequence[str]], *, filter_: bytes, stdin: bytes, keep: int, timeout_s: float
+    arguments: Callable[[int, int], Sequence[str]],
+    *,
+    filter_: bytes,
+    stdin: bytes,
+    keep: int,
+    timeout_s: float,
+    group: Group | None = None,
+    reserve: Reserve | None = None,
 ) -> Ended:
     """Start a box and wait for it; whatever happens, nothing of it is left afterwards.
 
-    `arguments` is given the numbers of the descriptors for the seccomp filter and for bwrap's status. Raises
-    SandboxError if no command was started.
+    `arguments` is given the numbers of the descriptors for the seccomp filter and for bwrap's status; what they start
+    enters `group`, which tells afterwards what the box had too much of. A box that takes the `reserve` of the disk is
+    ended. Raises SandboxError if no command was started.
     """
     # A descriptor of its own for each box: a shared one has a shared offset, and the second box would read nothing.
     seccomp = os.memfd_create("seccomp", os.MFD_CLOEXEC)
@@ -71,37 +89,54 @@ async def run_box(
         finally:
             os.close(seccomp)
             os.close(status_inside)
-        return await _Box(process, status).wait(stdin, HeadAndTail(keep), timeout_s)
+        return await _Box(process, status, group, reserve).wait(stdin, HeadAndTail(keep), timeout_s)
     finally:
         os.close(status)
 
 
 class _Box:
-    def __init__(self, process: Process, status: int) -> None:
+    def __init__(self, process: Process, status: int, group: Group | None, reserve: Reserve | None) -> None:
         self._process = process
+        self._group = group
+        self._reserve = reserve
         self._status_pipe = status
         self._status = b""
 
     async def wait(self, stdin: bytes, output: HeadAndTail, timeout_s: float) -> Ended:
         began = time.monotonic()
         timed_out = False
+        remark = ""
         streams = asyncio.gather(self._feed(stdin), self._read(output))
+        working = asyncio.create_task(self._work(streams))
+        waiting = {working} | ({asyncio.create_task(self._reserve.touched())} if self._reserve else set())
         try:
-            async with asyncio.timeout(timeout_s):
-                await asyncio.shield(streams)
-                await self._process.wait()
-        except TimeoutError:
-            timed_out = True
+            done, _ = await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            timed_out = not done
+            if done and working not in done:
+                remark = str(done.pop().result())
         finally:
+            for task in waiting:
+                task.cancel()
             await self._end()
             await streams
+        killed = bool(remark)
         exit_code = self._report("exit-code")
+        overrun = self._group.overrun() if self._group and not killed else None
+        if overrun and (overrun.is_killed or exit_code):  # a command may do well without what it was refused
+            remark, killed = overrun.sentence, overrun.is_killed
         head, tail, left_out = output.kept()
-        if exit_code is None and not timed_out:
+        if exit_code is None and not timed_out and not killed:
             said = (head + tail).decode(errors="replace").strip()
             raise SandboxError(f"The box could not be built: {said[-2000:] or 'bwrap was killed'}")
-        code = TIMED_OUT if timed_out or exit_code is None else exit_code
-        return Ended(code, head, tail, left_out, time.monotonic() - began, timed_out)
+        # Killed counts, also where the command went on and said 0: a part of it was not done.
+        code = KILLED if killed else TIMED_OUT if timed_out or exit_code is None else exit_code
+        return Ended(code, head, tail, left_out, time.monotonic() - began, timed_out, remark)
+
+    async def _work(self, streams: asyncio.Future[tuple[None, None]]) -> str:
+        """Wait until the box has ended and everything that it said is read."""
+        await asyncio.shield(streams)
+        await self._process.wait()
+        return ""
 
     async def _feed(self, stdin: bytes) -> None:
         if pipe := self._process.stdin:

@@ -1,0 +1,227 @@
+"""What a command may use of the machine, with all the processes that it starts."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes, Limits
+from app.adapters.sandbox.cgroups import PREFIX, Groups, find
+from app.core.errors import SandboxError
+
+pytestmark = pytest.mark.hostile
+
+MIB = 1024**2
+PLACE = find()
+grouped = pytest.mark.skipif(bool(PLACE.lacking), reason=f"no control groups here for {', '.join(PLACE.lacking)}")
+rooted = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+
+
+@pytest.fixture
+def tree(reachable_folder: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(dir=reachable_folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def box(reachable_folder: Path, tree: Path) -> Box:
+    limits = Limits(memory_bytes=200 * MIB, processes=40, cpus=0.5)
+    return BubblewrapBoxes(reachable_folder / "sandbox", limits=limits).open(tree)
+
+
+def groups_of_this_process() -> list[Path]:
+    name = Groups(PLACE)._owner
+    return [folder for parent in set(PLACE.folders.values()) for folder in parent.glob(f"{name}-*")]
+
+
+@grouped
+class TestMemory:
+    async def test_one_process_with_too_much_is_killed_and_it_is_told(self, box: Box) -> None:
+        result = await box.run("echo begun; /usr/bin/python3 -c 'x = bytearray(300 * 1024**2)'")
+        assert result.exit_code == 137
+        assert result.output.startswith("begun\n")
+        assert result.output.endswith("\nKilled: the command used more than 0.195 GiB of memory.\n")
+
+    async def test_many_processes_share_it(self, box: Box) -> None:
+        each = "/usr/bin/python3 -c 'x = bytearray(90 * 1024**2); input()' < hold &"
+        result = await box.run(f"mkfifo hold; exec 3<>hold; for i in 1 2 3 4; do {each} done; wait -n; exit 0")
+        assert result.exit_code == 137
+        assert result.output.splitlines()[-1].startswith("Killed: the command used more")
+
+    async def test_what_lies_in_tmp_counts(self, box: Box) -> None:
+        assert (await box.run("head -c 300000000 /dev/zero > /tmp/big")).exit_code == 137
+
+    async def test_a_command_within_it_is_left_alone(self, box: Box) -> None:
+        result = await box.run("/usr/bin/python3 -c 'x = bytearray(100 * 1024**2); print(len(x))'")
+        assert (result.exit_code, result.output) == (0, "104857600\n")
+
+    async def test_another_box_does_not_feel_it(self, box: Box, reachable_folder: Path) -> None:
+        other = Path(tempfile.mkdtemp(dir=reachable_folder))
+        quiet = BubblewrapBoxes(reachable_folder / "sandbox").open(other)
+        bomb = "/usr/bin/python3 -c 'x = bytearray(300 * 1024**2)'"
+        fine = "/usr/bin/python3 -c 'x = bytearray(300 * 1024**2); print(1)'"
+        results = await asyncio.gather(box.run(bomb), quiet.run(fine))
+        assert [result.exit_code for result in results] == [137, 0]
+        shutil.rmtree(other)
+
+
+@grouped
+class TestProcesses:
+    async def test_a_fork_bomb_is_told(self, box: Box) -> None:
+        result = await box.run("for i in $(seq 60); do sleep 100 & done 2>/dev/null; exit 3")
+        assert result.exit_code != 0
+        assert result.output.endswith("The command wanted more than 40 processes and threads at one time.\n")
+
+    async def test_who_does_well_without_is_told_nothing(self, box: Box) -> None:
+        program = """
+import os, time
+try:
+    while True:
+        if os.fork() == 0:
+            time.sleep(100)
+except BlockingIOError:
+    print("ok")
+"""
+        result = await box.run("/usr/bin/python3 -", stdin=program.encode())
+        assert (result.exit_code, result.output) == (0, "ok\n")
+
+
+@grouped
+async def test_processors_are_rationed(box: Box, tree: Path) -> None:
+    os.mkfifo(tree / "spun")
+    spin = "import time\nwhile time.process_time() < 0.3: pass\nopen('spun', 'w').write('yes')\n"
+    running = asyncio.create_task(box.run("/usr/bin/python3 - ; sleep 100", stdin=spin.encode()))
+    assert await asyncio.to_thread((tree / "spun").read_text) == "yes"
+    told = [(folder / "cpu.stat").read_text() for folder in groups_of_this_process() if (folder / "cpu.stat").exists()]
+    assert any("nr_throttled" in stat and "nr_throttled 0\n" not in stat for stat in told)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+@grouped
+class TestGroups:
+    @pytest.mark.parametrize("command", ["true", "exit 3", "(setsid sleep 100 &)", "kill -9 -1"])
+    async def test_are_gone_with_their_command(self, box: Box, command: str) -> None:
+        await box.run(command)
+        assert groups_of_this_process() == []
+
+    async def test_are_gone_after_a_time_out(self, box: Box) -> None:
+        assert (await box.run("sleep 100", timeout_s=0.5)).timed_out
+        assert groups_of_this_process() == []
+
+    async def test_are_gone_after_a_box_that_cannot_be_built(self, reachable_folder: Path, tree: Path) -> None:
+        boxes = BubblewrapBoxes(reachable_folder / "sandbox")
+        box = boxes.open(tree, cache=tree / "gone")
+        with pytest.raises((SandboxError, FileNotFoundError)):
+            await box.run("true")
+        assert groups_of_this_process() == []
+
+    async def test_hold_two_commands_of_one_box_apart(self, box: Box, tree: Path) -> None:
+        os.mkfifo(tree / "up")
+        first = asyncio.create_task(box.run("echo yes > up; sleep 100"))
+        assert await asyncio.to_thread((tree / "up").read_text) == "yes\n"
+        assert (await box.run("/usr/bin/python3 -c 'x = bytearray(300 * 1024**2)'")).exit_code == 137
+        assert not first.done()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert groups_of_this_process() == []
+
+    def test_closing_kills_what_is_left(self) -> None:
+        """Also what forks all the time."""
+        group = Groups(PLACE).make(memory_bytes=64 * MIB, processes=20, cpus=1)
+        bomb = "while :; do (sleep 100 &); done 2>/dev/null"
+        process = subprocess.Popen([*group.enter(), "/bin/sh", "-c", f"echo up; {bomb}"], stdout=subprocess.PIPE)
+        with process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"up\n"
+            asyncio.run(group.close())
+            assert process.stdout.read() == b""  # nobody holds the other side any more
+        assert groups_of_this_process() == []
+
+
+LEAVE = """
+import subprocess, sys
+from app.adapters.sandbox.cgroups import Groups, find
+group = Groups(find()).make(memory_bytes=64 * 1024**2, processes=20, cpus=1)
+left = subprocess.Popen([*group.enter(), "/bin/sh", "-c", "echo up; exec sleep 300"])
+sys.stdin.read()
+"""
+
+
+@grouped
+@pytest.mark.crash
+class TestSweep:
+    def test_ends_what_a_killed_server_left_and_nothing_of_one_that_lives(self) -> None:
+        pipe = subprocess.PIPE
+        with (
+            subprocess.Popen([sys.executable, "-c", LEAVE], stdin=pipe, stdout=pipe) as dead,
+            subprocess.Popen([sys.executable, "-c", LEAVE], stdin=pipe, stdout=pipe) as alive,
+        ):
+            assert dead.stdout
+            assert alive.stdout
+            assert dead.stdout.readline() == alive.stdout.readline() == b"up\n"
+            dead.kill()
+            dead.wait()
+            assert Groups(PLACE).sweep() >= 1
+            assert dead.stdout.read() == b""
+            names = {folder.name for parent in PLACE.folders.values() for folder in parent.glob(f"{PREFIX}*")}
+            assert not [name for name in names if f"-{dead.pid}-" in name]
+            assert [name for name in names if f"-{alive.pid}-" in name]
+            alive.kill()
+            alive.wait()
+            Groups(PLACE).sweep()
+            assert alive.stdout.read() == b""
+
+    def test_leaves_the_groups_of_others_alone(self) -> None:
+        parent = next(iter(PLACE.folders.values()))
+        foreign = [parent / f"{PREFIX}1-{os.getpid()}-1-1", parent / f"{PREFIX}server-x"]
+        for folder in foreign:
+            folder.mkdir()
+        Groups(PLACE).sweep()
+        for folder in foreign:
+            folder.rmdir()
+
+    async def test_the_check_of_this_machine_does_it(self, reachable_folder: Path) -> None:
+        pipe = asyncio.subprocess.PIPE
+        dead = await asyncio.create_subprocess_exec(sys.executable, "-c", LEAVE, stdin=pipe, stdout=pipe)
+        assert dead.stdout
+        assert await dead.stdout.readline() == b"up\n"
+        dead.kill()
+        assert await BubblewrapBoxes(reachable_folder / "sandbox").check() == []
+        assert await dead.stdout.read() == b""
+        await dead.wait()
+
+
+@rooted
+class TestDisk:
+    @pytest.fixture
+    def disk(self, reachable_folder: Path) -> Iterator[Path]:
+        """One of 64 MiB."""
+        folder = Path(tempfile.mkdtemp(dir=reachable_folder))
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=711", "minions-test", folder], check=True)
+        yield folder
+        subprocess.run(["umount", folder], check=True)
+
+    async def test_a_command_that_fills_it_is_ended_and_told_why(self, disk: Path) -> None:
+        (disk / "tree").mkdir()
+        box = BubblewrapBoxes(disk / "home", reserve_bytes=8 * MIB).open(disk / "tree")
+        result = await box.run("head -c 60000000 /dev/zero > big; sleep 100")
+        assert result.exit_code == 137
+        assert not result.timed_out
+        assert result.output.endswith("Killed: the disk of the server is nearly full, less than 8 MiB are free.\n")
+
+    async def test_no_command_starts_on_a_full_one(self, disk: Path) -> None:
+        (disk / "tree").mkdir()
+        boxes = BubblewrapBoxes(disk / "home", reserve_bytes=128 * MIB)
+        with pytest.raises(SandboxError, match=r"nearly full: less than 128 MiB are free for .*MINIONS_HOME"):
+            await boxes.open(disk / "tree").run("true")
+        assert "nearly full" in (await boxes.check())[0]
