@@ -153,14 +153,17 @@ class Scene:
 
 
 def processes_of(folder: Path) -> list[str]:
-    """Command lines of every process that has to do with `folder`: it is told of it, or has it mounted."""
+    """Command lines of every process that has to do with `folder`: it is told of it, or has it mounted in a box."""
     found = []
+    outside = Path("/proc/self/ns/mnt").stat().st_ino  # what is mounted there is everybody's
     for process in Path("/proc").glob("[0-9]*"):
         if int(process.name) == os.getpid():
             continue
         try:
             words = (process / "cmdline").read_bytes().replace(b"\0", b" ")
-            known = words + (process / "environ").read_bytes() + (process / "mountinfo").read_bytes()
+            known = words + (process / "environ").read_bytes()
+            if (process / "ns" / "mnt").stat().st_ino != outside:
+                known += (process / "mountinfo").read_bytes()
         except OSError:
             continue  # ended meanwhile
         if bytes(folder) in known:
