@@ -25,7 +25,7 @@ from app.adapters.litellm import LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
 from app.adapters.redacted import RedactedForge, RedactedLog
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
-from app.adapters.sandbox.registries import REGISTRIES
+from app.adapters.sandbox.registries import reach
 from app.adapters.store import ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
@@ -145,7 +145,8 @@ def check_wiring(blueprints: Blueprints) -> None:
 async def outside(settings: Settings, store: Store, redactor: Redactor, author: Author | None = None) -> Outside:
     """The adapters that every worker needs; commits are by `author`. Raises SettingsError and BlueprintError."""
     check_wiring(BLUEPRINTS)
-    boxes = BubblewrapBoxes(settings.home, allowed_hosts=(*REGISTRIES, *settings.egress_hosts))
+    allowed = reach(settings.registries, settings.egress_hosts, settings.registries_file)
+    boxes = BubblewrapBoxes(settings.home, reach=allowed)
     if faults := await boxes.check():
         raise SettingsError("\n".join(["No box can be built on this machine, so no run can be worked on:", *faults]))
     return Outside(

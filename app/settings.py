@@ -79,7 +79,18 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=4, ge=1, le=500, description="Runs that one worker advances at the same time.")
     egress_hosts: Words = Field(
         default=(),
-        description="Hosts besides the public package registries that set-up commands may reach, parted by commas.",
+        description="Hosts besides the package registries that set-up commands may reach, parted by commas. They may "
+        "stand at private addresses; registries may not.",
+    )
+    registries: Words = Field(
+        default=(),
+        description="Package registries that set-up commands may reach, parted by commas, instead of the public ones; "
+        "`none` for none of them.",
+    )
+    registries_file: Path | None = Field(
+        default=None,
+        description="TOML file with registries that want a credential, and variables that tell tools of them. The "
+        "credential never enters a box.",
     )
     progress_interval_s: float = Field(
         default=10.0, ge=0, description="Least seconds between two edits of a run's comment and check run."
@@ -92,7 +103,7 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
-    @field_validator("egress_hosts", "webhook_secrets", "allowed_bots", "model_price", mode="before")
+    @field_validator("egress_hosts", "registries", "webhook_secrets", "allowed_bots", "model_price", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -106,7 +117,7 @@ class Settings(BaseSettings):
             raise ValueError(f"choose one of {', '.join(_LEVELS)}")
         return value.upper()
 
-    @field_validator("egress_hosts")
+    @field_validator("egress_hosts", "registries")
     @classmethod
     def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if any(not _HOST.fullmatch(host) for host in value):

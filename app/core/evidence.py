@@ -1,10 +1,14 @@
 """What was run to show that a change works. An exit code is evidence; a model's word is not."""
 
 from enum import StrEnum
+from typing import Final
 
 from pydantic import BaseModel
 
 from app.core.world import CommandResult
+
+_MOST_CONNECTIONS: Final = 200
+"""An install takes two or three; a hostile one is not to fill the record."""
 
 
 class Where(StrEnum):
@@ -24,6 +28,8 @@ class Evidence(BaseModel, frozen=True):
     seconds: float
     where: Where
     timed_out: bool = False
+    connections: tuple[str, ...] = ()
+    """What an install command reached, and what was refused to it, a sentence each."""
 
     @property
     def ok(self) -> bool:
@@ -39,4 +45,5 @@ def evidence(result: CommandResult, where: Where) -> Evidence:
         seconds=result.seconds,
         where=where,
         timed_out=result.timed_out,
+        connections=result.connections[:_MOST_CONNECTIONS],
     )

@@ -30,6 +30,8 @@ class CommandResult(BaseModel, frozen=True):
     timed_out: bool = False
     left_out_bytes: int = 0
     """How much output stood between the head and the tail."""
+    connections: tuple[str, ...] = ()
+    """What an install command reached, and what was refused to it: a sentence each, also at the end of the output."""
 
     @property
     def ok(self) -> bool:

@@ -1,74 +1,94 @@
-"""Our plugin for proxy.py, and the program that runs it. Started by its path, as a process of its own, by `egress.py`.
+"""What install commands may reach: which hosts, at which addresses. Decides only; `tunnel.py` does it."""
 
-Works in its current folder: listens on the unix socket `socket` there, says `ready`, and writes one line for each
-connection to the file `connections`. Ends when its standard input does, so it never outlives the server. Needs nothing
-of Minions.
-"""
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
 
-import argparse
-import importlib
-import os
-import resource
-import sys
-
-from proxy import Proxy
-from proxy.http.exception import HttpRequestRejected
-from proxy.http.parser import HttpParser
-from proxy.http.proxy import HttpProxyBasePlugin
-
-LATER = ("multiprocessing.popen_fork", "encodings.idna")
-"""Imported late by others: by then the user may have changed to one who cannot read Python's own files."""
-PORT = 443
-RECORD_BYTES = 64 * 1024
-MEMORY_BYTES = 1024**3
-"""Of each of its processes, which take 60 MB: a request that never ends is kept until it does."""
+PORT: Final = 443
+_CONNECT: Final = re.compile(rb"CONNECT ([A-Za-z0-9.-]{1,253}):([0-9]{1,5}) HTTP/1\.[01]\r\n")
+_TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
+"""RFC 6052: an IPv4 address stands in the last four bytes."""
 
 
-def plugin(hosts: frozenset[str]) -> type:
-    """A plugin that lets `CONNECT host:443` through for these names and nothing else: no other port, no plain HTTP."""
+class Refused(Exception):  # it says what it is
+    """This may not be done; `str()` is the sentence for the record."""
 
-    class AllowList(HttpProxyBasePlugin):  # type: ignore[misc]
-        def before_upstream_connection(self, request: HttpParser) -> HttpParser:
-            host = (request.host or b"").decode("ascii", "replace").lower()
-            allowed = request.method == b"CONNECT" and request.port == PORT and host in hosts
-            note(f"{'connected' if allowed else 'refused'} {ascii(host[:255])[1:-1]}:{request.port}\n")
-            if not allowed:
-                raise HttpRequestRejected(status_code=403, reason=b"Not an allowed registry")
-            return request
-
-    return AllowList
+    def __init__(self, sentence: str, *, status: int = 403, reason: str = "Not an allowed registry") -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.reason = reason
 
 
-def note(line: str) -> None:
-    """Add a line to the record, before the client hears the answer; a flood of them is cut off."""
-    record = os.open("connections", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+@dataclass(frozen=True)
+class Private:
+    """A registry that wants a credential, which the box must not have."""
+
+    port: int
+    authorization: str
+    """Value of the header of that name; a secret."""
+    certificates: str
+    """PEM of whom to trust there."""
+
+
+@dataclass(frozen=True)
+class AllowList:
+    """Hosts by exact name in small letters."""
+
+    public: frozenset[str]
+    """Only where they lead to public addresses."""
+    own: frozenset[str] = frozenset()
+    """The operator's: they may stand anywhere."""
+    private: Mapping[str, Private] = field(default_factory=dict)
+
+    def host(self, head: bytes) -> tuple[str, int]:
+        """Host and port of a request's head, if it may be reached. Raises Refused."""
+        asked = _CONNECT.match(head)
+        if asked is None:
+            raise Refused(f"refused: {_place(head)} is not an allowed registry")
+        host, port = asked[1].decode().lower(), int(asked[2])
+        wanted = self.private[host].port if host in self.private else PORT
+        if port != wanted or not (host in self.public or host in self.own or host in self.private):
+            raise Refused(f"refused: {host}:{port} is not an allowed registry")
+        return host, port
+
+    def addresses(self, host: str, found: Sequence[str]) -> Sequence[str]:
+        """The addresses to connect to, of those that the name leads to. Raises Refused if one may not be reached."""
+        if host in self.public and host not in self.own:
+            for address in found:
+                if not is_public(address):
+                    raise Refused(
+                        f"refused: {host}:{PORT} leads to {address}, which is not a public address; "
+                        f"if it is your own, whoever runs Minions can name {host} in MINIONS_EGRESS_HOSTS",
+                        reason="Not a public address",
+                    )
+        return found
+
+
+def is_public(address: str) -> bool:
+    """Whether an address belongs to the open Internet, also as the IPv4 address that an IPv6 one stands for."""
     try:
-        if os.fstat(record).st_size < RECORD_BYTES:
-            os.write(record, line.encode())
-    finally:
-        os.close(record)
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in _TRANSLATED:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_link_local or ip.is_unspecified)
 
 
-def main() -> None:
-    """Run until standard input ends."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--user", type=int)
-    parser.add_argument("--group", type=int)
-    parser.add_argument("hosts", nargs="*")
-    wanted = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-    options = ["--unix-socket-path", "socket", "--num-workers", "1", "--num-acceptors", "1", "--log-level", "ERROR"]
-    proxy = Proxy(options, plugins=[plugin(frozenset(wanted.hosts))])
-    for module in LATER:
-        importlib.import_module(module)
-    if wanted.user is not None:
-        os.setgroups([])
-        os.setgid(wanted.group)
-        os.setuid(wanted.user)
-    with proxy:
-        os.write(1, b"ready\n")
-        sys.stdin.buffer.read()
-
-
-if __name__ == "__main__":
-    main()
+def _place(head: bytes) -> str:
+    """Where a request that is refused wanted to go, as far as that can be told."""
+    target = [*head.split(b"\r\n", 1)[0].split(b" "), b""][1].decode("ascii", "replace")
+    try:
+        url = urlsplit(target if "://" in target else f"//{target}")
+        host, port = url.hostname, url.port or 80
+    except ValueError:
+        host, port = None, 0
+    # The head is the box's: it must not write lines of its own into the record.
+    return f"{ascii(host[:253])[1:-1]}:{port}" if host else "a request that is none"

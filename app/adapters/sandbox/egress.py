@@ -1,55 +1,79 @@
 """The way from a box without network to package registries: a proxy process, on a unix socket bound into the box.
 
-The proxy is proxy.py; what it lets through is decided in `allow_list.py`.
+The proxy is `tunnel.py`; what it lets through is decided in `allow_list.py`.
 """
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
 from app.adapters.own_folder import own_folder
+from app.adapters.sandbox.authority import Issued, issue
+from app.adapters.sandbox.registries import Reach, orders
+from app.adapters.sandbox.root import bundle
 from app.adapters.sandbox.users import GROUP
 from app.core.errors import SandboxError
 
-PROGRAM: Final = Path(__file__).with_name("allow_list.py")
-"""Not imported here: proxy.py changes signal handlers and flags of the process that imports it."""
+PROGRAM: Final = "app.adapters.sandbox.tunnel"
+"""A process of its own: it takes the place of the box's user, and its memory is bounded."""
+AUTHORITIES: Final = "ca.pem"
+"""In the proxy's folder: whom the box is to trust, where there are private registries."""
 START_S: Final = 60.0
-"""Importing proxy.py takes 0.5 s; a machine that is busy with other runs is slower."""
+"""It takes 0.3 s; a machine that is busy with other runs is slower."""
 STOP_S: Final = 5.0
 """A proxy whose input has ended is gone within a second."""
+MOST_TOLD: Final = 1024 * 1024
+"""Bytes of one answer: 200 sentences are far less."""
 
 
 class Egress:
     """One running proxy."""
 
-    def __init__(self, folder: Path, process: Process) -> None:
+    def __init__(self, folder: Path, process: Process, authorities: Path | None) -> None:
         self.folder = folder
+        self.authorities = authorities
+        """File with whom the box is to trust; None where this machine has none."""
         self._process = process
-        self._told = 0
 
-    def said(self) -> list[str]:
-        """What it let through and refused since the last time, one sentence each, each once."""
-        record = self.folder / "connections"
-        lines = record.read_text(errors="replace").splitlines() if record.exists() else []
-        told, self._told = self._told, len(lines)
-        return list(dict.fromkeys(_sentence(line) for line in lines[told:]))
+    async def said(self) -> list[str]:
+        """What it let through and refused since the last time, one sentence each, each once.
 
-    async def wait_until_ready(self) -> None:
-        """Raises SandboxError if the proxy does not start."""
-        assert self._process.stdout is not None  # noqa: S101 # asked for below
-        line = b""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(START_S):
-                line = await self._process.stdout.readline()
+        Ends what is still open, so the box must be gone. Raises SandboxError if the proxy is gone.
+        """
+        assert self._process.stdin is not None  # noqa: S101 # asked for below
+        with contextlib.suppress(ConnectionError):
+            self._process.stdin.write(b"\n")
+            await self._process.stdin.drain()
+        line = await self._line()
+        try:
+            return [str(sentence) for sentence in json.loads(line)]
+        except ValueError:
+            raise SandboxError("The proxy for install commands was lost: nobody knows what they reached") from None
+
+    async def start(self, wanted: bytes) -> None:
+        """Give it its orders, one line. Raises SandboxError if it does not start."""
+        assert self._process.stdin is not None  # noqa: S101 # asked for below
+        with contextlib.suppress(ConnectionError):
+            self._process.stdin.write(wanted)
+            await self._process.stdin.drain()
+        line = await self._line()
         if line != b"ready\n":
             raise SandboxError("The proxy for install commands did not start", detail=line.decode(errors="replace"))
+
+    async def _line(self) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101 # asked for below
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_S):
+                return await self._process.stdout.readline()
+        return b""
 
     async def stop(self) -> None:
         """End it, gently first."""
@@ -67,25 +91,45 @@ class Egress:
 
 
 @asynccontextmanager
-async def egress(home: Path, hosts: Sequence[str], user: int | None) -> AsyncIterator[Egress]:
-    """Run a proxy that lets `hosts` through; `home` is where its socket goes, `user` is who it runs as."""
+async def egress(home: Path, reach: Reach, user: int | None) -> AsyncIterator[Egress]:
+    """Run a proxy that lets through what `reach` says; its socket goes below `home`, and it runs as `user`."""
     with _folder(home, user) as folder:
-        drop = [] if user is None else ["--user", str(user), "--group", str(GROUP)]
+        issued = issue(list(reach.private)) if reach.private else None
+        authorities = await asyncio.to_thread(_authorities, folder, issued)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", str(PROGRAM), *drop, *hosts),
+            *(sys.executable, "-I", "-m", PROGRAM),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
-            env={"HOME": str(folder), "PATH": os.defpath},  # proxy.py makes a folder in its home
+            env={"HOME": str(folder), "PATH": os.defpath} | _trust(),
             cwd=folder,
             start_new_session=True,
+            limit=MOST_TOLD,
         )
-        proxy = Egress(folder, process)
+        proxy = Egress(folder, process, authorities)
         try:
-            await proxy.wait_until_ready()
+            who = {"user": user, "group": GROUP, "identity": issued.identity if issued else ""}
+            await proxy.start(json.dumps(orders(reach) | who).encode() + b"\n")
             yield proxy
         finally:
             await proxy.stop()
+
+
+def _trust() -> dict[str, str]:
+    """This machine's certificate authorities, wherever it keeps them."""
+    file = bundle()
+    return {"SSL_CERT_FILE": str(file)} if file else {}
+
+
+def _authorities(folder: Path, issued: Issued | None) -> Path | None:
+    """This machine's, and ours for private registries."""
+    known = bundle()
+    if issued is None:
+        return known
+    file = folder / AUTHORITIES
+    file.write_text(issued.authority + (known.read_text(encoding="utf-8") if known else ""), encoding="utf-8")
+    file.chmod(0o644)
+    return file
 
 
 @contextmanager
@@ -96,8 +140,3 @@ def _folder(home: Path, user: int | None) -> Iterator[Path]:
         if user is not None:
             os.chown(folder, user, GROUP)
         yield folder
-
-
-def _sentence(line: str) -> str:
-    verb, _, place = line.partition(" ")
-    return f"{verb}: {place}" + (" is not an allowed registry" if verb == "refused" else "")
