@@ -23,6 +23,12 @@ Glob = Annotated[str, Field(min_length=1, max_length=300)]
 Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_list), Field(max_length=50)]
 
 
+IMAGE_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$"
+"""A reference: never an option, a path, or a variable of somebody's shell."""
+_NO_IMAGE: Final = "must be the name of a container image, such as `python:3.12`"
+Image = Annotated[str, Field(max_length=300, pattern=IMAGE_NAME)]
+
+
 class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     """Everything a repository can decide. None means: not said, so detect it or take the default."""
 
@@ -32,6 +38,8 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     """Commands that put the code in order by themselves; their failure stops nothing."""
     test: Lines | None = None
     """Commands that must succeed. An empty list says that there are none, and that this is all right."""
+    image: Image | None = None
+    """The container image that commands run in, where an installation works with containers."""
     setup_timeout_s: Annotated[float, Field(ge=1, le=3_600, strict=False)] = 1_200
     """For all set-up commands together."""
     test_timeout_s: Annotated[float, Field(ge=1, le=3_600, strict=False)] = 1_200
@@ -56,7 +64,8 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
             return cls.model_validate(dict(said))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise ConfigError(f"{PATH}: {_place(first['loc'])} {_complaint(first)}.") from None
+            complaint = _NO_IMAGE if first["loc"][0] == "image" else _complaint(first)
+            raise ConfigError(f"{PATH}: {_place(first['loc'])} {complaint}.") from None
 
     def over(self, detected: "RepoConfig") -> "RepoConfig":
         """What is said here, and for commands that are not said, what was detected."""

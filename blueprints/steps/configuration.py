@@ -1,17 +1,25 @@
 """Read from the base commit how a repository wants to be handled. What the tree says does not count."""
 
 import asyncio
-from collections.abc import Hashable
+import logging
+import re
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import suppress
-from fnmatch import fnmatch
+from fnmatch import fnmatch, fnmatchcase
 from typing import Any, Final
 
 import yaml
 
+from app.core.commented_json import parse
 from app.core.detection import REQUIREMENTS_FOLDER, REQUIREMENTS_INSIDE, ROOT_FILES, TEST_FOLDERS, detect
 from app.core.errors import ConfigError
-from app.core.repo_config import PATH, RepoConfig
+from app.core.repo_config import IMAGE_NAME, PATH, RepoConfig
 from app.core.world import Workspace
+
+_log = logging.getLogger(__name__)
+
+Show = Callable[[str], Awaitable[bytes | None]]
+"""`Workspace.show`."""
 
 MOST_BYTES: Final = 64 * 1_024
 """Of `.github/minion.yml`; a hand-written one has some hundred."""
@@ -19,6 +27,7 @@ _MOST_LOOKED_AT: Final = 1024 * 1024
 """Bytes of each file that commands are told from; a larger one counts by its name only."""
 _MOST_TESTS: Final = 20
 """Test files that are read to tell pytest from unittest."""
+_DEV_CONTAINERS: Final = (".devcontainer/devcontainer.json", ".devcontainer.json")
 _RULES: Final = ("AGENTS.md", "CLAUDE.md")
 _TEMPLATES: Final = tuple(
     f"{folder}{name}"
@@ -37,6 +46,32 @@ async def configuration(workspace: Workspace) -> RepoConfig:
     return said.over(await _detected(workspace))
 
 
+async def container_image(show: Show, *, own: str, allowed: Sequence[str]) -> str:
+    """The image that the base commit asks for, or the installation's `own`, which may be empty.
+
+    Of a dev container only `image` counts: nothing is built from a Dockerfile. An image that is not `allowed` (globs)
+    is refused if it was meant for Minions, and passed over if it was meant for people. Raises ConfigError.
+    """
+    data = await show(PATH)
+    said = RepoConfig() if data is None else RepoConfig.parse(_read(data))
+    if said.image:
+        if _is_allowed(said.image, own, allowed):
+            return said.image
+        raise ConfigError(
+            f"{PATH} asks for the image `{said.image}`, which this installation does not allow. Choose another, or ask "
+            f"its operator to name it in MINIONS_CONTAINER_IMAGES."
+        )
+    for path in _DEV_CONTAINERS:
+        wanted = _image_of_dev_container(await show(path))
+        if wanted and _is_allowed(wanted, own, allowed):
+            return wanted
+        if wanted is not None:
+            why = f"its image {wanted} is not allowed here" if wanted else "it names no image that can be used"
+            _log.info("The dev container in %s is passed over: %s.", path, why)
+            break
+    return own
+
+
 async def rule_files(workspace: Workspace) -> tuple[str, ...]:
     """Names of the rule files that there are."""
     return tuple([name for name in _RULES if await workspace.show(name)])
@@ -47,6 +82,25 @@ async def pull_request_template(workspace: Workspace) -> str:
     for path in _TEMPLATES:
         if data := await workspace.show(path):
             return data[:MOST_BYTES].decode("utf-8", "replace")
+    return ""
+
+
+def _is_allowed(image: str, own: str, allowed: Sequence[str]) -> bool:
+    return image == own or any(fnmatchcase(image, glob) for glob in allowed)
+
+
+def _image_of_dev_container(data: bytes | None) -> str | None:
+    """The `image` of the file; empty if it names none that can be used, such as a Dockerfile; None without a file.
+
+    https://containers.dev/implementors/json_reference/
+    """
+    if data is None:
+        return None
+    with suppress(ValueError, RecursionError):
+        said = parse(data[:MOST_BYTES].decode())
+        image = said.get("image") if isinstance(said, dict) else None
+        if isinstance(image, str) and re.fullmatch(IMAGE_NAME, image):
+            return image
     return ""
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import ConfigError
-from blueprints.steps.configuration import configuration, pull_request_template
+from blueprints.steps.configuration import configuration, container_image, pull_request_template
 
 pytestmark = pytest.mark.hostile
 
@@ -54,3 +54,37 @@ async def test_files_of_many_megabytes_are_not_read_for_commands(rig: Callable[.
 async def test_of_a_long_template_only_the_beginning_is_read(rig: Callable[..., Any]) -> None:
     workspace = rig({".github/pull_request_template.md": b"x" * 3_000_000}).workspace
     assert len(await pull_request_template(workspace)) < 100_000
+
+
+async def image(rig: Callable[..., Any], files: dict[str, bytes], *allowed: str, own: str = "own:1") -> str:
+    return await container_image(rig(files).workspace.show, own=own, allowed=allowed)
+
+
+class TestImage:
+    async def test_is_the_installations_own_where_nothing_is_said(self, rig: Callable[..., Any]) -> None:
+        assert await image(rig, {}) == await image(rig, {".github/minion.yml": b"test: make"}, "*") == "own:1"
+
+    async def test_is_what_the_repository_says_if_that_is_allowed(self, rig: Callable[..., Any]) -> None:
+        files = {".github/minion.yml": b"image: python:3.12", ".devcontainer.json": b'{"image": "node:22"}'}
+        assert await image(rig, files, "node:*", "python:*") == "python:3.12"
+
+    async def test_that_is_not_allowed_is_refused_with_a_sentence(self, rig: Callable[..., Any]) -> None:
+        for said in (b"image: python:3.12", b"image: own:1-secret"):
+            with pytest.raises(ConfigError, match="does not allow.*MINIONS_CONTAINER_IMAGES"):
+                await image(rig, {".github/minion.yml": said}, "node:*")
+
+    async def test_of_a_dev_container_counts_where_nothing_else_is_said(self, rig: Callable[..., Any]) -> None:
+        files = {".devcontainer/devcontainer.json": b'{\n  // for people\n  "image": "node:22",\n}'}
+        assert await image(rig, files, "node:*") == "node:22"
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            *(b'{"build": {"dockerfile": "Dockerfile"}}', b'{"image": "--privileged"}', b'{"image": ["node:22"]}'),
+            *(b"[]", b"{", b"\xff", b"[" * 60_000, b'{"image": "another:1"}', b'{"image": "node:${localEnv:HOME}"}'),
+        ],
+    )
+    async def test_of_a_dev_container_that_cannot_be_used_is_passed_over(
+        self, rig: Callable[..., Any], said: bytes
+    ) -> None:
+        assert await image(rig, {".devcontainer.json": said}, "node:*") == "own:1"
