@@ -93,6 +93,7 @@ class Surroundings:
             "core_pattern": _text("/proc/sys/kernel/core_pattern"),
             "modprobe": _text("/proc/sys/kernel/modprobe"),
             "binfmt_misc": _listed("/proc/sys/fs/binfmt_misc"),
+            "queues and shared memory": [(str(place), _text(str(place))) for place in _of_processes()],
             "hostname": socket.gethostname(),
             "mounts": mounts_below(self.folder.parent),
             "files of /etc": etc,
@@ -198,6 +199,17 @@ def own_address() -> str:
             return "127.0.0.2"
 
 
+def dead_children() -> list[str]:
+    """Zombies whose parent is this process."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            status = (process / "status").read_text()
+            if "\nState:\tZ" in status and f"\nPPid:\t{os.getpid()}\n" in status:
+                found.append(process.name)
+    return found
+
+
 def marked(mark: str) -> list[str]:
     """Processes of this machine with `mark` in their environment or arguments, and what they are called."""
     found = []
@@ -208,17 +220,6 @@ def marked(mark: str) -> list[str]:
             text = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
             if mark.encode() in text:
                 found.append(f"{process.name} {text[:60]!r}")
-    return found
-
-
-def dead_children() -> list[str]:
-    """Zombies whose parent is this process."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            status = (process / "status").read_text()
-            if "\nState:\tZ" in status and f"\nPPid:\t{os.getpid()}\n" in status:
-                found.append(process.name)
     return found
 
 
@@ -252,6 +253,13 @@ def _put_back(name: str, value: str | None) -> None:
 def _shut(server: socket.socket) -> None:
     with contextlib.suppress(OSError):
         server.shutdown(socket.SHUT_RDWR)
+
+
+def _of_processes() -> list[Path]:
+    """Settings that each IPC namespace has of its own."""
+    kernel = Path("/proc/sys/kernel")
+    found = [place for kind in ("msg*", "shm*", "sem*") for place in kernel.glob(kind)]
+    return sorted([*found, *Path("/proc/sys/fs/mqueue").glob("*")])
 
 
 def _text(place: str) -> str:

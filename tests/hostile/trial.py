@@ -11,7 +11,7 @@ from typing import Protocol
 
 from app.core.errors import SandboxError
 from app.core.world import CommandResult, Sandbox
-from tests.hostile.surroundings import Surroundings, dead_children, files_of, marked, mounts_below
+from tests.hostile.surroundings import Surroundings, files_of, marked, mounts_below
 from tests.hostile.table.case import Case
 
 
@@ -38,7 +38,6 @@ async def tried(case: Case, boxes: Boxes, folder: Path, around: Surroundings, sa
         return [
             *_of_the_result(case, result, around, sandbox),
             *(f"A process was left: {process}" for process in marked(mark)),
-            *(f"A dead process was left: {process}" for process in dead_children()),
             *(f"A mount was left: {mount}" for mount in mounts_below(tree)),
             *(f"A file was left: {path}" for path in _files_left(tree, folder)),
             *case.afterwards(tree),

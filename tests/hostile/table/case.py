@@ -84,6 +84,10 @@ class Case:
     only_on: str = ""
     """The processor whose numbers it uses; empty for every one."""
     must_not_say: str = "ESCAPED"
+    is_crowd: bool = False
+    """Whether it takes as many processes as there may be: boxes of one ordinary user may have to share them."""
+    hole: str = ""
+    """Why it succeeds today, where it does; empty for everything that is held off."""
 
     def words_of(self, sandbox: str) -> str:
         """What the output has to say on this sandbox."""
@@ -91,5 +95,8 @@ class Case:
 
 
 def python(program: str) -> str:
-    """A script that runs this Python program."""
-    return f"python3 - <<'END_OF_PROGRAM'\n{PRELUDE}\n{program}\nEND_OF_PROGRAM\n"
+    """A script that runs this Python program, and ends as it does.
+
+    Not by standard input: where a program is killed, bash prints the command, and ESCAPED stands in it.
+    """
+    return f"read -r -d '' program <<'END_OF_PROGRAM'\n{PRELUDE}\n{program}\nEND_OF_PROGRAM\npython3 -c \"$program\"\n"

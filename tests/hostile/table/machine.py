@@ -6,10 +6,19 @@ from typing import Final
 from tests.hostile.table.case import Case, badly, python
 
 _MEMORY: Final = """
-for process in ("1", "self", str(os.getppid())):
-    attempt(process, lambda: os.lseek(os.open(f"/proc/{process}/mem", os.O_RDWR), 0, 0) if process == "1" else (_ for _ in ()).throw(
-        OSError(errno.EPERM, "not tried")))
+import re
+for row in open("/proc/1/maps"):
+    start, end = (int(part, 16) for part in row.split(" ")[0].split("-"))
+    if end < 1 << 47:
+        with open("/proc/1/mem", "rb", 0) as memory:
+            memory.seek(start)
+            try:
+                print(re.findall(rb"canary-[0-9a-f]{32}", memory.read(end - start)))
+            except OSError:
+                pass
+print("looked")
 """
+"""Process 1 of a box is no more than its others, so its memory is theirs: nothing of the server may be in it."""
 _OWN_PROGRAM: Final = """
 for name in ("/proc/self/exe", "/proc/1/exe", f"/proc/{os.getppid()}/exe", "/usr/bin/bwrap", "/bin/bash"):
     attempt(name, os.open, name, os.O_WRONLY)
@@ -18,6 +27,8 @@ for name in ("/proc/self/exe", "/proc/1/exe", f"/proc/{os.getppid()}/exe", "/usr
 _SETTINGS: Final = """
 for folder, _, names in os.walk("/proc/sys"):
     for name in names:
+        if folder == "/proc/sys/fs/mqueue" or name.startswith(("msg", "shm", "sem", "auto_msgmni", "ns_last_pid")):
+            continue  # of the box's own namespaces; those of the machine are watched
         place = f"{folder}/{name}"
         try:
             os.close(os.open(place, os.O_WRONLY))
@@ -28,7 +39,7 @@ for folder, _, names in os.walk("/proc/sys"):
 """
 _WRITABLE: Final = """
 import stat
-own = ("/repo", "/cache", "/tmp", "/home/minion", "/dev/shm", "/proc", "/var/tmp", "/run/egress")
+own = ("/repo", "/cache", "/tmp", "/home/minion", "/dev/shm", "/proc", "/var/tmp", "/run/egress", "/dev/pts")
 for folder, folders, names in os.walk("/"):
     folders[:] = [name for name in folders if os.path.join(folder, name) not in own and not os.path.islink(os.path.join(folder, name))]
     if os.access(folder, os.W_OK) and folder != "/":
@@ -130,7 +141,7 @@ CASES: Final = (
         "cat /proc/*/cmdline | tr '\\0' ' '; ls /proc | grep -c '^[0-9]*$'",
         must_not_say="@SECRET@",
     ),
-    Case("memory of process 1", python(_MEMORY), says="refused 1 (EACCES|EPERM)"),
+    Case("memory of process 1", python(_MEMORY), says="looked", must_not_say="[b'canary"),
     Case(
         "the program that runs, overwritten", python(_OWN_PROGRAM), says="refused /proc/self/exe (ETXTBSY|EROFS|EACCES)"
     ),
@@ -146,7 +157,7 @@ CASES: Final = (
     Case(
         "modprobe",
         "echo /repo/evil > /proc/sys/kernel/modprobe && echo ESCAPED",
-        says="(?i)denied|read-only",
+        says="(?i)denied|read-only|no such",
         ends=badly,
     ),
     Case(
@@ -155,7 +166,7 @@ CASES: Final = (
         ends=badly,
         says="(?i)denied|no such|read-only|nonexistent",
     ),
-    Case("sysrq", "echo h > /proc/sysrq-trigger && echo ESCAPED", says="(?i)denied|read-only", ends=badly),
+    Case("sysrq", "echo h > /proc/sysrq-trigger && echo ESCAPED", says="(?i)denied|read-only|no such", ends=badly),
     Case(
         "log of the kernel",
         "dmesg && echo ESCAPED; cat /dev/kmsg /proc/kmsg && echo ESCAPED; true",
