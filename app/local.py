@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import subprocess
 import tempfile
@@ -12,7 +13,9 @@ from typing import Final
 
 from app.adapters.litellm import warm_up
 from app.adapters.local import LocalForge
+from app.adapters.own_folder import abandoned, own_folder
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
+from app.adapters.workspace.leftovers import clear
 from app.core.errors import RepositoryError, SettingsError
 from app.core.run import Run, Trail
 from app.core.store import Draft
@@ -23,6 +26,8 @@ from app.processes import database
 from app.settings import Settings
 from blueprints import BLUEPRINTS
 
+_PREFIX: Final = "minions-run-"
+"""Of folders in the machine's folder for temporary files."""
 _PAUSE_S: Final = 5.0
 """Between two tries while the model does not answer."""
 
@@ -44,16 +49,26 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.default_int_handler)
     logging.getLogger("app.engine").setLevel(logging.ERROR)  # the terminal is told what it would log
-    with tempfile.TemporaryDirectory(prefix="minions-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)  # boxes run as users of their own
-        home = settings.model_copy(update={"home": Path(folder), "database_url": ""})
+    _clear_abandoned()
+    with own_folder(Path(tempfile.gettempdir()), prefix=_PREFIX) as folder:
+        folder.chmod(0o711)  # boxes run as users of their own
+        home = settings.model_copy(update={"home": folder, "database_url": ""})
         try:
             with database(home) as url:
                 run, patch = asyncio.run(_run(home, url, forge, head, _draft(repository, text, blueprint)))
         except KeyboardInterrupt:
             print("\nStopped. Your branches and your checkout are as they were.")
             return 130
+        finally:
+            clear(folder)  # with what is still mounted there
     return _tell(run, patch, notes)
+
+
+def _clear_abandoned() -> None:
+    """What runs left that were killed: nobody else comes by to sweep here."""
+    for folder in abandoned(Path(tempfile.gettempdir()), prefix=_PREFIX):
+        if folder.stat().st_uid == os.geteuid():  # in /tmp anybody may give a folder any name
+            clear(folder)
 
 
 def _tell(run: Run, patch: bytes, notes: Path) -> int:

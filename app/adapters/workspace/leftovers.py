@@ -99,17 +99,13 @@ class MachineLeftovers:
                     return
 
 
-def clear(home: Path) -> None:
-    """End and unmount whatever is left under a home that nobody works in any more, and delete it. Blocks.
-
-    Raises OSError or CalledProcessError if it cannot be deleted.
-    """
+def clear(home: Path) -> bool:
+    """End, unmount and delete what is left under a home that nobody works in any more; whether that went. Blocks."""
     for run in (home / "runs").glob("*"):
         _end_boxes(run)
     for proxy in (home / "box" / "egress").glob("*"):
         end_proxy(proxy)
-    unmount_below(home)
-    delete(home)
+    return _removed(home)
 
 
 def _removed(folder: Path) -> bool:
