@@ -11,9 +11,12 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from app.adapters.postgres import EmbeddedPostgres
+from app.adapters.sandbox.container_engine import Engine
+from app.adapters.sandbox.containers import ContainerBoxes
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import migrate
 from app.adapters.workspace.mounts import unmount_below
+from tests.container_engine import IMAGE, engine, make_images, why_not
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +27,24 @@ def reachable_folder() -> Iterator[Path]:
     yield folder
     unmount_below(folder)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def container_engine(reachable_folder: Path) -> Iterator[Engine]:
+    """A container engine that lives as long as the session, with the images of `tests/container_engine.py`."""
+    if reason := why_not():
+        pytest.skip(f"no container engine: {reason}")
+    with engine(reachable_folder / "engine") as host:
+        make_images(host, reachable_folder / "engine")
+        connected = Engine(host)
+        yield connected
+        connected.close()
+
+
+@pytest.fixture(scope="session")
+def container_boxes(reachable_folder: Path, container_engine: Engine) -> ContainerBoxes:
+    """Boxes whose commands run in containers."""
+    return ContainerBoxes(reachable_folder / "containers", image=IMAGE, engine=container_engine)
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ class TestImage:
 
     async def test_that_is_not_allowed_is_refused_with_a_sentence(self, rig: Callable[..., Any]) -> None:
         for said in (b"image: python:3.12", b"image: own:1-secret"):
-            with pytest.raises(ConfigError, match="does not allow.*MINIONS_CONTAINER_IMAGES"):
+            with pytest.raises(ConfigError, match=r"does not allow.*MINIONS_CONTAINER_IMAGES"):
                 await image(rig, {".github/minion.yml": said}, "node:*")
 
     async def test_of_a_dev_container_counts_where_nothing_else_is_said(self, rig: Callable[..., Any]) -> None:

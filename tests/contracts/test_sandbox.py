@@ -12,13 +12,17 @@ import pytest
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
 from app.core.errors import SandboxError
 from app.core.world import Sandbox
+from tests.registries import reach_from_here
 
 pytestmark = pytest.mark.contract
 
 
-@pytest.fixture(scope="module")
-def boxes(reachable_folder: Path) -> BubblewrapBoxes:
-    return BubblewrapBoxes(reachable_folder / "sandbox")
+@pytest.fixture(scope="module", params=["bubblewrap", "containers"])
+def boxes(request: pytest.FixtureRequest, reachable_folder: Path) -> BubblewrapBoxes:
+    if request.param == "containers":
+        boxes: BubblewrapBoxes = request.getfixturevalue("container_boxes")
+        return boxes
+    return BubblewrapBoxes(reachable_folder / "sandbox", reach=reach_from_here())
 
 
 @pytest.fixture
@@ -163,11 +167,12 @@ class TestEnds:
 
     async def test_no_descriptor_stays(self, box: Sandbox) -> None:
         await box.run("true")
-        before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208 # names of descriptors
+        await box.run("sleep 5", timeout_s=0.05)
+        before = os.listdir("/proc/self/fd")  # noqa: PTH208 # names of descriptors
         for _ in range(5):
             await box.run("true")
             await box.run("sleep 5", timeout_s=0.05)
-        assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+        assert len(os.listdir("/proc/self/fd")) <= len(before)  # noqa: PTH208
 
     async def test_a_flood_is_cut_to_head_and_tail(self, box: Sandbox) -> None:
         result = await box.run("echo first; yes | head -c 20000000; echo last")

@@ -1,0 +1,382 @@
+"""The box, by containers: the repository's own image instead of the machine's programs.
+
+One container for each command, because only the end of a container ends every process in it. What Minions itself runs
+on a work tree, git, stays in bubblewrap.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+import struct
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from docker.errors import APIError, NotFound
+
+from app.adapters.sandbox import container_seccomp
+from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes, Limits, Mounts, Show
+from app.adapters.sandbox.container_engine import Engine, Image, to_its_end
+from app.adapters.sandbox.container_options import accounts, options
+from app.adapters.sandbox.container_tools import ContainerTools
+from app.adapters.sandbox.egress import Egress
+from app.adapters.sandbox.output import OUTPUT_BYTES, HeadAndTail
+from app.adapters.sandbox.process import CHUNK, KILLED, TIMED_OUT, Ended
+from app.adapters.sandbox.registries import Reach
+from app.adapters.sandbox.reserve import RESERVE_BYTES
+from app.adapters.sandbox.root import CACHE, REPO, SYSTEM_PATH, TOOLS, place
+from app.adapters.sandbox.users import give
+from app.core.errors import SandboxError
+
+_log = logging.getLogger(__name__)
+
+HOME_LABEL: Final = "minions.home"
+"""Whose containers these are: several installations may share an engine."""
+OWNER_LABEL: Final = "minions.owner"
+"""The file that the server process holds locked for as long as it lives."""
+TREE_LABEL: Final = "minions.tree"
+LAST_WORDS_S: Final = 5.0
+"""The engine closes the output of a container that is gone at once."""
+_NOT_STARTED: Final = "[FATAL tini ("
+"""What the engine's init says where it finds no program to start."""
+
+ChooseImage = Callable[[Show], Awaitable[str]]
+"""Answers with the image for a base commit, whose files it may look at. Raises SandboxError if there is none."""
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Made once for each process that opens boxes."""
+
+    filter: str
+    tools: Mapping[str, Path]
+    owner: str
+
+
+class ContainerBoxes(BubblewrapBoxes):
+    """Opens boxes whose commands run in containers of `image`, or of the one that `choose_image` says.
+
+    No image is ever fetched: that is the operator's business, like the engine. `runtime` is one that the engine knows,
+    such as `runsc`; empty means its own default. Everything else is as for `BubblewrapBoxes`.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        image: str,
+        engine: Engine | None = None,
+        runtime: str = "",
+        choose_image: ChooseImage | None = None,
+        reach: Reach | None = None,
+        limits: Limits | None = None,
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
+        super().__init__(home, reach=reach, limits=limits, reserve_bytes=reserve_bytes)
+        self._image = image
+        self._engine = engine or Engine()
+        self._runtime = runtime
+        self._choose_image = choose_image
+        self._tools = ContainerTools(self._home / "box")
+        self._own: _Parts | None = None
+
+    def open(self, tree: Path, *, cache: Path | None = None, show: Show | None = None) -> Box:
+        """The box of a work tree; `show` gives files of its base commit, from which the image is chosen."""
+        mounts = {REPO: tree.resolve()} | ({CACHE: cache.resolve()} if cache else {})
+        return Box(_Containers(self, show), Mounts(mounts))
+
+    async def check(self) -> list[str]:
+        """As `BubblewrapBoxes.check`; containers that killed servers left behind are removed."""
+        git = BubblewrapBoxes(
+            self._home, reach=self.reach, limits=self._limits, reserve_bytes=self._reserve.least_bytes
+        )
+        if faults := await git.check():
+            return faults
+        tree = self._home / "box" / "container-check"
+        tree.mkdir(parents=True, exist_ok=True)
+        try:
+            _, _, runtimes = await self._engine.describe()
+            if self._runtime and self._runtime not in runtimes:
+                known = ", ".join(sorted(runtimes))
+                return [f"The container engine has no runtime {self._runtime}. It has: {known}. Add it to daemon.json."]
+            await self._end_ownerless()
+            if self._image:
+                result = await self.open(tree).run("true", timeout_s=60)
+                if not result.ok:
+                    return [f"A container of {self._image} cannot run `true`: {result.output.strip()[-1_000:]}"]
+        except SandboxError as error:
+            return [f"{error}. {error.detail}" if error.detail else str(error)]
+        return []
+
+    async def end_leftovers(self, tree: Path) -> None:
+        """As `BubblewrapBoxes.end_leftovers`, of both kinds."""
+        await super().end_leftovers(tree)
+        place_ = await asyncio.to_thread(tree.resolve)
+        await self._remove_all({"label": [f"{TREE_LABEL}={place_}"]}, f"the box of {tree}")
+
+    async def choose(self, show: Show | None) -> str:
+        """The name of the image for a base commit. Raises SandboxError if there is none."""
+        name = await self._choose_image(show) if show and self._choose_image else self._image
+        if not name:
+            raise SandboxError("No image is set for containers: set MINIONS_CONTAINER_IMAGE")
+        return name
+
+    async def contain(
+        self,
+        image: Image,
+        command: Sequence[str],
+        mounts: Mounts,
+        *,
+        environment: Mapping[str, str],
+        timeout_s: float,
+        stdin: bytes,
+        keep: int,
+    ) -> Ended:
+        """Run one program in a container of its own, in /repo. Raises SandboxError if it cannot be started."""
+        parts = await self._prepared()
+        self._reserve.check()
+        tree = mounts.writable[REPO]
+        name = f"minions-{secrets.token_hex(8)}"
+        with self._users.lend(tree) as user:
+            if user is not None:
+                for folder in mounts.writable.values():
+                    await asyncio.to_thread(give, folder, user)
+            readable = {**mounts.readable, **parts.tools, **await asyncio.to_thread(self._accounts, user)}
+            container = _Container(self._engine, name, timeout_s)
+            try:
+                await to_its_end(
+                    self._engine.ask(
+                        lambda api: api.create_container(
+                            name=name,
+                            **options(
+                                api,
+                                image,
+                                command,
+                                Mounts(mounts.writable, readable),
+                                environment={**environment, "PATH": _path(environment["PATH"], image)},
+                                user=user,
+                                limits=self._limits,
+                                labels={
+                                    HOME_LABEL: str(self._home),
+                                    OWNER_LABEL: parts.owner,
+                                    TREE_LABEL: str(tree),
+                                },
+                                filter_=parts.filter,
+                                runtime=self._runtime,
+                                is_fed=bool(stdin),
+                            ),
+                        )
+                    )
+                )
+                return await container.run(
+                    stdin, HeadAndTail(keep), touched=self._reserve.touched, memory_bytes=self._limits.memory_bytes
+                )
+            except APIError as error:
+                said = str(error.explanation or error)
+                if "/bin/bash" in said and "no such file" in said:
+                    raise _without_bash() from error
+                raise SandboxError(f"The container could not be started: {said[-2_000:]}") from error
+            finally:
+                await to_its_end(self._engine.remove(name))
+
+    @asynccontextmanager
+    async def registries(self, tree: Path) -> AsyncIterator[Egress]:
+        """As `BubblewrapBoxes.registries`."""
+        await self._prepared()
+        async with super().registries(tree) as proxy:
+            yield proxy
+
+    async def image(self, name: str) -> Image:
+        """As `Engine.image`."""
+        return await self._engine.image(name)
+
+    async def _end_ownerless(self) -> None:
+        """Remove the containers whose server is gone: its lock is free."""
+        containers = await self._listed({"label": [f"{HOME_LABEL}={self._home}"]})
+        owners: set[str] = {str(one["Labels"].get(OWNER_LABEL, "none")) for one in containers}
+        for owner in owners:
+            gone = await asyncio.to_thread(self._is_gone, owner)
+            if gone:
+                await self._remove_all({"label": [f"{OWNER_LABEL}={owner}"]}, "a server that is gone")
+
+    async def _remove_all(self, filters: Mapping[str, list[str]], whose: str) -> None:
+        found = await self._listed(filters)
+        removed = [await to_its_end(self._engine.remove(str(one["Id"]))) for one in found]
+        if any(removed):
+            _log.warning("Ended %s containers that were left in %s.", sum(removed), whose)
+
+    async def _listed(self, filters: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+        try:
+            return list(await self._engine.ask(lambda api: api.containers(all=True, filters=dict(filters))))
+        except APIError as error:
+            raise SandboxError(f"The container engine does not list containers: {error.explanation}") from error
+
+    async def _prepared(self) -> _Parts:
+        if self._own is None:
+            await self._parts()  # the folders above
+            self._own = await asyncio.to_thread(self._prepare)
+        return self._own
+
+    def _prepare(self) -> _Parts:
+        return _Parts(container_seccomp.profile(), self._tools.prepare(), self._hold())
+
+    def _hold(self) -> str:
+        """Lock a file of our own for as long as this process lives; answer with its name."""
+        owners = self._owners()
+        owners.mkdir(exist_ok=True)
+        for old in owners.iterdir():
+            self._is_gone(old.name)
+        name = secrets.token_hex(8)
+        lock = os.open(owners / name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return name
+
+    def _is_gone(self, owner: str) -> bool:
+        """Whether no process holds this file; then it is removed."""
+        path = self._owners() / Path(owner).name
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        else:
+            return True
+        finally:
+            os.close(lock)
+
+    def _owners(self) -> Path:
+        return self._home / "box" / "container-owners"
+
+    def _accounts(self, user: int | None) -> dict[str, Path]:
+        """Files of /etc that name the box's user, one pair a user."""
+        folder = self._home / "box" / "container-accounts" / str(os.geteuid() if user is None else user)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in zip(("passwd", "group"), accounts(user), strict=True):
+            place(folder / name, text.encode(), 0o644)
+        return {f"/etc/{name}": folder / name for name in ("passwd", "group")}
+
+
+class _Containers:
+    """What a `Box` runs in: containers of one image, which is chosen when the first command comes."""
+
+    def __init__(self, boxes: ContainerBoxes, show: Show | None) -> None:
+        self._boxes = boxes
+        self.reach = boxes.reach
+        self._show = show
+        self._image: Image | None = None
+
+    async def execute(
+        self,
+        command: Sequence[str],
+        mounts: Mounts,
+        *,
+        environment: Mapping[str, str],
+        timeout_s: float,
+        stdin: bytes = b"",
+        keep: int = OUTPUT_BYTES,
+    ) -> Ended:
+        if self._image is None:
+            self._image = await self._boxes.image(await self._boxes.choose(self._show))
+        return await self._boxes.contain(
+            self._image, command, mounts, environment=environment, timeout_s=timeout_s, stdin=stdin, keep=keep
+        )
+
+    def registries(self, tree: Path) -> contextlib.AbstractAsyncContextManager[Egress]:
+        return self._boxes.registries(tree)
+
+
+class _Container:
+    """A container that was made: start it, feed it, read it. Who made it removes it."""
+
+    def __init__(self, engine: Engine, name: str, timeout_s: float) -> None:
+        self._engine = engine
+        self._name = name
+        self._timeout_s = timeout_s
+
+    async def run(
+        self, stdin: bytes, output: HeadAndTail, *, touched: Callable[[], Awaitable[str]], memory_bytes: int
+    ) -> Ended:
+        reader, writer = await self._engine.attach(self._name)
+        reading = asyncio.create_task(_read(reader, output))
+        feeding = asyncio.create_task(_feed(writer, stdin))
+        try:
+            await to_its_end(self._engine.ask(lambda api: api.start(self._name)))
+            began = time.monotonic()
+            working = asyncio.create_task(self._work(reading))
+            watching = asyncio.ensure_future(touched())
+            try:
+                done, _ = await asyncio.wait(
+                    {working, watching}, timeout=self._timeout_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                remark = watching.result() if watching in done and working not in done else ""
+                timed_out = not done
+                exit_code = working.result() if working in done else KILLED if remark else TIMED_OUT
+                if exit_code == KILLED and not remark and await self._ran_out_of_memory():
+                    remark = f"Killed: the command used more than {memory_bytes / 1024**3:g} GiB of memory."
+            finally:
+                watching.cancel()
+                await to_its_end(self._engine.remove(self._name))
+                await asyncio.gather(working, watching, return_exceptions=True)
+                await asyncio.wait([reading], timeout=LAST_WORDS_S)
+        finally:
+            feeding.cancel()
+            writer.close()
+            await asyncio.gather(reading, feeding, return_exceptions=True)
+        head, tail, left_out = output.kept()
+        if exit_code == 127 and head.startswith(_NOT_STARTED.encode()):
+            raise _without_bash()
+        return Ended(exit_code, head, tail, left_out, time.monotonic() - began, timed_out, remark)
+
+    async def _work(self, reading: asyncio.Task[None]) -> int:
+        """Wait for the end of the container, and of what it said; answer with its exit code."""
+        said: Mapping[str, Any] = await self._engine.ask(lambda api: api.wait(self._name, timeout=None))
+        await asyncio.shield(reading)
+        return int(said["StatusCode"])
+
+    async def _ran_out_of_memory(self) -> bool:
+        with contextlib.suppress(NotFound):
+            said = await self._engine.ask(lambda api: api.inspect_container(self._name))
+            return bool(said["State"].get("OOMKilled"))
+        return False
+
+
+async def _read(reader: asyncio.StreamReader, output: HeadAndTail) -> None:
+    """Take the output out of its frames: a byte that names the stream, three zeros, four of the length.
+
+    https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach
+    """
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionResetError):
+        while True:
+            _, left = struct.unpack(">B3xL", await reader.readexactly(8))
+            while left:
+                chunk = await reader.read(min(left, CHUNK))
+                if not chunk:
+                    return
+                left -= len(chunk)
+                output.add(chunk)
+
+
+async def _feed(writer: asyncio.StreamWriter, stdin: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError, OSError):
+        writer.write(stdin)
+        await writer.drain()
+        writer.write_eof()
+
+
+def _path(wanted: str, image: Image) -> str:
+    """PATH inside: folders of the tree and of installs, then the image's own, and our tools for what it lacks."""
+    wanted = wanted.replace(f"{TOOLS}:", "")
+    return f"{wanted.replace(SYSTEM_PATH, image.path or SYSTEM_PATH)}:{TOOLS}"
+
+
+def _without_bash() -> SandboxError:
+    return SandboxError("The image has no /bin/bash, in which every command runs: choose one that has it")
