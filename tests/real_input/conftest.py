@@ -12,6 +12,7 @@ import yaml
 
 from app.demo.script import load
 from app.demo.stage import Stage, staged
+from tests.registries import mirrored
 
 HERE = Path(__file__).parent
 MODEL = "packages"
@@ -77,6 +78,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     scripts = tmp_path_factory.mktemp("scripts")
     acts = [act.model_dump(mode="json") for script in load(HERE / "scripts").values() for act in script.acts]
     (scripts / f"{MODEL}.yaml").write_text(yaml.safe_dump({"acts": acts}), encoding="utf-8")
-    async with staged(scripts=scripts, settings={"MINIONS_MODEL": f"openai/{MODEL}"}) as stage:
+    settings = {"MINIONS_MODEL": f"openai/{MODEL}", "MINIONS_EGRESS_HOSTS": ",".join(mirrored())}
+    async with staged(scripts=scripts, settings=settings) as stage:
         await stage.start_app()
         yield stage
