@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
@@ -24,15 +25,12 @@ from app.core.world import Remote
 from app.engine.sweeps import Sweeps
 
 KILLED = """
-import asyncio, os, signal, sys
+import os, signal, sys
 from pathlib import Path
-from app.adapters.sandbox.egress import egress
+from app.adapters.own_folder import own_folder
 
-async def serve():
-    async with egress(Path(sys.argv[1]), ("registry.test",), None):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-asyncio.run(serve())
+with own_folder(Path(sys.argv[1])):
+    os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -133,7 +131,7 @@ async def test_a_run_that_ended_but_was_not_reported_keeps_its_folder(store: Pos
 class Between:
     """`Leftovers` of a machine on which something happens right after the look at its disk."""
 
-    def __init__(self, real: MachineLeftovers, happens: Callable[[], None]) -> None:
+    def __init__(self, real: MachineLeftovers, happens: Callable[[], object]) -> None:
         self._real = real
         self._happens = happens
 
@@ -150,7 +148,7 @@ async def test_a_run_that_begins_between_the_two_looks_is_not_swept(store: Postg
     """Even one that has ended again when the store is asked: it was not seen on the disk."""
     one, two = await admitted(store, 7), await admitted(store, 8)
     await reported(store, two)
-    machine = Between(MachineLeftovers(home), lambda: [folder_of(home, run_id) for run_id in (one, two)] and None)
+    machine = Between(MachineLeftovers(home), lambda: [folder_of(home, run_id) for run_id in (one, two)])
     assert await Sweeps(store, machine).sweep() == []
     assert sorted(folder.name for folder in (home / "runs").iterdir()) == sorted([str(one), str(two)])
 
@@ -275,7 +273,7 @@ async def test_many_packs_become_few_and_nothing_is_lost(store: PostgresStore, h
 
 async def test_the_folder_of_a_proxy_goes_when_its_server_was_killed(store: PostgresStore, home: Path) -> None:
     egress = home / "box" / "egress"
-    server = await asyncio.create_subprocess_exec("python3", "-c", KILLED, str(egress))
+    server = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, str(egress))
     assert await server.wait() == -9
     with own_folder(egress) as alive:
         assert len(list(egress.iterdir())) == 2
