@@ -5,7 +5,9 @@
 /tmp, /home/minion, /dev/shm   empty, small, gone with the command
 """
 
+import hashlib
 import os
+import secrets
 import shutil
 import ssl
 from pathlib import Path
@@ -102,7 +104,7 @@ class Root:
         self._tools = folder / "tools"
 
     def prepare(self) -> None:
-        """Write the files and copy the tools, unless they are there; safe to run in many processes at once."""
+        """Write the files and copy the tools, unless they are there; safe to run in many processes and threads at once."""
         for folder in (self._etc, self._tools):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o755)
@@ -136,7 +138,7 @@ def place(path: Path, data: bytes, mode: int) -> None:
     """Write a file in one step, unless it says this already."""
     if path.exists() and path.read_bytes() == data:
         return
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     fresh.write_bytes(data)
     fresh.chmod(mode)
     fresh.replace(path)
@@ -149,8 +151,15 @@ def install(tool: Path, target: Path) -> None:
         copy = target.stat()
         if (copy.st_size, int(copy.st_mtime)) == (source.st_size, int(source.st_mtime)):
             return
-    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    fresh = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     shutil.copyfile(tool, fresh)
     os.utime(fresh, (source.st_atime, source.st_mtime))
     fresh.chmod(0o755)
     fresh.replace(target)
+
+
+def fingerprint() -> str:
+    """A word for the programs that boxes see: another one when packages were installed or removed on the machine."""
+    watched = ("/usr/bin", "/usr/lib", "/usr/local/bin", "/usr/local/lib", "/var/lib/dpkg/status", "/var/lib/rpm")
+    times = [Path(place).stat().st_mtime_ns for place in watched if Path(place).exists()]
+    return hashlib.sha256(repr((os.uname().machine, times)).encode()).hexdigest()[:16]

@@ -1,0 +1,15 @@
+"""What stands in the root of every box is made once, whoever comes first."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from app.adapters.sandbox.root import ETC, Root
+
+
+def test_runs_that_start_at_the_same_moment_do_not_disturb_each_other(tmp_path: Path) -> None:
+    for number in range(5):
+        folder = tmp_path / str(number)
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda _, root=Root(folder): root.prepare(), range(8)))
+        assert {path.name for path in (folder / "etc").iterdir()} == set(ETC)
+        assert not [path.name for path in (folder / "tools").iterdir() if path.name.startswith(".")]
