@@ -65,9 +65,7 @@ def found_as_an_ordinary_user(reachable_folder: Path, around: Surroundings, ordi
 
         cases = [case for case in CASES if case.only_on in {"", HERE}]
         together = [case for case in cases if not case.is_crowd]
-        found = dict(
-            zip([case.name for case in together], await asyncio.gather(*map(attempt, together)), strict=True)
-        )
+        found = dict(zip([case.name for case in together], await asyncio.gather(*map(attempt, together)), strict=True))
         return found | {case.name: await attempt(case) for case in cases if case.is_crowd}
 
     return as_user(ordinary_user, attack, within_s=170)  # type: ignore[return-value] # what `attack` answers

@@ -102,7 +102,9 @@ CASES: Final = (
     ),
     Case("a daemon under another name", python(_NAMELESS), ends=in_time, timeout_s=5),
     Case("a fork bomb", python(_FORKS), says="stopped after [0-9]+ EAGAIN", is_crowd=True, ends=badly),
-    Case("a fork bomb of the shell", ":() { : | : & }; :; sleep 1; exit 7", is_crowd=True, ends=at_its_limit, timeout_s=2),
+    Case(
+        "a fork bomb of the shell", ":() { : | : & }; :; sleep 1; exit 7", is_crowd=True, ends=at_its_limit, timeout_s=2
+    ),
     Case("a bomb of threads", python(_THREADS), says="stopped after [0-9]+", is_crowd=True, ends=badly),
     Case("zombies", python(_ZOMBIES), says="stopped after [0-9]+ EAGAIN", is_crowd=True, ends=badly),
     Case("kill of everything", "sleep 100 & kill -9 -1; exit 7", ends=in_time, timeout_s=5),
