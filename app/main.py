@@ -146,6 +146,9 @@ async def outside(settings: Settings, store: Store, redactor: Redactor, author: 
     """The adapters that every worker needs; commits are by `author`. Raises SettingsError and BlueprintError."""
     check_wiring(BLUEPRINTS)
     allowed = reach(settings.registries, settings.egress_hosts, settings.registries_file)
+    for registry in allowed.private.values():
+        redactor.add(registry.authorization)
+        redactor.add(registry.authorization.split(" ")[-1])
     boxes = BubblewrapBoxes(settings.home, reach=allowed)
     if faults := await boxes.check():
         raise SettingsError("\n".join(["No box can be built on this machine, so no run can be worked on:", *faults]))
