@@ -11,11 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters.github.permissions import PERMISSIONS
 from app.adapters.litellm import warm_up
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
 from app.adapters.store.schema import with_driver
 from app.core.errors import MinionsError, Unavailable
 from app.core.wording.figures import counted
-from app.main import chosen_model, github, redactor_of
+from app.main import chosen_boxes, chosen_model, github, redactor_of
 from app.processes import prepared_home
 from app.settings import Settings
 
@@ -58,7 +57,8 @@ async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Exa
     yield one.done()
     if one.faults:
         return
-    yield Examined("boxes", tuple(await BubblewrapBoxes(settings.home).check()), "bubblewrap")
+    boxes = chosen_boxes(settings)
+    yield Examined("boxes", tuple(await boxes.check()), await boxes.kind())
     lacking = [] if shutil.which("rg") else ["ripgrep is missing: apt-get install ripgrep"]
     yield Examined("search", tuple(lacking), "ripgrep")
     async with _told("database") as one:

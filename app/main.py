@@ -55,6 +55,7 @@ from app.web.health import Health
 from app.web.pages import Pages
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
+from blueprints.steps.configuration import container_image
 
 _log = logging.getLogger(__name__)
 
@@ -159,6 +160,26 @@ async def outside(settings: Settings, store: Store, redactor: Redactor, author: 
         redactor=redactor,
         model=chosen_model(settings),
         public_url=settings.page_url,
+    )
+
+
+def chosen_boxes(settings: Settings) -> BubblewrapBoxes:
+    """The boxes of the settings; nothing is looked at yet. Raises SettingsError if registries cannot be used."""
+    allowed = reach(settings.registries, settings.egress_hosts, settings.registries_file)
+    for registry in allowed.private.values():
+        redactor.add(registry.authorization)
+        redactor.add(registry.authorization.split(" ")[-1])
+    if settings.sandbox == "bubblewrap":
+        return BubblewrapBoxes(settings.home, reach=allowed)
+    # The engine's SDK takes 0.2 s to import, which everybody else need not wait for.
+    from app.adapters.sandbox.containers import ContainerBoxes  # noqa: PLC0415
+
+    return ContainerBoxes(
+        settings.home,
+        image=settings.container_image,
+        choose_image=partial(container_image, own=settings.container_image, allowed=settings.container_images),
+        runtime=settings.container_runtime,
+        reach=allowed,
     )
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -77,6 +77,24 @@ class Settings(BaseSettings):
         "whose price is not known.",
     )
     concurrency: int = Field(default=4, ge=1, le=500, description="Runs that one worker advances at the same time.")
+    sandbox: Literal["bubblewrap", "containers"] = Field(
+        default="bubblewrap",
+        description="What commands of repositories and models run in: `bubblewrap`, with this machine's programs, or "
+        "`containers` of an image, by a container engine on this machine.",
+    )
+    container_image: str = Field(
+        default="",
+        description="Image for containers where a repository names none that is allowed. It must have `/bin/bash`, and "
+        "be on this machine: Minions fetches none.",
+    )
+    container_images: Words = Field(
+        default=(),
+        description="Images that a repository may name, parted by commas; `*` stands for anything. Only "
+        "`MINIONS_CONTAINER_IMAGE` where this is empty: who may choose an image can read what is in it.",
+    )
+    container_runtime: str = Field(
+        default="", description="The engine's runtime, such as `runsc` (gVisor); its default where this is empty."
+    )
     egress_hosts: Words = Field(
         default=(),
         description="Hosts besides the package registries that set-up commands may reach, parted by commas. They may "
@@ -103,7 +121,15 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
-    @field_validator("egress_hosts", "registries", "webhook_secrets", "allowed_bots", "model_price", mode="before")
+    @field_validator(
+        "egress_hosts",
+        "registries",
+        "container_images",
+        "webhook_secrets",
+        "allowed_bots",
+        "model_price",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

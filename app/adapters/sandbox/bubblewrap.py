@@ -109,6 +109,10 @@ class BubblewrapBoxes:
         mounts = {REPO: tree.resolve()} | ({CACHE: cache.resolve()} if cache else {})
         return Box(self, Mounts(mounts))
 
+    async def kind(self) -> str:
+        """What these boxes are made by, for people."""
+        return "bubblewrap"
+
     async def check(self) -> list[str]:
         """Sentences on what is missing on this machine and what to do about it; empty if boxes work."""
         if missing := machine.missing(self._home):

@@ -65,10 +65,18 @@ class Engine:
                 detail=str(error)[:1_000],
             ) from error
 
-    async def describe(self) -> tuple[str, str, frozenset[str]]:
-        """Its version, its default runtime, and the runtimes that it has. Raises SandboxError if there is none."""
-        said: Mapping[str, Any] = await self.ask(lambda api: api.info())
-        return str(said["ServerVersion"]), str(said.get("DefaultRuntime", "")), frozenset(said.get("Runtimes") or ())
+    async def describe(self, runtime: str = "") -> tuple[str, str]:
+        """Its version, and the runtime that containers get. Raises SandboxError if there is none, or not this one."""
+        try:
+            said: Mapping[str, Any] = await self.ask(lambda api: api.info())
+        except APIError as error:
+            raise SandboxError(f"The container engine says nothing about itself: {error.explanation}") from error
+        if runtime and runtime not in said["Runtimes"]:
+            raise SandboxError(
+                f"The container engine has no runtime {runtime!r}: name it in its daemon.json, or set "
+                f"MINIONS_CONTAINER_RUNTIME to one of {', '.join(sorted(said['Runtimes']))}"
+            )
+        return str(said["ServerVersion"]), runtime or str(said["DefaultRuntime"])
 
     async def image(self, name: str) -> Image:
         """An image that is on this machine; none is fetched. Raises SandboxError that says how to fetch it."""

@@ -91,6 +91,13 @@ class ContainerBoxes(BubblewrapBoxes):
         mounts = {REPO: tree.resolve()} | ({CACHE: cache.resolve()} if cache else {})
         return Box(_Containers(self, show), Mounts(mounts))
 
+    async def kind(self) -> str:
+        """What these boxes are made by, for people: the engine is asked."""
+        with contextlib.suppress(SandboxError):
+            version, runtime = await self._engine.describe(self._runtime)
+            return f"containers of {self._image} by engine {version} and {runtime}, git in bubblewrap"
+        return "containers"
+
     async def check(self) -> list[str]:
         """As `BubblewrapBoxes.check`; containers that killed servers left behind are removed."""
         git = BubblewrapBoxes(
@@ -98,20 +105,18 @@ class ContainerBoxes(BubblewrapBoxes):
         )
         if faults := await git.check():
             return faults
+        if not self._image:
+            return ["Set MINIONS_CONTAINER_IMAGE to the image that commands run in where a repository names none."]
         tree = self._home / "box" / "container-check"
         tree.mkdir(parents=True, exist_ok=True)
         try:
-            _, _, runtimes = await self._engine.describe()
-            if self._runtime and self._runtime not in runtimes:
-                known = ", ".join(sorted(runtimes))
-                return [f"The container engine has no runtime {self._runtime}. It has: {known}. Add it to daemon.json."]
+            await self._engine.describe(self._runtime)
             await self._end_ownerless()
-            if self._image:
-                result = await self.open(tree).run("true", timeout_s=60)
-                if not result.ok:
-                    return [f"A container of {self._image} cannot run `true`: {result.output.strip()[-1_000:]}"]
+            result = await self.open(tree).run("true", timeout_s=60)
         except SandboxError as error:
-            return [f"{error}. {error.detail}" if error.detail else str(error)]
+            return [f"{error} ({error.detail})" if error.detail else str(error)]
+        if not result.ok:
+            return [f"A container of {self._image} cannot run `true`: {result.output.strip()[-1_000:]}"]
         return []
 
     async def end_leftovers(self, tree: Path) -> None:
