@@ -314,6 +314,18 @@ async def test_what_cannot_be_removed_does_not_keep_the_rest(store: PostgresStor
         await run("chattr", "-i", str(stuck / "base"))
 
 
+async def test_a_layer_that_no_tree_lies_over_goes_when_it_is_old(store: PostgresStore, home: Path) -> None:
+    run_id = await admitted(store)
+    (folder_of(home, run_id) / "lower").write_text("5-new\n")
+    for name in ("5-old", "5-new"):
+        (home / "layers" / name / "tree").mkdir(parents=True)
+        stamp = home / "layers" / f"{name}.used"
+        stamp.touch()
+        os.utime(stamp, (0, 0))
+    assert await Sweeps(store, MachineLeftovers(home)).sweep() == ["the layer 5-old"]
+    assert (home / "layers" / "5-new" / "tree").exists()
+
+
 def test_a_home_that_nobody_works_in_any_more_goes_as_a_whole(home: Path) -> None:
     folder_of(home, 1)
     clear(home)

@@ -1,4 +1,4 @@
-"""What is left under one home when workers are killed: folders of runs, pins in mirrors, proxies' folders, old mirrors.
+"""What is left under one home: folders of killed runs, their pins in mirrors, proxies' folders, old mirrors and layers.
 
 Whether a run is over is for others to say. Everything else is decided here, each by a lock that lives as long as who
 uses the thing: a proxy's folder is its server's, a mirror without pins is nobody's while nobody takes hold of it.
@@ -16,7 +16,9 @@ from typing import Final
 from app.adapters.own_folder import abandoned
 from app.adapters.sandbox.leftovers import end_leftovers, end_proxy
 from app.adapters.workspace.deletion import delete
+from app.adapters.workspace.folders import in_use
 from app.adapters.workspace.git import Git
+from app.adapters.workspace.layers import Layers
 from app.adapters.workspace.locks import locked_now
 from app.adapters.workspace.mounts import unmount_below
 
@@ -28,6 +30,8 @@ MOST_PACKS: Final = 50
 """Git's own number (gc.autoPackLimit): each fetch leaves a pack, and every look for an object goes through them all."""
 REPACK_S: Final = 600.0
 """Seconds; a pack of a gigabyte is rewritten within a minute. Broken off, everything is as before."""
+EVICT_EVERY_S: Final = 6 * 3600.0
+"""Between two looks for layers that are old or too many: every file of every layer is measured."""
 _TREES: Final = ("tree", "files/tree", "room/tree")
 """Where the work tree of a run can be in its folder."""
 _PINS: Final = "refs/minions"
@@ -39,6 +43,8 @@ class MachineLeftovers:
 
     def __init__(self, home: Path) -> None:
         self._home = home.resolve()
+        self._layers = Layers(self._home / "layers", lambda: in_use(self._home / "runs"))
+        self._evicted_at = -EVICT_EVERY_S
 
     async def of_runs(self) -> AbstractSet[int]:
         """As `Leftovers` says."""
@@ -53,6 +59,7 @@ class MachineLeftovers:
                 for mirror in await asyncio.to_thread(self._mirrors):
                     swept += await self._mirror(mirror, over)
                 await self._repack()
+                swept += await asyncio.to_thread(self._old_layers)
         return swept
 
     def _found(self) -> AbstractSet[int]:
@@ -87,6 +94,16 @@ class MachineLeftovers:
             if await asyncio.to_thread(_removed_if_unused, mirror):
                 swept.append(f"the mirror of repository {mirror.stem}")
             return swept
+
+    def _old_layers(self) -> list[str]:
+        if time.monotonic() - self._evicted_at < EVICT_EVERY_S:
+            return []
+        self._evicted_at = time.monotonic()
+        try:
+            return [f"the layer {name}" for name in self._layers.evict()]
+        except (OSError, subprocess.CalledProcessError) as error:  # a run that went meanwhile, too: another time, then
+            _log.info("Old layers stay: %s", error)
+            return []
 
     async def _repack(self) -> None:
         """Make few packs of many in one mirror. Nothing in them is lost, and who reads them meanwhile reads on."""
