@@ -104,7 +104,7 @@ class Root:
         self._tools = folder / "tools"
 
     def prepare(self) -> None:
-        """Write the files and copy the tools, unless they are there; safe to run in many processes and threads at once."""
+        """Write the files and copy the tools, unless they are there; safe in many processes and threads at once."""
         for folder in (self._etc, self._tools):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o755)

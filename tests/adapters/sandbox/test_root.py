@@ -10,6 +10,7 @@ def test_runs_that_start_at_the_same_moment_do_not_disturb_each_other(tmp_path: 
     for number in range(5):
         folder = tmp_path / str(number)
         with ThreadPoolExecutor(8) as threads:
-            list(threads.map(lambda _, root=Root(folder): root.prepare(), range(8)))
+            for done in [threads.submit(Root(folder).prepare) for _ in range(8)]:
+                done.result()
         assert {path.name for path in (folder / "etc").iterdir()} == set(ETC)
         assert not [path.name for path in (folder / "tools").iterdir() if path.name.startswith(".")]
