@@ -57,7 +57,7 @@ async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Exa
     yield one.done()
     if one.faults:
         return
-    boxes = chosen_boxes(settings)
+    boxes = chosen_boxes(settings, redactor_of(settings))
     yield Examined("boxes", tuple(await boxes.check()), await boxes.kind())
     lacking = [] if shutil.which("rg") else ["ripgrep is missing: apt-get install ripgrep"]
     yield Examined("search", tuple(lacking), "ripgrep")

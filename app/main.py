@@ -146,11 +146,7 @@ def check_wiring(blueprints: Blueprints) -> None:
 async def outside(settings: Settings, store: Store, redactor: Redactor, author: Author | None = None) -> Outside:
     """The adapters that every worker needs; commits are by `author`. Raises SettingsError and BlueprintError."""
     check_wiring(BLUEPRINTS)
-    allowed = reach(settings.registries, settings.egress_hosts, settings.registries_file)
-    for registry in allowed.private.values():
-        redactor.add(registry.authorization)
-        redactor.add(registry.authorization.split(" ")[-1])
-    boxes = BubblewrapBoxes(settings.home, reach=allowed)
+    boxes = chosen_boxes(settings, redactor)
     if faults := await boxes.check():
         raise SettingsError("\n".join(["No box can be built on this machine, so no run can be worked on:", *faults]))
     return Outside(
@@ -163,7 +159,7 @@ async def outside(settings: Settings, store: Store, redactor: Redactor, author: 
     )
 
 
-def chosen_boxes(settings: Settings) -> BubblewrapBoxes:
+def chosen_boxes(settings: Settings, redactor: Redactor) -> BubblewrapBoxes:
     """The boxes of the settings; nothing is looked at yet. Raises SettingsError if registries cannot be used."""
     allowed = reach(settings.registries, settings.egress_hosts, settings.registries_file)
     for registry in allowed.private.values():
