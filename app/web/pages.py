@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from app.core.errors import NotFound
 from app.core.store import Store
 from app.engine.dispatch import Blueprints
-from app.web.record import diff, rows
+from app.web.record import commands, diff, rows
 
 _POLICY: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
@@ -73,6 +73,7 @@ class Pages:
                 run=run,
                 repository_url=f"{self._github_url}/{run.task.repository.full_name}",
                 rows=rows(run, ahead, records),
+                commands=commands(run),
                 diff=list(diff(patch)),
                 refresh_s=refresh_s,
             )

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from app.core.blueprint import Kind
+from app.core.evidence import Evidence
 from app.core.journal import Closed, Entry, ModelAnswered, Noted, Opened, ToolCalled, ToolReturned
 from app.core.run import Run, Status
 from app.core.store import Recorded
@@ -18,6 +21,7 @@ _UNSEEN: Final = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f]"
 )
 """What makes a line look like another one; it is written out."""
+_EVIDENCE: Final = TypeAdapter(list[Evidence])
 _GIST: Final = ("command", "path", "pattern", "summary", "reason")
 """The argument that says at a glance what a call is about."""
 
@@ -66,6 +70,14 @@ def rows(run: Run, nodes: Sequence[tuple[str, str, Kind]], records: Sequence[Rec
     if not run.status.has_ended:
         made += [Row(title, kind, "ahead", "") for name, title, kind in nodes if name not in seen]
     return made
+
+
+def commands(run: Run) -> list[Evidence]:
+    """The commands that the run counts as evidence, in their order; a blueprint may keep none."""
+    try:
+        return _EVIDENCE.validate_python(run.state.get("evidence", ()))
+    except ValidationError:  # a blueprint's own field of that name
+        return []
 
 
 def _journal(records: Sequence[Recorded], visit: int) -> list[Entry]:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from app.adapters.store import PostgresStore
 from app.core.blueprint import Kind
 from app.core.budget import Usage
+from app.core.evidence import Evidence, Where
 from app.core.journal import Closed, Entry, ModelAnswered, Opened, ToolCalled, ToolReturned
 from app.core.run import Run, Status, Visit
 from app.core.store import Draft
@@ -80,6 +81,26 @@ async def test_the_page_shows_turns_calls_and_the_change(client: httpx.AsyncClie
     assert 'http-equiv="refresh"' not in (await client.get(f"/runs/{run.key}?still")).text
     assert "<script" not in page
     assert page.count("&lt;script&gt;") >= 7
+
+
+async def test_the_page_shows_the_commands_and_what_they_reached(
+    client: httpx.AsyncClient, store: PostgresStore
+) -> None:
+    run = await started(store)
+    connections = ("connected: pypi.org:443, 10 bytes up, 20 down", f"refused: {HOSTILE} is not an allowed registry")
+    installed = Evidence(command="npm ci", exit_code=7, seconds=2, where=Where.SET_UP, connections=connections)
+    state = {"evidence": [installed.model_dump(mode="json")]}
+    await store.save(run.model_copy(update={"status": Status.RUNNING, "state": state}))
+    page = (await client.get(f"/runs/{run.key}")).text
+    for words in ("set-up", "npm ci", "exit code 7", connections[0], "is not an allowed registry"):
+        assert words in page, words
+    assert "<script" not in page
+
+
+async def test_a_blueprint_may_call_something_else_evidence(client: httpx.AsyncClient, store: PostgresStore) -> None:
+    run = await started(store)
+    await store.save(run.model_copy(update={"status": Status.RUNNING, "state": {"evidence": "a sentence"}}))
+    assert "Commands" not in (await client.get(f"/runs/{run.key}")).text
 
 
 async def test_a_page_that_loads_nothing_from_elsewhere_and_runs_no_script(
