@@ -55,6 +55,7 @@ from app.web.health import Health
 from app.web.pages import Pages
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
+from blueprints.steps.change import Change
 from blueprints.steps.configuration import container_image
 
 _log = logging.getLogger(__name__)
@@ -100,7 +101,8 @@ class Outside:
         """Everything that a node may touch. A tree that another machine had is made again from what was saved."""
         workspace = self.workspace(run, forge)
         if run.visits:
-            await workspace.check_out(run.trail.base_sha, patch=await self.store.patch(run.id))
+            patch = await self.store.patch(run.id)
+            await workspace.check_out(run.trail.base_sha, patch=patch, set_up=_set_up_of(run))
         return World(
             forge=forge,
             workspace=workspace,
@@ -124,6 +126,12 @@ class Outside:
             rules=await read_rules(workspace),
             clock=time.monotonic,
         )
+
+
+def _set_up_of(run: Run) -> tuple[str, ...]:
+    """What the tree of a run needs that another machine makes anew."""
+    state = BLUEPRINTS[run.blueprint].state.model_validate(run.state)
+    return (state.config.setup or ()) if isinstance(state, Change) else ()
 
 
 class NoMinion:

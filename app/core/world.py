@@ -58,10 +58,11 @@ class Sandbox(Protocol):
 class Workspace(Protocol):
     """The work tree of one run, and the way out of it. Paths are relative to the tree, with `/`."""
 
-    async def check_out(self, sha: str, *, patch: bytes = b"") -> None:
-        """Find or create the work tree at commit `sha`; `patch` (from `Patch.data`) is applied to a tree made anew.
+    async def check_out(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> None:
+        """Find or create the work tree at commit `sha`.
 
-        A tree that exists already (the run was interrupted) is kept as it is.
+        A tree made anew is set up by the commands `set_up`, then changed by `patch` (from `Patch.data`). One that
+        exists already (the run was interrupted) is kept as it is.
         """
         ...
 

@@ -21,7 +21,7 @@ class FolderWorkspace:
     root: Path
     base: dict[str, bytes] = field(default_factory=dict)
 
-    async def check_out(self, sha: str, *, patch: bytes = b"") -> None:  # noqa: ARG002 - the Protocol
+    async def check_out(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> None:  # noqa: ARG002 - the Protocol
         raise AssertionError("a minion does not check out")
 
     async def show(self, path: str) -> bytes | None:

@@ -55,7 +55,7 @@ class _Journal:
 class _OneFile:
     """A work tree with one file, of which only reading is needed here."""
 
-    async def check_out(self, sha: str, *, patch: bytes = b"") -> None:
+    async def check_out(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> None:
         raise NotImplementedError
 
     async def show(self, path: str) -> bytes | None:

@@ -48,7 +48,7 @@ class FakeWorkspace:
         self.branches = branches
         self.pushes = 0
 
-    async def check_out(self, sha: str, *, patch: bytes = b"") -> None:
+    async def check_out(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> None:
         if not self.checked_out:
             self.tree, self.checked_out = dict(self.base), sha
 

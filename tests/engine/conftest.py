@@ -108,7 +108,7 @@ class FakeWorkspace:
         self.files: dict[str, bytes] = {}
         self.removed = 0
 
-    async def check_out(self, sha: str, *, patch: bytes = b"") -> None:
+    async def check_out(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> None:  # noqa: ARG002
         self.files.setdefault("base", sha.encode() + patch)
 
     async def show(self, path: str) -> bytes | None:

@@ -46,6 +46,13 @@ with the index of the base, which knows no other. Its time is kept: by that git 
 
 APPLY: Final = "git apply --whitespace=nowarn -"
 
+RESTORE: Final = """
+set -e
+cp --preserve=timestamps /git/base-index /git/index
+git ls-files -z --modified | git checkout-index -z --force --quiet --stdin
+"""
+"""`--modified` names what was deleted, too."""
+
 DIFF: Final = """
 exec 9> /git/lock; flock 9
 rm -f /git/index.lock
@@ -117,6 +124,12 @@ class BoxedGit:
         ended = await self._run(APPLY, stdin=patch, timeout_s=300)
         if ended.exit_code:
             raise RepositoryError(f"The saved change does not fit the work tree: {ended.text[-1000:].strip()}")
+
+    async def restore(self) -> None:
+        """Give the repository's own files their old contents back. Raises RepositoryError if that cannot be done."""
+        ended = await self._run(RESTORE, timeout_s=300)
+        if ended.exit_code:
+            raise RepositoryError(f"What set-up changed cannot be restored: {ended.text[-1000:].strip()}")
 
     async def diff(self, sha: str) -> bytes:
         """The change of the tree against `sha`. Data of a stranger: parse it with care.

@@ -145,9 +145,13 @@ class Folder:
 
     def remove(self) -> None:
         """Take it away with everything in it."""
+        self.unmount()
+        delete(self.run)
+
+    def unmount(self) -> None:
+        """Take away what is mounted here. `reopen` mounts it again."""
         mounts.unmount(self.run / "files")
         mounts.unmount(self.room)
-        delete(self.run)
 
     def _mount_disk(self) -> None:
         if self.ways.no_disk or not self.disk_bytes or mounts.is_mounted(self.room):

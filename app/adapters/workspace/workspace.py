@@ -2,23 +2,27 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
-from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes
-from app.adapters.sandbox.root import place
+from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.root import fingerprint, place
 from app.adapters.workspace import remote as remotes
 from app.adapters.workspace.boxed import BoxedGit
 from app.adapters.workspace.clean import Clean
 from app.adapters.workspace.folders import PARTS, Folder
+from app.adapters.workspace.furnishing import Furnishing
 from app.adapters.workspace.layers import Layers
 from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
 from app.adapters.workspace.tree import READ_BYTES, Tree
-from app.core.errors import Conflict, RepositoryError
+from app.core.errors import Conflict, RepositoryError, Unavailable
 from app.core.patch import Patch
+from app.core.world import CommandResult, Sandbox
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,10 @@ class Author:
 
     name: str = "Minions"
     email: str = "minions@localhost"
+
+
+SET_UP_S: Final = 3_600.0
+"""For set-up on a machine that takes a run over: the most that a repository may ask for."""
 
 
 class GitWorkspace:
@@ -53,11 +61,11 @@ class GitWorkspace:
         self._files = Tree(folder.tree)
 
     @cached_property
-    def sandbox(self) -> Box:
-        """The box of this tree."""
-        return self._boxes.open(self._folder.tree, cache=self._folder.cache)
+    def sandbox(self) -> Sandbox:
+        """The box of this tree. What its set-up makes is shared with other runs, where that can be."""
+        return SharingBox(self._box, self) if self._folder.is_layered else self._box
 
-    async def check_out(self, sha: str, *, patch: bytes = b"") -> None:
+    async def check_out(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> None:
         """As `Workspace.check_out` says. Raises RepositoryError, ForgeError, SandboxError."""
         remotes.check_sha(sha)
         await self._boxes.end_leftovers(self._folder.tree)
@@ -66,26 +74,70 @@ class GitWorkspace:
             return
         await self._mirror.provide(sha, self._run_id)
         if self._folder.is_layered:
-            await self._lay_over(sha)
+            await self.provide_base(sha)
+            await self._lay_over(self._base_layer(sha))
         else:
             await asyncio.to_thread(self._folder.make)
             await self._fill(self._folder.files, sha)
+        if set_up:
+            failed = next((result for result in await self._furnish(sha, set_up) if not result.ok), None)
+            if failed:
+                raise Unavailable(f"`{failed.command}` failed on this machine", detail=failed.output[-2_000:])
         if patch:
             await self._git.apply(patch)
         await asyncio.to_thread(place, self._folder.base, sha.encode(), 0o600)
 
-    async def _lay_over(self, sha: str) -> None:
-        """Make the folder over the base's layer, which is made first if no run had this base before."""
-        name = self._base_layer(sha)
+    async def set_up(self, commands: Sequence[str], *, timeout_s: float) -> Sequence[CommandResult]:
+        """As `Sandbox.set_up` says. The tree may be another one afterwards, with the same change in it."""
+        base = await self._base()
+        patch = (await self.patch()).data if self._folder.is_touched else b""
+        results = await self._furnish(base, commands, timeout_s)
+        if not self._folder.base.exists():
+            if patch:
+                await self._git.apply(patch)
+            await asyncio.to_thread(place, self._folder.base, base.encode(), 0o600)
+        return results
+
+    async def provide_base(self, sha: str) -> Path:
+        """The layer of a commit that is in the mirror, made if no run had this base before."""
 
         async def make(folder: Path) -> None:
             for part in PARTS:
                 await asyncio.to_thread((folder / part).mkdir, 0o700)
             await self._fill(folder, sha)
 
-        layer = await self._layers.provide(name, make)
-        async with locked(self._layers.lock(name), shared=True):
-            await asyncio.to_thread(self._folder.make, [layer])
+        return await self._layers.provide(self._base_layer(sha), make)
+
+    async def _lay_over(self, *names: str) -> None:
+        """Make the folder anew over these layers, the first on top."""
+        async with AsyncExitStack() as stack:
+            for name in names:
+                await stack.enter_async_context(locked(self._layers.lock(name), shared=True))
+            await asyncio.to_thread(self._folder.make, [self._layers.path(name) for name in names])
+
+    async def _furnish(
+        self, base: str, commands: Sequence[str], timeout_s: float = SET_UP_S
+    ) -> Sequence[CommandResult]:
+        """Set the tree up. Over layers it is made anew, without change, where all of it succeeds."""
+        if not self._folder.is_layered:
+            return await self._furnish_alone(commands, timeout_s)
+        plan = await self._furnishing.plan(self._mirror.path.stem, base, commands)
+        if record := self._furnishing.record(plan):
+            results, is_made = record.told(), True
+        else:
+            made = await self._furnishing.make(plan, self._folder, await self.provide_base(base), timeout_s)
+            if made is None:
+                return await self._furnish_alone(commands, timeout_s)
+            results, is_made = made
+        if is_made and plan.name not in self._folder.lower():
+            await self._lay_over(plan.name, self._base_layer(base))
+        return results
+
+    async def _furnish_alone(self, commands: Sequence[str], timeout_s: float) -> Sequence[CommandResult]:
+        """In the tree itself, for nobody else."""
+        results = await self._box.set_up(commands, timeout_s=timeout_s)
+        await self._git.restore()
+        return results
 
     async def _fill(self, files: Path, sha: str) -> None:
         """Check the commit out in an empty folder."""
@@ -164,6 +216,17 @@ class GitWorkspace:
     def _git(self) -> BoxedGit:
         return self._git_of(self._folder.files)
 
+    @cached_property
+    def _box(self) -> Sandbox:
+        return self._box_of(self._folder)
+
+    def _box_of(self, folder: Folder) -> Sandbox:
+        return self._boxes.open(folder.tree, cache=folder.cache)
+
+    @cached_property
+    def _furnishing(self) -> Furnishing:
+        return Furnishing(self._layers, self._mirror.git, self._box_of, fingerprint())
+
     def _git_of(self, files: Path) -> BoxedGit:
         return BoxedGit(self._boxes, files / "tree", files / "git", self._mirror.path / "objects")
 
@@ -204,3 +267,19 @@ class GitWorkspace:
         if size > READ_BYTES:
             raise RepositoryError(f"{path} has {size} bytes; at most {READ_BYTES} can be read at once")
         return (await self._mirror.git.tell("cat-file", "blob", name)).out
+
+
+class SharingBox:
+    """A box whose set-up is the workspace's affair."""
+
+    def __init__(self, box: Sandbox, workspace: GitWorkspace) -> None:
+        self._box = box
+        self._workspace = workspace
+
+    async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> CommandResult:
+        """As `Sandbox.run` says."""
+        return await self._box.run(command, timeout_s=timeout_s, stdin=stdin)
+
+    async def set_up(self, commands: Sequence[str], *, timeout_s: float = 1_200) -> Sequence[CommandResult]:
+        """As `Sandbox.set_up` says."""
+        return await self._workspace.set_up(commands, timeout_s=timeout_s) if commands else []

@@ -40,7 +40,7 @@ class Workspaces:
         self._author = author or Author()
         self._given_ways = ways
         self._disk_bytes = disk_bytes
-        self._layers = Layers(self._home / "layers", lambda: in_use(self._home / "runs"))
+        self.layers = Layers(self._home / "layers", lambda: in_use(self._home / "runs"))
 
     @cached_property
     def ways(self) -> Ways:
@@ -67,5 +67,5 @@ class Workspaces:
         mirror = Mirror(self._home / "mirrors" / f"{repository_id}.git", remote, trusting)
         folder = Folder(self._home / "runs" / str(run_id), run_id, self.ways, self._disk_bytes)
         return GitWorkspace(
-            folder, self._layers, mirror, self._boxes, run_id=run_id, author=self._author, asked_at=asked_at
+            folder, self.layers, mirror, self._boxes, run_id=run_id, author=self._author, asked_at=asked_at
         )
