@@ -7,6 +7,12 @@ output      what is kept of what a command prints
 seccomp     which system calls the box refuses
 users       one user id for each box that is at work, where the server is root
 machine     what is missing on this machine, and what to do about it
-registries  the hosts that install commands may reach
-egress      the way there: a proxy process, and our plugin in it
+registries  the hosts that install commands may reach, and the operator's file of private ones
+egress      the way there: starts and ends a proxy process
+tunnel      that process: opens tunnels, counts what goes through, tells what happened
+allow_list  which hosts at which addresses it lets through
+client_hello      the name in a client's first TLS message
+private_registry  reads from a registry with a credential that the box does not have
+authority   certificates by which one box believes that the proxy is its private registry
+offline     the sentence for commands that look for a network in the work phase
 """
