@@ -8,17 +8,19 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from app.adapters.sandbox import machine, seccomp
+from app.adapters.sandbox import machine, protections, seccomp
 from app.adapters.sandbox.cgroups import Group, Groups, find
 from app.adapters.sandbox.egress import Egress, egress
 from app.adapters.sandbox.leftovers import end_leftovers
 from app.adapters.sandbox.offline import explained
 from app.adapters.sandbox.output import OUTPUT_BYTES
 from app.adapters.sandbox.process import Ended, run_box
+from app.adapters.sandbox.protections import Protection
 from app.adapters.sandbox.registries import Reach
 from app.adapters.sandbox.reserve import RESERVE_BYTES, Reserve
 from app.adapters.sandbox.root import BUNDLE, CACHE, EGRESS, ENVIRONMENT, OFFLINE, REPO, Root, online
@@ -100,6 +102,8 @@ class BubblewrapBoxes:
         self._root = Root(self._home / "box")
         self._reserve = Reserve(self._home, reserve_bytes)
         self._made: tuple[bytes, list[str], Groups] | None = None
+        self.protections: Sequence[Protection] = ()
+        """What was found by the last `check`."""
 
     def open(self, tree: Path, *, cache: Path | None = None, show: Show | None = None) -> "Box":  # noqa: ARG002
         """The box of a work tree. `cache` is a folder that lasts as long as the tree; without it installs are lost.
@@ -127,12 +131,24 @@ class BubblewrapBoxes:
             groups = (await self._parts())[2]
             if swept := await asyncio.to_thread(groups.sweep):
                 _log.warning("Ended %s control groups that a killed server left.", swept)
-            await self.open(tree).run("true", timeout_s=20)
+            self.protections = await self._tried(tree, groups)
         except SandboxError as error:
             return [machine.advice(str(error))]
         finally:
             os.close(lock)
-        return []
+        return [one.sentence for one in self.protections if one.is_necessary and not one.holds]
+
+    async def _tried(self, tree: Path, groups: Groups) -> list[Protection]:
+        tight = replace(self._limits, memory_bytes=protections.TIGHT_BYTES, processes=protections.TIGHT_PROCESSES)
+
+        async def run(command: str, limits: Limits) -> Ended:
+            words = ["/bin/bash", "-c", command]
+            return await self.execute(words, Mounts({REPO: tree}), environment=ENVIRONMENT, timeout_s=20, limits=limits)
+
+        rows = await protections.tried(
+            partial(run, limits=self._limits), partial(run, limits=tight), partial(end_leftovers, tree), tree
+        )
+        return [*rows, protections.rationed(groups.place.lacking)]
 
     async def execute(
         self,
@@ -143,8 +159,10 @@ class BubblewrapBoxes:
         timeout_s: float,
         stdin: bytes = b"",
         keep: int = OUTPUT_BYTES,
+        limits: Limits | None = None,
     ) -> Ended:
         """Run one program in a box with these mounts, in /repo. Raises SandboxError if the box cannot be built."""
+        limits = limits or self._limits
         filter_, root, groups = await self._parts()
         self._reserve.check()
         with self._users.lend(mounts.writable[REPO]) as user:
@@ -155,7 +173,7 @@ class BubblewrapBoxes:
             def arguments(seccomp_fd: int, status_fd: int) -> list[str]:
                 return [
                     *(group.enter() if group else []),
-                    *_outside(user, self._limits, is_grouped=group is not None and group.counts_processes),
+                    *_outside(user, limits, is_grouped=group is not None and group.counts_processes),
                     *root,
                     *_mounted(mounts),
                     *(part for name, value in environment.items() for part in ("--setenv", name, value)),
@@ -163,7 +181,7 @@ class BubblewrapBoxes:
                     *command,
                 ]
 
-            group = self._group(groups)
+            group = _group(groups, limits)
             try:
                 return await run_box(
                     arguments,
@@ -190,12 +208,6 @@ class BubblewrapBoxes:
         """Kill what a killed server left running in the box of `tree`; nobody else may be at work in it."""
         if ended := await asyncio.to_thread(end_leftovers, tree):
             _log.warning("Ended %s processes that were left in the box of %s.", ended, tree)
-
-    def _group(self, groups: Groups) -> Group | None:
-        if not groups.place.folders:
-            return None
-        limits = self._limits
-        return groups.make(memory_bytes=limits.memory_bytes, processes=limits.processes, cpus=limits.cpus)
 
     async def _parts(self) -> tuple[bytes, list[str], Groups]:
         """The filter, the root and the place of control groups, made once for each process that opens boxes."""
@@ -317,6 +329,13 @@ def _objection(command: str) -> str:
     if size > COMMAND_BYTES:
         return f"The command has {size} bytes, more than the {COMMAND_BYTES} that fit. Write a script and run that."
     return ""
+
+
+def _group(groups: Groups, limits: Limits) -> Group | None:
+    """The control group of a command; None where there can be none."""
+    if not groups.place.folders:
+        return None
+    return groups.make(memory_bytes=limits.memory_bytes, processes=limits.processes, cpus=limits.cpus)
 
 
 def _outside(user: int | None, limits: Limits, *, is_grouped: bool) -> list[str]:

@@ -83,7 +83,7 @@ def profile() -> bytes:
             rules.add_rule(refuse, call, seccomp.Arg(0, seccomp.EQ, family))
         rules.add_rule(refuse, call, seccomp.Arg(0, seccomp.GT, max(SOCKETS)))
     # Linux as it is, and the question which one it is, are 32 bits alike. Everything else, such as addresses that are
-    # not random or null being mapped, has somewhere a bit that is set below one that is not (the first is above the last).
+    # not random or null being mapped, has a bit that is set below one that is not; the first is above the last.
     for bit in range(32):
         here, above = 1 << bit, 1 << (bit + 1) % 32
         rules.add_rule(refuse, "personality", seccomp.Arg(0, seccomp.MASKED_EQ, here | above, here))
