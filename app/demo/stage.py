@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import BaseModel
 
 from app.adapters.github.permissions import EVENTS, PERMISSIONS
+from app.adapters.workspace.leftovers import clear
 from app.core.errors import MinionsError
 from app.demo import models
 from app.demo.github.objects import App
@@ -153,6 +154,7 @@ async def staged(
                 yield stage
             finally:
                 await stage.stop_app()
+                await asyncio.to_thread(clear, home / "minions")  # runs that did not end have something mounted there
 
 
 def _registered(hub: Hub, model_server: models.ModelServer, home: Path, settings: Mapping[str, str]) -> Stage:

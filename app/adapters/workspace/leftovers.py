@@ -17,6 +17,7 @@ from app.adapters.own_folder import abandoned
 from app.adapters.sandbox.leftovers import end_leftovers, end_proxy
 from app.adapters.workspace.deletion import delete
 from app.adapters.workspace.folders import in_use
+from app.adapters.workspace.furnishing import SITE
 from app.adapters.workspace.git import Git
 from app.adapters.workspace.layers import Layers
 from app.adapters.workspace.locks import locked_now
@@ -78,6 +79,10 @@ class MachineLeftovers:
             end_proxy(folder)
             if _removed(folder):
                 yield "the folder of a proxy"
+        for site in (self._home / "runs").glob(f"{SITE}*"):
+            with locked_now(self._layers.lock(site.name.removeprefix(SITE))) as is_mine:
+                if is_mine and _removed(site):
+                    yield "a set-up that was broken off"
         for away in (self._home / "mirrors").glob(f"*{_AWAY}"):
             _removed(away)
 
@@ -118,6 +123,7 @@ class MachineLeftovers:
 
 def clear(home: Path) -> bool:
     """End, unmount and delete what is left under a home that nobody works in any more; whether that went. Blocks."""
+    home = home.resolve()  # as mounts are told
     for run in (home / "runs").glob("*"):
         _end_boxes(run)
     for proxy in (home / "box" / "egress").glob("*"):
