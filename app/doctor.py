@@ -27,6 +27,8 @@ class Examined:
     sentences: tuple[str, ...]
     """What is wrong, and what to do; nothing if it is well."""
     remark: str = ""
+    wishes: tuple[str, ...] = ()
+    """What would be better, and how; runs are worked on all the same."""
 
     @property
     def is_well(self) -> bool:
@@ -42,7 +44,7 @@ def examine(settings: Settings, *, ask_model: bool, tell: Callable[[str], None] 
         async for one in _examined(settings, ask_model=ask_model):
             well = well and one.is_well
             tell(f"{'ok  ' if one.is_well else 'FAIL'}  {one.what}{f': {one.remark}' if one.remark else ''}")
-            for sentence in one.sentences:
+            for sentence in (*one.sentences, *one.wishes):
                 tell("".join(f"      {line}\n" for line in sentence.splitlines()).rstrip("\n"))
         tell("All is well." if well else "Something is missing. `minions demo` needs none of the settings.")
         return well
@@ -59,6 +61,11 @@ async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Exa
         return
     boxes = chosen_boxes(settings, redactor_of(settings))
     yield Examined("boxes", tuple(await boxes.check()), await boxes.kind())
+    if boxes.protections:
+        holding = sum(one.holds for one in boxes.protections)
+        wishes = tuple(one.sentence for one in boxes.protections if not one.holds and not one.is_necessary)
+        told = f"{holding} of {len(boxes.protections)} hold, each tried in a box just now"
+        yield Examined("protections", (), told, wishes)
     lacking = [] if shutil.which("rg") else ["ripgrep is missing: apt-get install ripgrep"]
     yield Examined("search", tuple(lacking), "ripgrep")
     async with _told("database") as one:

@@ -24,7 +24,7 @@ from app.adapters.github.tokens import Tokens
 from app.adapters.litellm import LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
 from app.adapters.redacted import RedactedForge, RedactedLog
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap import BubblewrapBoxes, Limits
 from app.adapters.sandbox.registries import reach
 from app.adapters.store import ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
@@ -173,8 +173,9 @@ def chosen_boxes(settings: Settings, redactor: Redactor) -> BubblewrapBoxes:
     for registry in allowed.private.values():
         redactor.add(registry.authorization)
         redactor.add(registry.authorization.split(" ")[-1])
+    limits = Limits(memory_bytes=round(settings.box_memory_gib * 1024**3), cpus=settings.box_cpus)
     if settings.sandbox == "bubblewrap":
-        return BubblewrapBoxes(settings.home, reach=allowed)
+        return BubblewrapBoxes(settings.home, reach=allowed, limits=limits)
     # The engine's SDK takes 0.2 s to import, which everybody else need not wait for.
     from app.adapters.sandbox.containers import ContainerBoxes  # noqa: PLC0415
 
@@ -184,6 +185,7 @@ def chosen_boxes(settings: Settings, redactor: Redactor) -> BubblewrapBoxes:
         choose_image=partial(container_image, own=settings.container_image, allowed=settings.container_images),
         runtime=settings.container_runtime,
         reach=allowed,
+        limits=limits,
     )
 
 

@@ -77,6 +77,15 @@ class Settings(BaseSettings):
         "whose price is not known.",
     )
     concurrency: int = Field(default=4, ge=1, le=500, description="Runs that one worker advances at the same time.")
+    box_memory_gib: float = Field(
+        default=4.0,
+        ge=0.25,
+        le=1024,
+        description="Memory in GiB for all processes of one command together, with what it writes to `/tmp`.",
+    )
+    box_cpus: float = Field(
+        default=4.0, ge=0.1, le=1024, description="Processors' worth of time for one command; at most those there are."
+    )
     sandbox: Literal["bubblewrap", "containers"] = Field(
         default="bubblewrap",
         description="What commands of repositories and models run in: `bubblewrap`, with this machine's programs, or "
