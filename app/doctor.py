@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.adapters.github.permissions import PERMISSIONS
 from app.adapters.litellm import warm_up
 from app.adapters.store.schema import with_driver
+from app.adapters.workspace.folders import GIB, Ways
 from app.core.errors import MinionsError, Unavailable
 from app.core.wording.figures import counted
 from app.main import chosen_boxes, chosen_model, github, redactor_of
@@ -66,6 +67,8 @@ async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Exa
         wishes = tuple(one.sentence for one in boxes.protections if not one.holds and not one.is_necessary)
         told = f"{holding} of {len(boxes.protections)} hold, each tried in a box just now"
         yield Examined("protections", (), told, wishes)
+    ways = await asyncio.to_thread(Ways.of, settings.home)
+    yield Examined("work trees", (), ways.told(int(settings.disk_gib * GIB)))
     lacking = [] if shutil.which("rg") else ["ripgrep is missing: apt-get install ripgrep"]
     yield Examined("search", tuple(lacking), "ripgrep")
     async with _told("database") as one:

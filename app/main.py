@@ -29,6 +29,7 @@ from app.adapters.sandbox.registries import reach
 from app.adapters.store import ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
+from app.adapters.workspace.folders import GIB
 from app.adapters.workspace.leftovers import MachineLeftovers
 from app.adapters.workspace.workspace import Author, GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
@@ -160,7 +161,7 @@ async def outside(settings: Settings, store: Store, redactor: Redactor, author: 
     return Outside(
         settings=settings,
         store=store,
-        workspaces=Workspaces(settings.home, boxes, author=author),
+        workspaces=Workspaces(settings.home, boxes, author=author, disk_bytes=int(settings.disk_gib * GIB)),
         redactor=redactor,
         model=chosen_model(settings),
         public_url=settings.page_url,

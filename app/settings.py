@@ -104,6 +104,12 @@ class Settings(BaseSettings):
     container_runtime: str = Field(
         default="", description="The engine's runtime, such as `runsc` (gVisor); its default where this is empty."
     )
+    disk_gib: float = Field(
+        default=10.0,
+        ge=0,
+        description="Size of a run's disk in GiB, where the server is root and may make one; 0 for no limit. It takes "
+        "what is written on it.",
+    )
     egress_hosts: Words = Field(
         default=(),
         description="Hosts besides the package registries that set-up commands may reach, parted by commas. They may "

@@ -29,6 +29,8 @@ from app.core.world import CommandResult, Sandbox
 
 VERSION: Final = 1
 """Of how layers are made; another one makes every layer anew."""
+SITE: Final = "set-up-"
+"""Before the name of a layer: the folder, beside those of runs, in which it is made."""
 OPAQUE: Final = "trusted.overlay.opaque"
 """On a folder of an overlay that hides what lies below it: https://docs.kernel.org/filesystems/overlayfs.html"""
 
@@ -103,7 +105,7 @@ class Furnishing:
             if self.layers.find(plan.name):
                 return None
             site = Folder(
-                folder.run.with_name(f"set-up-{plan.name}"), folder.number, Ways(no_disk="it becomes a layer")
+                folder.run.with_name(f"{SITE}{plan.name}"), folder.number, Ways(no_disk="it becomes a layer")
             )
             try:
                 async with locked(self.layers.lock(base.name), shared=True):

@@ -58,6 +58,7 @@ class GitWorkspace:
         self._run_id = run_id
         self._author = author
         self._asked_at = asked_at
+        self._being_made = ""
         self._files = Tree(folder.tree)
 
     @cached_property
@@ -73,6 +74,7 @@ class GitWorkspace:
             await asyncio.to_thread(self._folder.reopen, self._layers.folder)
             return
         await self._mirror.provide(sha, self._run_id)
+        self._being_made = sha
         if self._folder.is_layered:
             await self.provide_base(sha)
             await self._lay_over(self._base_layer(sha))
@@ -209,6 +211,7 @@ class GitWorkspace:
     async def remove(self) -> None:
         """As `Workspace.remove` says."""
         await self._boxes.end_leftovers(self._folder.tree)
+        self._being_made = ""
         await self._mirror.let_go(self._run_id)
         await asyncio.to_thread(self._folder.remove)
 
@@ -221,7 +224,7 @@ class GitWorkspace:
         return self._box_of(self._folder)
 
     def _box_of(self, folder: Folder) -> Sandbox:
-        return self._boxes.open(folder.tree, cache=folder.cache)
+        return self._boxes.open(folder.tree, cache=folder.cache, show=self.show)
 
     @cached_property
     def _furnishing(self) -> Furnishing:
@@ -246,7 +249,7 @@ class GitWorkspace:
             return ""
 
     async def _base(self) -> str:
-        if base := await asyncio.to_thread(self._read_base):
+        if base := await asyncio.to_thread(self._read_base) or self._being_made:
             return base
         raise RepositoryError("There is no work tree yet on this machine: check out first")
 
