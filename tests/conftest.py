@@ -17,6 +17,7 @@ from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import migrate
 from app.adapters.workspace.mounts import unmount_below
 from tests.container_engine import IMAGE, engine, make_images, why_not
+from tests.registries import reach_from_here
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +45,9 @@ def container_engine(reachable_folder: Path) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def container_boxes(reachable_folder: Path, container_engine: Engine) -> ContainerBoxes:
     """Boxes whose commands run in containers."""
-    return ContainerBoxes(reachable_folder / "containers", image=IMAGE, engine=container_engine)
+    return ContainerBoxes(
+        reachable_folder / "containers", image=IMAGE, engine=container_engine, reach=reach_from_here()
+    )
 
 
 @pytest.fixture(scope="session")

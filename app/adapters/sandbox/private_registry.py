@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from app.adapters.sandbox.allow_list import Private, Refused
@@ -43,7 +43,7 @@ def trusting(certificates: str) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=certificates or None)
 
 
-async def forward(head: bytes, host: str, registry: Private, trust: ssl.SSLContext) -> AsyncIterator[bytes]:
+async def forward(head: bytes, host: str, registry: Private, trust: ssl.SSLContext) -> AsyncGenerator[bytes, None]:
     """Ask the registry what the box asks, with its credential; yields the answer, with `Connection: close`.
 
     Redirects are the box's own business: they are answered, not followed. Raises Refused, OSError and TimeoutError.

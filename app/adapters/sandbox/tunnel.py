@@ -191,10 +191,11 @@ class Proxy:
             head = await reader.readuntil(b"\r\n\r\n")
         noted.up += len(head)
         try:
-            async for data in forward(head, host, one, self._outside[host]):
-                noted.down += len(data)
-                writer.write(data)
-                await writer.drain()
+            async with contextlib.aclosing(forward(head, host, one, self._outside[host])) as answer:
+                async for data in answer:
+                    noted.down += len(data)
+                    writer.write(data)
+                    await writer.drain()
         except Refused as refused:
             self._note(str(refused))
             await _say(writer, refused.status, refused.reason)
