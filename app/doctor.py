@@ -5,12 +5,16 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters.github.permissions import PERMISSIONS
 from app.adapters.litellm import warm_up
+from app.adapters.sandbox.allow_list import PORT, is_public
+from app.adapters.sandbox.registries import reach
+from app.adapters.sandbox.tunnel import resolved
 from app.adapters.store.schema import with_driver
 from app.adapters.workspace.folders import GIB, Ways
 from app.core.errors import MinionsError, Unavailable
@@ -18,6 +22,9 @@ from app.core.wording.figures import counted
 from app.main import chosen_boxes, chosen_model, github, redactor_of
 from app.processes import prepared_home
 from app.settings import Settings
+
+_RESOLVE_S: Final = 5.0
+"""For each name; resolvers answer within milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,9 @@ async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Exa
         yield Examined("protections", (), told, wishes)
     ways = await asyncio.to_thread(Ways.of, settings.home)
     yield Examined("work trees", (), ways.told(int(settings.disk_gib * GIB)))
+    async with _told("registries") as one:
+        one.remark = await _registries(settings)
+    yield one.done()
     lacking = [] if shutil.which("rg") else ["ripgrep is missing: apt-get install ripgrep"]
     yield Examined("search", tuple(lacking), "ripgrep")
     async with _told("database") as one:
@@ -120,6 +130,28 @@ def _database(settings: Settings) -> str:
         ) from None
     finally:
         engine.dispose()
+
+
+async def _registries(settings: Settings) -> str:
+    allowed = reach(settings.registries, settings.egress_hosts, settings.registries_file)
+    known = [*allowed.public, *allowed.own, *allowed.private]
+    asked = [host for host in allowed.public if host not in allowed.own]
+    inside = [host for host, is_inside in zip(asked, await asyncio.gather(*map(_leads_inside, asked))) if is_inside]
+    if not inside:
+        return counted(len(set(known)), "host")
+    shown = ", ".join(inside[:3]) + (f" and {len(inside) - 3} more" if len(inside) > 3 else "")
+    return (
+        f"{counted(len(set(known)), 'host')}, but {shown} lead to addresses that are not public, where set-up commands "
+        f"may not go; if those are mirrors of your network, name them in MINIONS_EGRESS_HOSTS"
+    )
+
+
+async def _leads_inside(host: str) -> bool:
+    try:
+        async with asyncio.timeout(_RESOLVE_S):
+            return not all(is_public(address) for address in await resolved(host, PORT))
+    except (OSError, TimeoutError):
+        return False  # a machine without a way out, or without this registry
 
 
 async def _app(settings: Settings) -> str:
