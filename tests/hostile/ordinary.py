@@ -16,27 +16,37 @@ from collections.abc import Awaitable, Callable
 SET_PARENT_DEATH_SIGNAL = 1
 
 
-def as_user(user: int, job: Callable[[], Awaitable[object]], *, within_s: float) -> object:
-    """What `job` answers, done as `user` (and as nobody else, where this process is not root). It has to be JSON.
+class Child:
+    """A child of this process that does `job` as `user` (and as nobody else, where this process is not root).
 
-    Raises AssertionError with the trace of the child if it fails.
+    What `job` answers has to be JSON.
     """
-    ours, theirs = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(ours)
-        _be(user, job, theirs)
-    os.close(theirs)
-    try:
-        said = _all_of(ours, within_s)
-    finally:
-        os.close(ours)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    assert said, f"The child ended without an answer, or not within {within_s:.0f} seconds"
-    answer = json.loads(said)
-    assert not answer["failed"], answer["failed"]
-    return answer["found"]
+
+    def __init__(self, user: int, job: Callable[[], Awaitable[object]]) -> None:
+        self._pipe, theirs = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._pipe)
+            _be(user, job, theirs)
+        os.close(theirs)
+        self._is_there = True
+
+    def answer(self, *, within_s: float) -> object:
+        """Waits for what `job` answers. Raises AssertionError, with the trace of the child if it failed."""
+        said = _all_of(self._pipe, within_s)
+        self.end()
+        assert said, f"The child ended without an answer, or not within {within_s:.0f} seconds"
+        answer = json.loads(said)
+        assert not answer["failed"], answer["failed"]
+        return answer["found"]
+
+    def end(self) -> None:
+        """Kill it, if it is still there."""
+        if self._is_there:
+            self._is_there = False
+            os.close(self._pipe)
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
 
 
 def _be(user: int, job: Callable[[], Awaitable[object]], pipe: int) -> None:

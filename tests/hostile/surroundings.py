@@ -264,9 +264,9 @@ def _shut(server: socket.socket) -> None:
 
 
 def _of_processes() -> list[Path]:
-    """Settings that each IPC namespace has of its own."""
+    """Settings that a namespace may have of its own: what a box does to them must not be seen here."""
     kernel = Path("/proc/sys/kernel")
-    found = [place for kind in ("msg*", "shm*", "sem*") for place in kernel.glob(kind)]
+    found = [place for kind in ("msg*", "shm*", "sem*", "pid_max") for place in kernel.glob(kind)]
     return sorted([*found, *Path("/proc/sys/fs/mqueue").glob("*")])
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
 from tests.hostile.commands import CASES
 from tests.hostile.conftest import LIMITS
-from tests.hostile.ordinary import as_user
+from tests.hostile.ordinary import Child
 from tests.hostile.surroundings import Surroundings, dead_children
 from tests.hostile.table.case import Case
 from tests.hostile.trial import Boxes, tried
@@ -36,20 +37,9 @@ def test_the_table_is_long_and_has_no_name_twice() -> None:
     assert len(names) == len(set(names)) >= 60
 
 
-@pytest.mark.parametrize("case", ROWS)
-async def test_nothing_comes_of(
-    case: Case, hostile_boxes: Boxes, sandbox_kind: str, trees: Path, around: Surroundings
-) -> None:
-    assert await tried(case, hostile_boxes, trees, around, sandbox_kind) == []
-
-
-def test_no_dead_process_was_left() -> None:
-    assert dead_children() == []
-
-
 @pytest.fixture(scope="session")
-def found_as_an_ordinary_user(reachable_folder: Path, around: Surroundings, ordinary_user: int) -> Found:
-    """The whole table, tried by a server that is an ordinary user: what went wrong, by the name of the case."""
+def ordinary_server(reachable_folder: Path, around: Surroundings, ordinary_user: int) -> Iterator[Child]:
+    """The whole table, tried by a server that is an ordinary user, while root tries it, too: most of it is waiting."""
     home = reachable_folder / "ordinary"
     (home / "trees").mkdir(parents=True)
     for folder in (home, home / "trees"):
@@ -68,10 +58,30 @@ def found_as_an_ordinary_user(reachable_folder: Path, around: Surroundings, ordi
         found = dict(zip([case.name for case in together], await asyncio.gather(*map(attempt, together)), strict=True))
         return found | {case.name: await attempt(case) for case in cases if case.is_crowd}
 
-    return as_user(ordinary_user, attack, within_s=170)  # type: ignore[return-value] # what `attack` answers
+    child = Child(ordinary_user, attack)
+    yield child
+    child.end()
+
+
+@pytest.fixture(scope="session")
+def found_as_an_ordinary_user(ordinary_server: Child) -> Found:
+    """What went wrong, by the name of the case."""
+    return ordinary_server.answer(within_s=170)  # type: ignore[return-value] # what `attack` answers
+
+
+@pytest.mark.usefixtures(*(["ordinary_server"] if os.geteuid() == 0 else []))
+@pytest.mark.parametrize("case", ROWS)
+async def test_nothing_comes_of(
+    case: Case, hostile_boxes: Boxes, sandbox_kind: str, trees: Path, around: Surroundings
+) -> None:
+    assert await tried(case, hostile_boxes, trees, around, sandbox_kind) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the tests themselves run as an ordinary user")
 @pytest.mark.parametrize("case", ROWS)
 def test_nothing_comes_of_it_for_an_ordinary_user(case: Case, found_as_an_ordinary_user: Found) -> None:
     assert found_as_an_ordinary_user[case.name] == []
+
+
+def test_no_dead_process_was_left() -> None:
+    assert dead_children() == []

@@ -27,7 +27,7 @@ for name in ("/proc/self/exe", "/proc/1/exe", f"/proc/{os.getppid()}/exe", "/usr
 _SETTINGS: Final = """
 for folder, _, names in os.walk("/proc/sys"):
     for name in names:
-        if folder == "/proc/sys/fs/mqueue" or name.startswith(("msg", "shm", "sem", "auto_msgmni", "ns_last_pid")):
+        if folder == "/proc/sys/fs/mqueue" or name.startswith(("msg", "shm", "sem", "auto_msgmni", "ns_last_pid", "pid_max")):
             continue  # of the box's own namespaces; those of the machine are watched
         place = f"{folder}/{name}"
         try:
