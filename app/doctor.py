@@ -136,7 +136,8 @@ async def _registries(settings: Settings) -> str:
     allowed = reach(settings.registries, settings.egress_hosts, settings.registries_file)
     known = [*allowed.public, *allowed.own, *allowed.private]
     asked = [host for host in allowed.public if host not in allowed.own]
-    inside = [host for host, is_inside in zip(asked, await asyncio.gather(*map(_leads_inside, asked))) if is_inside]
+    found = await asyncio.gather(*map(_leads_inside, asked))
+    inside = [host for host, is_inside in zip(asked, found, strict=True) if is_inside]
     if not inside:
         return counted(len(set(known)), "host")
     shown = ", ".join(inside[:3]) + (f" and {len(inside) - 3} more" if len(inside) > 3 else "")
