@@ -1,5 +1,6 @@
 """A container engine of the tests' own, and an image made of this machine's programs: no registry is asked."""
 
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ from docker import APIClient
 from docker.errors import DockerException
 
 IMAGE: Final = "minions-tests/programs:1"
+OTHER_IMAGE: Final = "minions-tests/programs:2"
+"""The same by another name."""
 BARE_IMAGE: Final = "minions-tests/without-bash:1"
 PROGRAMS: Final = (
     *("bash", "sh", "python3", "git", "ps", "sleep", "setsid", "nohup", "cat", "echo", "env", "head", "tail", "wc"),
@@ -27,6 +30,11 @@ PROGRAMS: Final = (
 """What commands of the tests use; one that this machine does not have is not in the image either."""
 NOT_WANTED: Final = re.compile(r"/(test|idlelib|lib2to3|tkinter|turtledemo|ensurepip|dist-packages)(/|$)")
 """Parts of Python's library that no test needs: two thirds of its size."""
+GVISOR: Final = {
+    "path": shutil.which("runsc"),
+    # The last one lets install commands reach the socket that was bound into their container, and no other.
+    "runtimeArgs": ["--network=none", "--platform=systrap", "--host-uds=open"],
+}
 START_S: Final = 60.0
 READY_S: Final = 0.1
 
@@ -39,6 +47,14 @@ def why_not() -> str:
     return f"{', '.join(lacking)} is missing: apt-get install docker.io" if lacking else ""
 
 
+def why_no_gvisor() -> str:
+    """Why there is no gVisor to try; empty if there is one."""
+    if not shutil.which("runsc"):
+        return "runsc is missing: apt-get install -t bookworm-backports runsc"
+    said = subprocess.run(["runsc", "flags"], check=False, capture_output=True, text=True)
+    return "" if "-host-uds" in said.stdout + said.stderr else "runsc is too old: it has no --host-uds"
+
+
 @contextmanager
 def engine(folder: Path) -> Iterator[str]:
     """Run dockerd with everything of its own under `folder`; its address. Nothing of it is left afterwards."""
@@ -49,7 +65,7 @@ def engine(folder: Path) -> Iterator[str]:
         *("--pidfile", f"{folder}/pid", "--config-file", f"{folder}/daemon.json", "--bridge", "none"),
         *("--iptables=false", "--ip6tables=false"),
     ]
-    (folder / "daemon.json").write_text("{}")
+    (folder / "daemon.json").write_text(json.dumps({"runtimes": {"runsc": GVISOR} if not why_no_gvisor() else {}}))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         try:
@@ -76,6 +92,8 @@ def make_images(host: str, folder: Path) -> None:
                 changes=["ENV PATH=/opt/of-the-image/bin:/usr/bin", "ENV FROM_IMAGE=yes", "VOLUME /data"],
             )
             (folder / "image.tar").unlink()
+        repository, _, tag = OTHER_IMAGE.rpartition(":")
+        client.tag(IMAGE, repository, tag)
     finally:
         client.close()
 

@@ -23,7 +23,7 @@ from app.adapters.sandbox.process import Ended, run_box
 from app.adapters.sandbox.protections import Protection
 from app.adapters.sandbox.registries import Reach
 from app.adapters.sandbox.reserve import RESERVE_BYTES, Reserve
-from app.adapters.sandbox.root import BUNDLE, CACHE, EGRESS, ENVIRONMENT, OFFLINE, REPO, Root, online
+from app.adapters.sandbox.root import BUNDLE, CACHE, EGRESS, ENVIRONMENT, OFFLINE, REPO, Root, fingerprint, online
 from app.adapters.sandbox.users import GROUP, Users, give, let_through
 from app.core.errors import SandboxError
 from app.core.world import CommandResult
@@ -112,6 +112,10 @@ class BubblewrapBoxes:
         """
         mounts = {REPO: tree.resolve()} | ({CACHE: cache.resolve()} if cache else {})
         return Box(self, Mounts(mounts))
+
+    async def programs(self, show: Show | None = None) -> str:  # noqa: ARG002
+        """A word for the programs that commands find, another one when they change; `show` is as for `open`."""
+        return await asyncio.to_thread(fingerprint)
 
     async def kind(self) -> str:
         """What these boxes are made by, for people."""

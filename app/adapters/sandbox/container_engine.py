@@ -125,6 +125,8 @@ class Engine:
                         f"DOCKER_HOST is {self.host}: the engine must be on this machine, because work trees are bound "
                         f"into containers; give its socket, such as {SOCKET}"
                     )
+                with socket.socket(socket.AF_UNIX) as probe:  # the SDK would leave its own open where nobody listens
+                    probe.connect(self.host.removeprefix("unix://"))
                 asked = {"base_url": self._host} if self._host else kwargs_from_env()
                 self._client = APIClient(**asked, version="auto", timeout=ANSWER_S, max_pool_size=CALLS)
             return self._client

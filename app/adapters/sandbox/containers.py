@@ -103,7 +103,9 @@ class ContainerBoxes(BubblewrapBoxes):
         git = BubblewrapBoxes(
             self._home, reach=self.reach, limits=self._limits, reserve_bytes=self._reserve.least_bytes
         )
-        if faults := await git.check():
+        faults = await git.check()
+        self.protections = git.protections
+        if faults:
             return faults
         if not self._image:
             return ["Set MINIONS_CONTAINER_IMAGE to the image that commands run in where a repository names none."]
@@ -125,12 +127,16 @@ class ContainerBoxes(BubblewrapBoxes):
         place_ = await asyncio.to_thread(tree.resolve)
         await self._remove_all({"label": [f"{TREE_LABEL}={place_}"]}, f"the box of {tree}")
 
-    async def choose(self, show: Show | None) -> str:
-        """The name of the image for a base commit. Raises SandboxError if there is none."""
+    async def programs(self, show: Show | None = None) -> str:
+        """As `BubblewrapBoxes.programs`: the image."""
+        return (await self.image(show)).id
+
+    async def image(self, show: Show | None) -> Image:
+        """The image for a base commit. Raises SandboxError if there is none, ConfigError if it is not allowed."""
         name = await self._choose_image(show) if show and self._choose_image else self._image
         if not name:
             raise SandboxError("No image is set for containers: set MINIONS_CONTAINER_IMAGE")
-        return name
+        return await self._engine.image(name)
 
     async def contain(
         self,
@@ -196,10 +202,6 @@ class ContainerBoxes(BubblewrapBoxes):
         await self._prepared()
         async with super().registries(tree) as proxy:
             yield proxy
-
-    async def image(self, name: str) -> Image:
-        """As `Engine.image`."""
-        return await self._engine.image(name)
 
     async def _end_ownerless(self) -> None:
         """Remove the containers whose server is gone: its lock is free."""
@@ -290,7 +292,7 @@ class _Containers:
         keep: int = OUTPUT_BYTES,
     ) -> Ended:
         if self._image is None:
-            self._image = await self._boxes.image(await self._boxes.choose(self._show))
+            self._image = await self._boxes.image(self._show)
         return await self._boxes.contain(
             self._image, command, mounts, environment=environment, timeout_s=timeout_s, stdin=stdin, keep=keep
         )
