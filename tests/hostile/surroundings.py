@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 ADD_KEY: Final = {"x86_64": 248, "aarch64": 217}
 KEYCTL: Final = {"x86_64": 250, "aarch64": 219}
@@ -19,7 +19,7 @@ SESSION: Final = -3
 JOIN, REVOKE, SET_PERMISSIONS, READ = 1, 3, 5, 11
 FOR_EVERYBODY: Final = 0x3F3F3F3F
 """Every permission for possessor, user, group and others: a box that reached the key could read it."""
-WATCHED: Final = ("/", "/etc", "/usr/bin", "/usr/lib", "/dev", "/dev/shm", "/run", "/tmp", "/var/tmp", "/home")  # noqa: S108 # of the host
+WATCHED: Final = ("/", "/etc", "/usr/bin", "/usr/lib", "/dev", "/dev/shm", "/run", "/tmp", "/var/tmp", "/home")  # of the host
 CLOCK_S: Final = 5.0
 """A clock that somebody set is further away than one that a time server corrects."""
 
@@ -35,7 +35,7 @@ class Surroundings:
         self._record = folder / "touched"
         self._rest = contextlib.ExitStack()
 
-    def __enter__(self) -> "Surroundings":
+    def __enter__(self) -> Self:
         self.folder.mkdir(mode=0o755, parents=True)
         self._record.touch()
         self._record.chmod(0o666)

@@ -166,7 +166,7 @@ def _is_special(path: Path) -> bool:
 async def test_nobody_waits_for_a_pipe(trap: Trap, workspace: GitWorkspace, place: Place) -> None:
     await workspace.check_out(place.base)
     laid = await workspace.sandbox.run(f"{trap.lay}; find . -type p")
-    pipe = workspace.tree / laid.output.strip()
+    pipe = workspace._folder.tree / laid.output.strip()
     looking = asyncio.create_task(everything(workspace))
     is_waiting = False
     while not looking.done():
@@ -243,8 +243,7 @@ class TestTreesThatGitDoesNotMake:
             except MinionsError:
                 pass  # refused, in a sentence
         assert place.fired() == []
-        tree = workspace.tree if isinstance(getattr(workspace, "tree", None), Path) else None
-        assert tree is None or not (tree / ".git/hooks").exists()
+        assert not (workspace._folder.tree / ".git/hooks").exists()
 
 
 class TestPatches:

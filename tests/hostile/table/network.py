@@ -86,7 +86,7 @@ CASES: Final = (
     _connection("another address of the loopback", "127.1.2.3/@PORT@"),
     _connection("the machine's loopback, version 6", "::1/@PORT@"),
     _connection("the machine's loopback, version 4 in 6", "::ffff:127.0.0.1/@PORT@"),
-    _connection("every address", "0.0.0.0/@PORT@"),  # noqa: S104 # a place to connect to
+    _connection("every address", "0.0.0.0/@PORT@"),  # a place to connect to
     _connection("the machine's own address", "@ADDRESS@/@PORT@"),
     _connection("localhost", "localhost/@PORT@"),
     _connection("the metadata of a cloud", "169.254.169.254/80"),

@@ -94,7 +94,7 @@ def _one_sparse_file(tree: Path) -> list[str]:
 
 CASES: Final = (
     Case("a bomb of memory", python(_ONE_PROCESS), says="stopped after|^$|Killed", ends=badly, timeout_s=60),
-    _disk("/tmp", "/tmp"),  # noqa: S108 # inside the box
+    _disk("/tmp", "/tmp"),  # inside the box
     _disk("shared memory", "/dev/shm"),
     _disk("the home folder", "~"),
     Case(
