@@ -19,7 +19,8 @@ SESSION: Final = -3
 JOIN, REVOKE, SET_PERMISSIONS, READ = 1, 3, 5, 11
 FOR_EVERYBODY: Final = 0x3F3F3F3F
 """Every permission for possessor, user, group and others: a box that reached the key could read it."""
-WATCHED: Final = ("/", "/etc", "/usr/bin", "/usr/lib", "/dev", "/dev/shm", "/run", "/tmp", "/var/tmp", "/home")  # of the host
+WATCHED: Final = ("/", "/etc", "/usr/bin", "/usr/lib", "/dev", "/dev/shm", "/run", "/tmp", "/var/tmp", "/home")
+"""Places of the machine where everybody looks first."""
 CLOCK_S: Final = 5.0
 """A clock that somebody set is further away than one that a time server corrects."""
 

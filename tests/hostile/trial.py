@@ -26,7 +26,6 @@ class Boxes(Protocol):
 async def tried(case: Case, boxes: Boxes, folder: Path, around: Surroundings, sandbox: str) -> list[str]:
     """Run a case in a fresh tree in `folder`. Answers with sentences on what went wrong; empty if the box held."""
     tree = Path(tempfile.mkdtemp(dir=folder))
-    tree.chmod(0o700)
     mark = secrets.token_hex(16)
     # The first line marks every process of the case, whatever it calls itself later.
     script = f"export HOSTILE_MARK={mark}\n{around.filled(case.script)}"
