@@ -78,8 +78,7 @@ class Group:
     def overrun(self) -> Overrun | None:
         """What went beyond a limit, if anything did; memory first."""
         if memory := self._folders.get("memory"):
-            told = next(path for name in ("memory.events", "memory.oom_control") if (path := memory / name).exists())
-            if _count(told, "oom_kill"):
+            if any(_count(memory / name, "oom_kill") for name in ("memory.events", "memory.oom_control")):
                 size = f"{self._memory_bytes / _GIB:.3g} GiB"
                 return Overrun(f"Killed: the command used more than {size} of memory.", is_killed=True)
         if (pids := self._folders.get("pids")) and _count(pids / "pids.events", "max"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes, Limits
-from app.adapters.sandbox.cgroups import PREFIX, Groups, find
+from app.adapters.sandbox.cgroups import CONTROLLERS, PREFIX, Groups, Place, find
 from app.core.errors import SandboxError
 
 pytestmark = pytest.mark.hostile
@@ -148,6 +148,30 @@ class TestGroups:
             asyncio.run(group.close())
             assert process.stdout.read() == b""  # nobody holds the other side any more
         assert groups_of_this_process() == []
+
+
+def unified() -> Path | None:
+    """A hierarchy of version 2 that this process may write to, whatever its controllers are."""
+    lines = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    points = [Path(words[1]) for words in lines if words[2] == "cgroup2"]
+    return next((point for point in points if os.access(point / "cgroup.procs", os.W_OK)), None)
+
+
+@pytest.mark.skipif(unified() is None, reason="no control groups of version 2 that could be written to")
+def test_groups_of_version_2_are_entered_and_ended_as_well() -> None:
+    """Also on a machine whose limits are those of version 1."""
+    point = unified()
+    assert point
+    groups = Groups(Place(2, dict.fromkeys(CONTROLLERS, point)))
+    group = groups.make(memory_bytes=64 * MIB, processes=20, cpus=1)
+    bomb = "for i in 1 2 3; do (setsid sleep 100 &); done; cat /proc/self/cgroup; echo up; sleep 100"
+    with subprocess.Popen([*group.enter(), "/bin/sh", "-c", bomb], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = list(iter(process.stdout.readline, "up\n"))
+        assert any(line.startswith("0::") and f"/{PREFIX}" in line for line in said)
+        asyncio.run(group.close())
+        assert process.stdout.read() == ""
+    assert not list(point.glob(f"{groups._owner}-*"))
 
 
 LEAVE = """

@@ -83,7 +83,7 @@ NOBODY = 65534
 
 
 def as_nobody(home: Path, tree: Path) -> list[str]:
-    """What a server finds that is an ordinary user. In a child, where all is imported: root's files are closed to it."""
+    """What a server finds that is an ordinary user. In a child with all imported: root's files are closed to it."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
