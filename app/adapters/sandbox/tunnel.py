@@ -34,7 +34,7 @@ MEMORY_BYTES: Final = 1024**3
 MOST_HEAD: Final = 32 * 1024
 """Bytes before the empty line of a request. Those of tools have less than 1 KB."""
 MOST_AT_ONCE: Final = 256
-"""Connections. uv opens 50, npm 15."""
+"""Connections, with two descriptors each: 1024 are what a process may have by default. uv opens 50, npm 15."""
 MOST_NOTED: Final = 200
 """Different sentences for one command."""
 PATIENCE_S: Final = 15.0
@@ -71,6 +71,7 @@ class Proxy:
         resolve: Resolve | None = None,
         upstream_port: int | None = None,
         patience_s: float = PATIENCE_S,
+        at_once: int = MOST_AT_ONCE,
     ) -> None:
         """`inside` speaks for private registries; `resolve` and `upstream_port` say otherwise where a name leads."""
         self._allowed = allowed
@@ -79,6 +80,7 @@ class Proxy:
         self._resolve = resolve or resolved
         self._upstream_port = upstream_port
         self._patience_s = patience_s
+        self._at_once = at_once
         self._open: set[asyncio.Task[Any]] = set()
         self._noted: dict[str, Noted] = {}
 
@@ -110,11 +112,11 @@ class Proxy:
         return [each.sentence(what) for what, each in noted.items()]
 
     async def _admit(self, task: asyncio.Task[Any], reader: StreamReader) -> None:
-        if len(self._open) >= MOST_AT_ONCE:
+        if len(self._open) >= self._at_once:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LISTEN_S):
                     await reader.read(MOST_HEAD)
-            sentence = f"refused: more than {MOST_AT_ONCE} connections at once"
+            sentence = f"refused: more than {self._at_once} connections at once"
             raise Refused(sentence, status=503, reason="Too many connections")
         self._open.add(task)
 
