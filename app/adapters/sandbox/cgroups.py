@@ -77,10 +77,10 @@ class Group:
 
     def overrun(self) -> Overrun | None:
         """What went beyond a limit, if anything did; memory first."""
-        if memory := self._folders.get("memory"):
-            if any(_count(memory / name, "oom_kill") for name in ("memory.events", "memory.oom_control")):
-                size = f"{self._memory_bytes / _GIB:.3g} GiB"
-                return Overrun(f"Killed: the command used more than {size} of memory.", is_killed=True)
+        memory = self._folders.get("memory")
+        if memory and any(_count(memory / name, "oom_kill") for name in ("memory.events", "memory.oom_control")):
+            size = f"{self._memory_bytes / _GIB:.3g} GiB"
+            return Overrun(f"Killed: the command used more than {size} of memory.", is_killed=True)
         if (pids := self._folders.get("pids")) and _count(pids / "pids.events", "max"):
             sentence = f"The command wanted more than {self._processes} processes and threads at one time."
             return Overrun(sentence, is_killed=False)
