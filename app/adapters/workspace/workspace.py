@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
-from app.adapters.sandbox.root import fingerprint, place
+from app.adapters.sandbox.root import place
 from app.adapters.workspace import remote as remotes
 from app.adapters.workspace.boxed import BoxedGit
 from app.adapters.workspace.clean import Clean
@@ -123,11 +123,13 @@ class GitWorkspace:
         """Set the tree up. Over layers it is made anew, without change, where all of it succeeds."""
         if not self._folder.is_layered:
             return await self._furnish_alone(commands, timeout_s)
-        plan = await self._furnishing.plan(self._mirror.path.stem, base, commands)
-        if record := self._furnishing.record(plan):
+        programs = await self._boxes.programs(self.show)
+        furnishing = Furnishing(self._layers, self._mirror.git, self._box_of, programs)
+        plan = await furnishing.plan(self._mirror.path.stem, base, commands)
+        if record := furnishing.record(plan):
             results, is_made = record.told(), True
         else:
-            made = await self._furnishing.make(plan, self._folder, await self.provide_base(base), timeout_s)
+            made = await furnishing.make(plan, self._folder, await self.provide_base(base), timeout_s)
             if made is None:
                 return await self._furnish_alone(commands, timeout_s)
             results, is_made = made
@@ -225,10 +227,6 @@ class GitWorkspace:
 
     def _box_of(self, folder: Folder) -> Sandbox:
         return self._boxes.open(folder.tree, cache=folder.cache, show=self.show)
-
-    @cached_property
-    def _furnishing(self) -> Furnishing:
-        return Furnishing(self._layers, self._mirror.git, self._box_of, fingerprint())
 
     def _git_of(self, files: Path) -> BoxedGit:
         return BoxedGit(self._boxes, files / "tree", files / "git", self._mirror.path / "objects")
