@@ -89,7 +89,10 @@ class Surroundings:
         return wrong
 
     def _state(self) -> dict[str, object]:
-        etc = [(place, Path(place).stat().st_mtime) for place in ("/etc/passwd", "/etc/hosts", "/etc/ld.so.cache")]
+        etc = [
+            (place, Path(place).stat().st_uid, Path(place).stat().st_mode)
+            for place in ("/etc/passwd", "/etc/hosts", "/etc/ld.so.cache")
+        ]
         return {
             "core_pattern": _text("/proc/sys/kernel/core_pattern"),
             "modprobe": _text("/proc/sys/kernel/modprobe"),
