@@ -15,4 +15,9 @@ client_hello      the name in a client's first TLS message
 private_registry  reads from a registry with a credential that the box does not have
 authority   certificates by which one box believes that the proxy is its private registry
 offline     the sentence for commands that look for a network in the work phase
+containers  the other box: commands in containers of an image, by the engine of this machine
+container_engine   that engine, through its SDK
+container_options  what a container is allowed
+container_seccomp  which system calls it is allowed
+container_tools    programs that an image may lack
 """
