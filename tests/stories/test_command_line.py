@@ -12,18 +12,22 @@ from typing import Any
 
 import pytest
 
+from app.adapters.sandbox.container_engine import Engine
 from app.demo import models
 from app.demo.stage import free_port, seed
+from tests.container_engine import IMAGE
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
 
-async def minions(*words: str, **settings: str) -> tuple[int, str]:
+async def minions(*words: str, docker_host: str = "", **settings: str) -> tuple[int, str]:
     """Exit code and everything that was printed."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("MINIONS_")}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app.cli", *words),
-        env=plain | {f"MINIONS_{name.upper()}": value for name, value in settings.items()},
+        env=plain
+        | {f"MINIONS_{name.upper()}": value for name, value in settings.items()}
+        | ({"DOCKER_HOST": docker_host} if docker_host else {}),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -160,6 +164,16 @@ async def test_doctor_is_content_with_a_whole_installation(town: Any) -> None:
     assert "openai/slugs answered" in out
 
 
+async def test_doctor_says_what_containers_need(reachable_folder: Path, container_engine: Engine) -> None:
+    settings = {"home": str(reachable_folder / "doctor"), "sandbox": "containers", "container_image": "no/such:1"}
+    code, out = await minions("doctor", docker_host=container_engine.host, **settings)
+    assert (code, "Fetch it: docker pull no/such:1" in out) == (1, True), out
+    code, out = await minions("doctor", docker_host="unix:///nowhere", **settings)
+    assert (code, "No container engine answers at unix:///nowhere: install one" in out) == (1, True), out
+    code, out = await minions("doctor", docker_host=container_engine.host, **settings | {"container_image": IMAGE})
+    assert f"boxes: containers of {IMAGE} by engine " in out
+
+
 def git(folder: Path, *words: str) -> str:
     """What git says in the repository."""
     environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": str(folder)}
@@ -207,6 +221,18 @@ async def test_a_local_run_leaves_a_branch_and_a_report(repository: Path, script
         assert words in out
     assert "Closes #" not in report
     assert "/runs/" not in report, "there is no server that would show a page"
+
+
+async def test_a_local_run_works_in_containers(
+    repository: Path, scripted: dict[str, str], container_engine: Engine
+) -> None:
+    wish = seed().issue
+    settings = scripted | {"sandbox": "containers", "container_image": IMAGE}
+    words = ("run", "--repo", str(repository), "--task", f"{wish.title}\n\n{wish.body}")
+    code, out = await minions(*words, docker_host=container_engine.host, **settings)
+    assert code == 0, out
+    assert "The change is on the branch minions/task-1" in out
+    assert await container_engine.ask(lambda api: api.containers(all=True)) == []
 
 
 async def test_a_second_local_run_gets_a_branch_of_its_own(repository: Path, scripted: dict[str, str]) -> None:
