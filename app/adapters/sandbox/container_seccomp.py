@@ -37,13 +37,14 @@ def profile() -> str:
     machine = platform.machine()
     if machine not in ARCHITECTURES:
         raise SandboxError(f"There is no filter of system calls for {machine}; there is for {', '.join(ARCHITECTURES)}")
-    refused = {*REFUSED, *ALSO_REFUSED, "socket", "clone", "clone3", "personality", "ioctl"}
+    refused = {*REFUSED, *ALSO_REFUSED, "socket", "socketpair", "clone", "clone3", "personality", "ioctl"}
     rules = [
         {"names": sorted(_known() - refused), "action": "SCMP_ACT_ALLOW"},
-        *(_allow("socket", 0, "SCMP_CMP_EQ", family) for family in sorted(SOCKETS)),
+        *(_allow(call, 0, "SCMP_CMP_EQ", family) for call in ("socket", "socketpair") for family in sorted(SOCKETS)),
         *(_allow("personality", 0, "SCMP_CMP_EQ", one) for one in PERSONALITIES),
         _allow("clone", 0, "SCMP_CMP_MASKED_EQ", NAMESPACES),
-        _allow("ioctl", 1, "SCMP_CMP_NE", TIOCSTI),
+        # The kernel looks at 32 bits of it: what differs in one of these is another request.
+        *(_allow("ioctl", 1, "SCMP_CMP_MASKED_EQ", 1 << bit, ~TIOCSTI & 1 << bit) for bit in range(32)),
         # Its flags lie in memory, where a filter cannot look; on ENOSYS the C library falls back to clone.
         {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS},
     ]
@@ -57,11 +58,11 @@ def profile() -> str:
     )
 
 
-def _allow(name: str, index: int, operator: str, value: int) -> dict[str, Any]:
+def _allow(name: str, index: int, operator: str, value: int, second: int = 0) -> dict[str, Any]:
     return {
         "names": [name],
         "action": "SCMP_ACT_ALLOW",
-        "args": [{"index": index, "value": value, "valueTwo": 0, "op": operator}],
+        "args": [{"index": index, "value": value, "valueTwo": second, "op": operator}],
     }
 
 
