@@ -59,6 +59,7 @@ class Surroundings:
             "SOCKET": str(self.folder / "socket"),
             "SECRET": self.secret,
             "PID": str(os.getpid()),
+            "HOST": socket.gethostname(),
         }
         self._before = self._state()
         self._clock = time.time() - time.monotonic()
@@ -99,7 +100,6 @@ class Surroundings:
             "binfmt_misc": _listed("/proc/sys/fs/binfmt_misc"),
             "queues and shared memory": [(str(place), _text(str(place))) for place in _of_processes()],
             "hostname": socket.gethostname(),
-            "mounts": mounts_below(self.folder.parent),
             "files of /etc": etc,
             "ld.so.preload": Path("/etc/ld.so.preload").exists(),
             "keys": self._keys(),

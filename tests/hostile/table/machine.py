@@ -39,7 +39,7 @@ for folder, _, names in os.walk("/proc/sys"):
 """
 _WRITABLE: Final = """
 import stat
-own = ("/repo", "/cache", "/tmp", "/home/minion", "/dev/shm", "/proc", "/var/tmp", "/run/egress", "/dev/pts")
+own = ("/repo", "/cache", "/tmp", "/home/minion", "/dev/shm", "/proc", "/var/tmp", "/run/egress", "/dev/pts", "/dev/mqueue", "/data")
 for folder, folders, names in os.walk("/"):
     folders[:] = [name for name in folders if os.path.join(folder, name) not in own and not os.path.islink(os.path.join(folder, name))]
     if os.access(folder, os.W_OK) and folder != "/":
@@ -100,16 +100,40 @@ def _shown(name: str, *places: str) -> Case:
     )
 
 
+_SYSTEM: Final = """
+print("entries", len(os.listdir("/sys")) if os.path.isdir("/sys") else 0)
+for folder, _, names in os.walk("/sys"):
+    for name in names:
+        try:
+            os.close(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            continue
+        print("ESCAPED", folder, name)
+"""
+
 CASES: Final = (
+    Case(
+        "settings of devices",
+        python(_SYSTEM),
+        says="entries 0",
+        # An engine shows what there is, and lets nobody change it.
+        elsewhere={"containers": "entries [0-9]+"},
+    ),
+    Case("name of the machine", "cat /etc/hostname; hostname; uname -n; echo", says="minion", must_not_say="@HOST@"),
+    Case(
+        "servers of names",
+        "cat /etc/resolv.conf; echo looked",
+        says="No such file",
+        # An engine writes one; without a network it is of no use.
+        elsewhere={"containers": "looked"},
+    ),
     _shown("accounts", "/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh", "/etc/security"),
     _shown("homes", "/root", "/home/*/.ssh", "/root/.ssh", "/root/.gitconfig", "/root/.netrc", "/root/.aws"),
-    _shown(
-        "the machine", "/etc/hostname", "/etc/machine-id", "/etc/resolv.conf", "/etc/fstab", "/boot", "/srv", "/mnt"
-    ),
+    _shown("the machine", "/etc/machine-id", "/etc/fstab", "/boot", "/srv", "/mnt"),
     _shown(
         "state", "/var/lib", "/var/log", "/var/run/secrets", "/run/secrets", "/run/user", "/var/spool", "/lost+found"
     ),
-    _shown("kernel", "/sys", "/sys/fs/cgroup", "/sys/kernel/debug", "/sys/firmware", "/lib/modules", "/etc/modprobe.d"),
+    _shown("kernel", "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/firmware", "/lib/modules", "/etc/modprobe.d"),
     _shown(
         "the canary", "@FILE@", "@FOLDER@", "/proc/1/root@FILE@", "/proc/self/root@FILE@", "/repo/../../../../..@FILE@"
     ),
