@@ -5,6 +5,9 @@ root        what stands in the box's own small root, and which variables a comma
 process     one started box: feed it, read it, end it
 output      what is kept of what a command prints
 seccomp     which system calls the box refuses
+cgroups     one control group for each command: memory, processes, processors
+reserve     room that boxes leave on the disk
+protections what a box keeps in and out here, tried in one
 users       one user id for each box that is at work, where the server is root
 machine     what is missing on this machine, and what to do about it
 registries  the hosts that install commands may reach, and the operator's file of private ones
