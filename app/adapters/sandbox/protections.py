@@ -22,7 +22,7 @@ TIGHT_PROCESSES: Final = 20
 
 GROUPS_ADVICE: Final = (
     "start the server as root, or by systemd with Delegate=yes, or with: "
-    "systemd-run --user --scope -p Delegate=yes minions serve"
+    "systemd-run --user --scope -p Delegate=yes minions serve (in a container: let /sys/fs/cgroup be writable)"
 )
 
 

@@ -74,7 +74,7 @@ def test_what_is_missing_is_told_with_why_and_what_to_do() -> None:
     assert rationed(["cpu"]).sentence == (
         "Boxes on this machine lack a limit of processor time: without it, one command can slow down all others. "
         "To mend it: start the server as root, or by systemd with Delegate=yes, or with: "
-        "systemd-run --user --scope -p Delegate=yes minions serve."
+        "systemd-run --user --scope -p Delegate=yes minions serve (in a container: let /sys/fs/cgroup be writable)."
     )
     assert rationed([]).holds
 
