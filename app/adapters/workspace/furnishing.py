@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from pydantic import BaseModel
 
+from app.adapters.sandbox.root import place
 from app.adapters.sandbox.users import GROUP
 from app.adapters.workspace.folders import Folder, Ways
 from app.adapters.workspace.git import Git
@@ -38,6 +39,7 @@ OPAQUE: Final = "trusted.overlay.opaque"
 class Record(BaseModel, frozen=True):
     """What is known about a layer."""
 
+    name: str
     results: tuple[CommandResult, ...]
     roots: tuple[str, ...]
     """The topmost paths of what set-up made in the tree, as in a URL: names need not be text."""
@@ -81,15 +83,22 @@ class Furnishing:
         name = f"{repository}-{hashlib.sha256(said.encode()).hexdigest()[:32]}"
         return Plan(name, tuple(commands), frozenset(tracked))
 
+    def known(self, base: str, commands: Sequence[str]) -> Record | None:
+        """What is known about the layer that these commands made, or may share, on the layer `base` before."""
+        name = self._noted(base).get(self._key(commands), "")
+        if not name or self.layers.find(name) is None:
+            return None
+        return self._read(name)
+
+    def note(self, base: str, plan: Plan) -> None:
+        """Keep that this layer may be laid over `base`, for the next run: to find out takes a while."""
+        noted = self._noted(base) | {self._key(plan.commands): plan.name}
+        place(self.layers.beside(base, "json"), json.dumps(noted).encode(), 0o600)
+
     def record(self, plan: Plan) -> Record | None:
         """What is known about a layer that is here and does not stand in the way of a tracked file."""
-        if self.layers.find(plan.name) is None:
-            return None
-        try:
-            record = Record.model_validate_json(self.layers.beside(plan.name, "json").read_bytes())
-        except FileNotFoundError:
-            return None
-        return None if _clash(record.roots, plan.tracked) else record
+        record = None if self.layers.find(plan.name) is None else self._read(plan.name)
+        return None if record is None or _clash(record.roots, plan.tracked) else record
 
     async def make(
         self, plan: Plan, folder: Folder, base: Path, timeout_s: float
@@ -104,9 +113,7 @@ class Furnishing:
                 return record.told(), True
             if self.layers.find(plan.name):
                 return None
-            site = Folder(
-                folder.run.with_name(f"{SITE}{plan.name}"), folder.number, Ways(no_disk="it becomes a layer")
-            )
+            site = Folder(folder.run.with_name(f"{SITE}{plan.name}"), folder.number, Ways(no_disk="it becomes a layer"))
             try:
                 async with locked(self.layers.lock(base.name), shared=True):
                     await asyncio.to_thread(site.make, [base])
@@ -115,6 +122,7 @@ class Furnishing:
                     return results, False
                 roots = await asyncio.to_thread(_strip, site.room / "upper", plan.tracked, site.user)
                 record = Record(
+                    name=plan.name,
                     results=tuple(results),
                     roots=tuple(quote(os.fsencode(root)) for root in roots),
                     made_at=datetime.now(UTC),
@@ -123,6 +131,21 @@ class Furnishing:
                 return results, True
             finally:
                 await asyncio.to_thread(site.remove)
+
+    def _read(self, name: str) -> Record | None:
+        try:
+            return Record.model_validate_json(self.layers.beside(name, "json").read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def _noted(self, base: str) -> dict[str, str]:
+        try:
+            return dict(json.loads(self.layers.beside(base, "json").read_bytes()))
+        except FileNotFoundError:
+            return {}
+
+    def _key(self, commands: Sequence[str]) -> str:
+        return hashlib.sha256(json.dumps([VERSION, self.machine, list(commands)]).encode()).hexdigest()
 
     def _keep(self, name: str, site: Folder, record: Record) -> None:
         site.unmount()

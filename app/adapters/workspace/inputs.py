@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Collection, Sequence
-from fnmatch import fnmatch
+from fnmatch import translate
 from typing import Final
 
 DEPENDENCIES: Final = (
@@ -24,7 +24,7 @@ DEPENDENCIES: Final = (
     *("minion.yml", "devcontainer.json", ".devcontainer.json"),
 )
 """Names, in any folder, as globs."""
-FOLDERS: Final = ("requirements", "patches", "vendor")
+FOLDERS: Final = frozenset({"requirements", "patches", "vendor"})
 """Everything in folders of these names counts, too."""
 
 INSTALLERS: Final[tuple[tuple[str, ...], ...]] = (
@@ -55,9 +55,13 @@ def inputs(commands: Sequence[str], paths: Collection[str], package: bytes) -> f
     return frozenset(path for path in paths if _counts(path) or path in named)
 
 
+_NAMES: Final = re.compile("|".join(translate(glob) for glob in DEPENDENCIES))
+"""All globs in one: a repository can have a hundred thousand files."""
+
+
 def _counts(path: str) -> bool:
     *folders, name = path.split("/")
-    return any(fnmatch(name, glob) for glob in DEPENDENCIES) or any(folder in FOLDERS for folder in folders)
+    return _NAMES.match(name) is not None or not FOLDERS.isdisjoint(folders)
 
 
 def _installs_only(command: str) -> bool:

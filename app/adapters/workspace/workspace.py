@@ -76,8 +76,9 @@ class GitWorkspace:
         await self._mirror.provide(sha, self._run_id)
         self._being_made = sha
         if self._folder.is_layered:
-            await self.provide_base(sha)
-            await self._lay_over(self._base_layer(sha))
+            layer = await self.provide_base(sha)
+            while not await self._lay_over(layer.name):
+                await self.provide_base(sha)
         else:
             await asyncio.to_thread(self._folder.make)
             await self._fill(self._folder.files, sha)
@@ -110,12 +111,16 @@ class GitWorkspace:
 
         return await self._layers.provide(self._base_layer(sha), make)
 
-    async def _lay_over(self, *names: str) -> None:
-        """Make the folder anew over these layers, the first on top."""
+    async def _lay_over(self, *names: str) -> bool:
+        """Make the folder anew over these layers, the first on top; whether they were there. A sweep may take one."""
         async with AsyncExitStack() as stack:
             for name in names:
                 await stack.enter_async_context(locked(self._layers.lock(name), shared=True))
-            await asyncio.to_thread(self._folder.make, [self._layers.path(name) for name in names])
+            layers = [layer for name in names if (layer := self._layers.find(name))]
+            if len(layers) < len(names):
+                return False
+            await asyncio.to_thread(self._folder.make, layers)
+            return True
 
     async def _furnish(
         self, base: str, commands: Sequence[str], timeout_s: float = SET_UP_S
@@ -125,16 +130,23 @@ class GitWorkspace:
             return await self._furnish_alone(commands, timeout_s)
         programs = await self._boxes.programs(self.show)
         furnishing = Furnishing(self._layers, self._mirror.git, self._box_of, programs)
-        plan = await furnishing.plan(self._mirror.path.stem, base, commands)
-        if record := furnishing.record(plan):
-            results, is_made = record.told(), True
-        else:
+        layer = self._base_layer(base)
+        record = furnishing.known(layer, commands)
+        results: Sequence[CommandResult] = record.told() if record else ()
+        name = record.name if record else ""
+        if not record:
+            plan = await furnishing.plan(self._mirror.path.stem, base, commands)
             made = await furnishing.make(plan, self._folder, await self.provide_base(base), timeout_s)
             if made is None:
                 return await self._furnish_alone(commands, timeout_s)
             results, is_made = made
-        if is_made and plan.name not in self._folder.lower():
-            await self._lay_over(plan.name, self._base_layer(base))
+            if not is_made:
+                return results
+            furnishing.note(layer, plan)
+            name = plan.name
+        if name not in self._folder.lower() and not await self._lay_over(name, layer):
+            await self.provide_base(base)
+            return await self._furnish(base, commands, timeout_s)
         return results
 
     async def _furnish_alone(self, commands: Sequence[str], timeout_s: float) -> Sequence[CommandResult]:
