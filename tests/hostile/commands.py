@@ -13,4 +13,3 @@ CASES: Final[tuple[Case, ...]] = (
     *resources.CASES,
     *files.CASES,
 )
-BY_NAME: Final = {case.name: case for case in CASES + resources.MEMORY}

@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes, Limits
+from app.adapters.sandbox.containers import ContainerBoxes
+from tests.container_engine import IMAGE
 from tests.hostile.surroundings import Surroundings
 from tests.hostile.trial import Boxes
 
-SANDBOXES = ("bubblewrap",)
-"""To attack containers, too, add "containers" here: `container_boxes` of tests/conftest.py opens them."""
+SANDBOXES = ("bubblewrap", "containers")
+"""As `MINIONS_SANDBOX` calls them."""
 
-LIMITS = Limits(processes=128, open_files=1024, file_bytes=64 * 1024 * 1024, memory_bytes=1024**3)
+LIMITS = Limits(
+    processes=128, open_files=1024, file_bytes=64 * 1024 * 1024, memory_bytes=1024**3, address_space_bytes=2 * 1024**3
+)
 """Smaller than an installation's, so that bombs go off soon."""
 
 
@@ -25,8 +29,8 @@ def sandbox_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def hostile_boxes(sandbox_kind: str, reachable_folder: Path, request: pytest.FixtureRequest) -> Boxes:
     if sandbox_kind == "containers":
-        boxes: Boxes = request.getfixturevalue("container_boxes")
-        return boxes
+        engine = request.getfixturevalue("container_engine")
+        return ContainerBoxes(reachable_folder / "hostile-containers", image=IMAGE, engine=engine, limits=LIMITS)
     return BubblewrapBoxes(reachable_folder / "hostile-home", limits=LIMITS)
 
 

@@ -20,7 +20,7 @@ COMMANDS = 1_000
 A_BATCH = 25
 """Commands in one box: enough for the box itself not to matter, few enough for all output to be kept."""
 AT_ONCE = 4
-KEPT = 3_000
+KEPT = 2_000
 """Bytes of one command's output: a canary has 39, and comes first."""
 END = "END-OF-COMMAND"
 HARMLESS = (

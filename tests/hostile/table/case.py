@@ -86,6 +86,8 @@ class Case:
     must_not_say: str = "ESCAPED"
     is_crowd: bool = False
     """Whether it takes as many processes as there may be: boxes of one ordinary user may have to share them."""
+    needs_group: bool = False
+    """Whether only a limit on the memory of the whole box ends it, which takes a control group."""
     hole: str = ""
     """Why it succeeds today, where it does; empty for everything that is held off."""
 
