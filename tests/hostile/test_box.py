@@ -188,7 +188,7 @@ except BlockingIOError:
     async def test_memory_ends(self, box: Box) -> None:
         assert "MemoryError" in await python(box, "x = bytearray(9 * 1024**3)")
 
-    @pytest.mark.parametrize("place", ["/tmp", "/dev/shm", "~"])  # noqa: S108 # inside the box
+    @pytest.mark.parametrize("place", ["/tmp", "/dev/shm", "~"])
     async def test_scratch_room_ends(self, box: Box, place: str) -> None:
         command = f"cd {place}; for i in $(seq 20); do head -c 50000000 /dev/zero > f$i || exit 5; done"
         result = await box.run(command)
