@@ -26,6 +26,7 @@ PROGRAMS: Final = (
     *("grep", "sed", "find", "seq", "true", "false", "test", "printf", "mount", "umount", "unshare", "kill", "df"),
     *("uname", "hostname", "readlink", "tr", "xargs", "timeout", "tar", "gzip", "date", "mknod", "chroot", "nsenter"),
     *("su", "awk", "basename", "dirname", "expr", "pwd", "tee", "truncate", "sync", "whoami", "getent", "strace"),
+    *("chown", "chgrp", "renice", "chrt", "ionice"),
 )
 """What commands of the tests use; one that this machine does not have is not in the image either."""
 NOT_WANTED: Final = re.compile(r"/(test|idlelib|lib2to3|tkinter|turtledemo|ensurepip|dist-packages)(/|$)")

@@ -2,6 +2,7 @@
 
 import math
 import os
+import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,14 @@ from app.adapters.sandbox.container_engine import Image
 from app.adapters.sandbox.root import HOME, REPO, SCRATCH_BYTES
 from app.adapters.sandbox.users import GROUP
 
+MASKED: Final = (
+    # Hardware and control groups of the machine, and a place to leave messages.
+    *("/sys", "/dev/mqueue"),
+    # What engines mask by themselves, unless they are told what to mask.
+    *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys"),
+    *("/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats"),
+)
+"""Places that are empty inside. https://github.com/opencontainers/runtime-spec/blob/main/config-linux.md"""
 ONE_STREAM: Final = ("/bin/bash", "-c", 'exec "$@" 2>&1', "minion")
 """The engine reads two pipes and cannot know what came first; this makes them one."""
 
@@ -36,13 +45,14 @@ def options(
     `is_fed` says that the command is given an input.
     """
     owner, group = (os.geteuid(), os.getegid()) if user is None else (user, GROUP)
+    address_space = max(limits.address_space_bytes, limits.memory_bytes)
     mode = f"uid={owner},gid={group},mode=0700"
     scratch = {
         "/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={SCRATCH_BYTES}",  # noqa: S108 # inside
         "/var/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={SCRATCH_BYTES // 2}",  # noqa: S108 # inside
         HOME: f"rw,exec,nosuid,nodev,{mode},size={SCRATCH_BYTES // 2}",
         # Else each would be a folder of the engine's own disk, as large as it likes.
-        **dict.fromkeys(image.volumes, f"rw,exec,nosuid,nodev,{mode},size={SCRATCH_BYTES // 2}"),
+        **dict.fromkeys(_volumes(image, mounts), f"rw,exec,nosuid,nodev,{mode},size={SCRATCH_BYTES // 2}"),
     }
     host = api.create_host_config(
         network_mode="none",
@@ -69,12 +79,14 @@ def options(
         ulimits=[
             Ulimit(name="nofile", soft=limits.open_files, hard=limits.open_files),
             Ulimit(name="fsize", soft=limits.file_bytes, hard=limits.file_bytes),
+            Ulimit(name="as", soft=address_space, hard=address_space),
             Ulimit(name="core", soft=1, hard=1),  # byte: with 0 a program that takes dumps still starts, as root
         ],
         log_config=LogConfig(type=LogConfig.types.NONE, config={}),
         restart_policy={"Name": "no"},
         runtime=runtime or None,
     )
+    host["MaskedPaths"] = list(MASKED)
     return {
         "image": image.id,
         "entrypoint": list(ONE_STREAM),
@@ -89,6 +101,12 @@ def options(
         "host_config": host,
         "use_config_proxy": False,  # the operator's own proxy, and its password, are none of a box's business
     }
+
+
+def _volumes(image: Image, mounts: Mounts) -> list[str]:
+    """Those of the image that nothing of ours stands at."""
+    taken = {"/", "/tmp", "/var/tmp", HOME, *mounts.writable, *mounts.readable}  # noqa: S108 # inside
+    return [volume for volume in map(posixpath.normpath, image.volumes) if volume not in taken]
 
 
 def accounts(user: int | None) -> tuple[str, str]:
