@@ -44,17 +44,17 @@ def cases(request: pytest.FixtureRequest) -> list[Case]:
 
 @pytest.fixture(scope="session")
 def ordinary_server(
-    reachable_folder: Path, around: Surroundings, ordinary_user: int, cases: list[Case]
+    reachable_folder: Path, trees: Path, around: Surroundings, ordinary_user: int, cases: list[Case]
 ) -> Iterator[Child]:
     """The table, tried by a server that is an ordinary user, while root tries it, too: most of it is waiting."""
-    home = reachable_folder / "ordinary"
-    (home / "trees").mkdir(parents=True)
-    for folder in (home, home / "trees"):
+    home, own_trees = reachable_folder / "ordinary", trees / "ordinary"
+    for folder in (home, own_trees):
+        folder.mkdir()
         shutil.chown(folder, ordinary_user, ordinary_user)
 
     async def attack() -> Found:
         return await all_tried(
-            possible(cases), BubblewrapBoxes(home / "boxes", limits=LIMITS), home / "trees", around, "bubblewrap"
+            possible(cases), BubblewrapBoxes(home / "boxes", limits=LIMITS), own_trees, around, "bubblewrap"
         )
 
     child = Child(ordinary_user, attack)
