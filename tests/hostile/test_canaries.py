@@ -22,7 +22,9 @@ A_BATCH = 25
 AT_ONCE = 4
 KEPT = 2_000
 """Bytes of one command's output: a canary has 39, and comes first."""
-END = "END-OF-COMMAND"
+END = "END-OF-COMMAND-42"
+SAY_END = "echo END-OF-COMMAND-$((6 * 7))"
+"""Not what it says: commands find the script that they stand in."""
 HARMLESS = (
     "cat @FILE@",
     "echo $MINIONS_CANARY_SECRET",
@@ -45,7 +47,7 @@ def seed() -> int:
 def script(commands: list[str]) -> str:
     """Each command by itself, whatever the others do, with what it says, and a line that says that it was reached."""
     return "\n".join(
-        f"{{ timeout -k 1 6 bash -c {shlex.quote(command)}; }} </dev/null 2>&1 | head -c {KEPT}; echo; echo {END}"
+        f"{{ timeout -k 1 6 bash -c {shlex.quote(command)}; }} </dev/null 2>&1 | head -c {KEPT}; echo; {SAY_END}"
         for command in commands
     )
 
