@@ -4,6 +4,7 @@ One step looks at where the conversation stands and does the one thing that foll
 an entry after it; see `conversation.py` for what the entries mean.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -15,10 +16,12 @@ from app.agent.prompt import first_messages
 from app.agent.tools.all_tools import chosen
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped, storable
 from app.core.blueprint import AgentSpec
-from app.core.errors import ContextTooLong, ModelUnavailable
+from app.core.errors import ContextTooLong, ModelUnavailable, RepositoryError
 from app.core.journal import Closed, Entry, Journal, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
 from app.core.model import Model
 from app.core.world import GaveUp, Sandbox, Submission, Workspace
+
+_log = logging.getLogger(__name__)
 
 _MOST_MISSES: Final = 3
 """As mini-swe-agent: a model that gets it wrong three times in a row will not get it right."""
@@ -60,6 +63,8 @@ class AgentLoop:
         self._journal = journal
         self._rules = rules
         self._clock = clock
+        self._saved: bytes | None = None
+        """The change as it was saved last, if this loop did."""
 
     async def work(self, facts: Mapping[str, str]) -> Submission | GaveUp:
         """Work, or go on where the journal ends, until something is submitted or given up.
@@ -147,15 +152,28 @@ class AgentLoop:
     async def _told(self, talk: Conversation, call: Call, told: Told, seconds: float) -> None:
         if told.ends:
             return await self._close(talk, told.ends)
-        text = storable(told.text)
-        return await self._record(talk, ToolReturned(call_id=call.id, text=text, ok=told.ok, seconds=seconds))
+        returned = ToolReturned(call_id=call.id, text=storable(told.text), ok=told.ok, seconds=seconds)
+        return await self._record(talk, returned, patch=await self._changed(call))
+
+    async def _changed(self, call: Call) -> bytes | None:
+        """The change of the tree, if this call may have altered it: with the result it is one write."""
+        tool = self._tools.get(call.tool)
+        if tool is None or not tool.alters:
+            return None
+        try:
+            data = (await self._workspace.patch()).data
+        except RepositoryError as error:  # a moment's affair, such as half a clone: the next result saves it
+            _log.info("The tree cannot be saved now: %s", error)
+            return None
+        is_known, self._saved = data == self._saved, data
+        return None if is_known else data
 
     async def _close(self, talk: Conversation, result: Submission | GaveUp) -> None:
         told = result.model_copy(update={"model": self._model.name, "usage": talk.usage})
         await self._record(talk, Closed(result=told.model_dump(mode="json")))
 
-    async def _record(self, talk: Conversation, entry: Entry) -> None:
-        await self._journal.append(entry)
+    async def _record(self, talk: Conversation, entry: Entry, *, patch: bytes | None = None) -> None:
+        await self._journal.append(entry, patch=patch)
         talk.apply(entry)
 
 

@@ -85,6 +85,9 @@ class Journal(Protocol):
         """Everything so far, oldest first."""
         ...
 
-    async def append(self, entry: Entry) -> None:
-        """Add one entry at the end."""
+    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:
+        """Add one entry at the end; in the same write, `patch` replaces the run's saved change, if given.
+
+        So a machine that takes the run over makes the very tree that the journal speaks of.
+        """
         ...

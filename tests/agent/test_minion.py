@@ -38,16 +38,18 @@ class MemoryJournal:
     """A journal in memory. `cut_at` takes the power away at that entry: before it is stored, or after."""
 
     kept: list[Entry] = field(default_factory=list)
+    patches: list[bytes | None] = field(default_factory=list)
     cut_at: int | None = None
     stored_first: bool = True
 
     async def entries(self) -> Sequence[Entry]:
         return list(self.kept)
 
-    async def append(self, entry: Entry) -> None:
+    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:
         cut = len(self.kept) == self.cut_at
         if not cut or self.stored_first:
             self.kept.append(type(entry).model_validate_json(entry.model_dump_json()))
+            self.patches.append(patch)
         if cut:
             raise PowerCut
 
@@ -238,6 +240,17 @@ async def test_an_interrupted_command_is_told_and_not_run_again(bench: Bench, tr
     assert [(entry.ok, entry.text) for entry in bench.kept(ToolReturned)] == [
         (False, "[interrupted; the tree may have changed: look at it]")
     ]
+
+
+async def test_a_change_is_saved_with_the_result_that_tells_of_it(bench: Bench, workspace: Workspace) -> None:
+    """Another machine has nothing but the journal and the saved change: they must be of the same moment."""
+    await bench.work(bench.model(careful))
+    journal = bench.journal
+    saved = [entry for entry, patch in zip(journal.kept, journal.patches, strict=True) if patch is not None]
+    assert saved
+    assert all(isinstance(entry, ToolReturned) for entry in saved)
+    newest = [patch for patch in journal.patches if patch is not None][-1]
+    assert newest == (await workspace.patch()).data
 
 
 @pytest.mark.parametrize("cut_at", [3, 4])

@@ -22,7 +22,7 @@ class MemoryJournal:
     async def entries(self) -> Sequence[Entry]:
         return list(self.kept)
 
-    async def append(self, entry: Entry) -> None:
+    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:  # noqa: ARG002 - the Protocol
         self.kept.append(entry)
 
 

@@ -174,6 +174,19 @@ async def test_a_journal_keeps_its_order_and_charges_answers_once(store: Postgre
     assert await store.journal(run_id, 1).entries() == []
 
 
+async def test_a_change_is_saved_together_with_the_entry_that_tells_of_it(store: PostgresStore) -> None:
+    run_id = await started(store)
+    one, two = store.journal(run_id, 0), store.journal(run_id, 0)
+    await two.entries()
+    await one.append(Opened(messages=({"role": "user", "content": "a"},), model="m"), patch=b"first")
+    assert await store.patch(run_id) == b"first"
+    await one.append(ModelAsked(turn=1))
+    assert await store.patch(run_id) == b"first"
+    with pytest.raises(Stale):
+        await two.append(ModelAsked(turn=1), patch=b"of somebody who lost the run")
+    assert await store.patch(run_id) == b"first"
+
+
 async def test_two_writers_of_one_journal_cannot_both_go_on(store: PostgresStore) -> None:
     run_id = await started(store)
     one, two = store.journal(run_id, 0), store.journal(run_id, 0)

@@ -17,6 +17,8 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.engine import make_url
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected, tables
+from app.adapters.workspace.deletion import delete
+from app.adapters.workspace.mounts import unmount_below
 from app.core.journal import ModelAnswered, ModelAsked, ToolCalled, ToolReturned
 from app.core.run import Run
 from app.demo.github.plumbing import Git
@@ -144,6 +146,13 @@ class Scene:
                 word = "ok" if entry.ok else "interrupted" if entry.text.startswith("[interrupted") else "failed"
                 results.append((tools[record.visit, entry.call_id], word))
         return results
+
+    async def lose_disk(self) -> None:
+        """What a worker on another machine finds there: nothing."""
+        for name in ("runs", "mirrors", "layers"):
+            folder = self.stage.home / "minions" / name
+            await asyncio.to_thread(unmount_below, folder)
+            await asyncio.to_thread(delete, folder)
 
     async def leftovers(self) -> list[str]:
         """Processes and files of the run that are still there; processes have a moment to go."""

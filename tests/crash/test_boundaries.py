@@ -26,10 +26,13 @@ def interrupted(undisturbed: Any) -> list[tuple[str, str]]:
     return [(tool, "interrupted" if tool in {"bash", "edit"} else word) for tool, word in undisturbed.told]
 
 
-async def killed_at_every_commit(mortal: Any, scene: Any, when: str, steps: Sequence[int]) -> tuple[int, list[str]]:
+async def killed_at_every_commit(
+    mortal: Any, scene: Any, when: str, steps: Sequence[int], *, moves: bool = False
+) -> tuple[int, list[str]]:
     """Kill and restart until the run ends; how often it was killed, and everything that was committed.
 
-    `steps`: at which new commit the first attempt dies, and at which every later one does.
+    `steps`: at which new commit the first attempt dies, and at which every later one does. With `moves`, each attempt
+    is on a machine that knows nothing of the run but what is stored.
     """
     commits: list[str] = []
     for kills in range(200):
@@ -39,6 +42,8 @@ async def killed_at_every_commit(mortal: Any, scene: Any, when: str, steps: Sequ
         if answer["died_by"] != SIGKILL:
             assert (answer["died_by"], answer["exit_code"]) == (0, 0), commits
             return kills, commits
+        if moves:
+            await scene.lose_disk()
     raise AssertionError(f"It does not end: {commits[-20:]}")
 
 
@@ -67,6 +72,18 @@ async def test_killed_right_after_every_commit(mortal: Any, scene: Any, undistur
     assert {len(bodies) for bodies in bill.requests.values()} == {1}, "an answered question was asked again"
     assert bill.charged == bill.owed
     assert bill.answered == undisturbed.bill.answered
+    assert await scene.told() == interrupted(undisturbed)
+    assert await scene.leftovers() == []
+
+
+async def test_killed_right_after_every_commit_and_taken_over_by_another_machine(
+    mortal: Any, scene: Any, undisturbed: Any
+) -> None:
+    """The tree of another machine is the one that the journal speaks of."""
+    kills, commits = await killed_at_every_commit(mortal, scene, "after", (1, 1), moves=True)
+    assert news(commits) == list(undisturbed.commits)
+    assert kills == len(undisturbed.commits)
+    assert await scene.seen() == undisturbed.seen
     assert await scene.told() == interrupted(undisturbed)
     assert await scene.leftovers() == []
 

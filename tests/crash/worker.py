@@ -92,7 +92,7 @@ class JournalOfAgent(Protocol):
 
     async def entries(self) -> Sequence[Entry]: ...
 
-    async def append(self, entry: Entry) -> None: ...
+    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None: ...
 
 
 class FusedJournal:
@@ -110,12 +110,12 @@ class FusedJournal:
         self._last = entries[-1] if entries else None
         return entries
 
-    async def append(self, entry: Entry) -> None:
+    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:
         """As `Journal` says. A question that is asked once more, as nobody knows what became of it, is told so."""
         again = isinstance(entry, ModelAsked) and isinstance(self._last, ModelAsked)
         what = f" {entry.tool}" if isinstance(entry, ToolCalled) else ""
         name = f"visit {self._visit}: {entry.kind}{what}"
-        await self._fuse.commit(name, lambda: self._journal.append(entry), again=again)
+        await self._fuse.commit(name, lambda: self._journal.append(entry, patch=patch), again=again)
         self._last = entry
 
 

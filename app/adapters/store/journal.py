@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -39,8 +39,8 @@ class PostgresJournal:
         self._model = next((entry.model for entry in entries if isinstance(entry, Opened)), "")
         return entries
 
-    async def append(self, entry: Entry) -> None:
-        """Add one entry at the end; a model's answer is entered in the ledger with it."""
+    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:
+        """As `Journal` says; a model's answer is entered in the ledger with it."""
         if self._next is None:
             await self.entries()
         if isinstance(entry, Opened):
@@ -51,6 +51,9 @@ class PostgresJournal:
                 await connection.execute(
                     insert(tables.journal).values(**values, entry=plain(entry.model_dump(mode="json")))
                 )
+                if patch is not None:
+                    run = tables.runs
+                    await connection.execute(update(run).where(run.c.id == self._run_id).values(patch=patch))
                 if isinstance(entry, ModelAnswered):
                     await self._charge(connection, entry)
                 await connection.execute(select(func.pg_notify("minions_run", str(self._run_id))))

@@ -51,4 +51,5 @@ BASH: Final = Tool(
     arguments=BashArguments,
     run=_run,
     repeatable=False,
+    alters=True,
 )

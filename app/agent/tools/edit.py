@@ -140,4 +140,5 @@ EDIT: Final = Tool(
     arguments=EditArguments,
     run=_run,
     repeatable=False,
+    alters=True,
 )

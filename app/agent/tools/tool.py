@@ -52,6 +52,8 @@ class Tool(Generic[A_contra]):
     run: Callable[[A_contra, Desk], Awaitable[Told]]
     repeatable: bool
     """Whether a call that was interrupted may simply be carried out again, because twice comes to the same as once."""
+    alters: bool = False
+    """Whether a call may alter the work tree."""
 
     @property
     def schema(self) -> dict[str, Any]:

@@ -47,4 +47,5 @@ WRITE: Final = Tool(
     arguments=WriteArguments,
     run=_run,
     repeatable=True,
+    alters=True,
 )
