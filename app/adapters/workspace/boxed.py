@@ -57,14 +57,18 @@ DIFF: Final = """
 exec 9> /git/lock; flock 9
 rm -f /git/index.lock
 cp --preserve=timestamps /git/base-index /git/index
-git add --all > /tmp/said 2>&1 || { cat /tmp/said; exit 1; }
+git add --all > /tmp/said 2>&1 & adding=$!
+odd=$(find /repo -name .git -prune -o -name '.git[aim]*' ! -type f ! -type l ! -type d -print -quit 2> /dev/null)
+if [ -n "$odd" ]; then kill -9 $adding; echo "$odd is neither a file nor a folder"; exit 1; fi
+wait $adding || { cat /tmp/said; exit 1; }
 sum=0
 while read -r size; do sum=$((sum + size)); done < <(git diff-index --cached --raw --no-renames --no-abbrev "$1" \
   | cut -d' ' -f4 | git cat-file --batch-check='%(objectsize)' | grep -xE '[0-9]{1,15}')
 if [ $sum -gt $2 ]; then echo $sum; exit 27; fi
 exec git diff-index --cached -p --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color "$1"
 """
-"""One at a time; a lock that git itself left behind is from a box that was killed.
+"""One at a time; a lock that git itself left behind is from a box that was killed. Git would wait for ever for somebody
+to write in a pipe that has the name of one of its own files.
 
 Files are added up before they are written as a patch, in which gigabytes of zeros are small.
 """
