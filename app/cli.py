@@ -119,6 +119,14 @@ def doctor(
 
 
 @cli.command()
+def warm(repository: Annotated[str, typer.Argument(help="OWNER/NAME on GitHub; the App is installed on it.")]) -> None:
+    """Fetch a repository and set it up ahead, so that its next run need not wait. Runs on this machine share it."""
+    from app.warm import warm as warm_up
+
+    sys.exit(warm_up(_settings(quiet=True), repository))
+
+
+@cli.command()
 def draw(
     blueprint: Annotated[str, typer.Argument(help="Name of a blueprint; all are listed without one.")] = "",
 ) -> None:

@@ -44,6 +44,13 @@ class InstallationChanged(BaseModel, frozen=True):
     at: datetime | None = None
 
 
+class Pushed(BaseModel, frozen=True):
+    """The default branch of a repository has another newest commit."""
+
+    repository: Repository
+    branch: str
+
+
 class Pinged(BaseModel, frozen=True):
     """GitHub tries whether we are here."""
 
@@ -56,4 +63,4 @@ class Ignored(BaseModel, frozen=True):
     reason: str
 
 
-Event = WorkRequested | StopRequested | InstallationChanged | Pinged | Ignored
+Event = WorkRequested | StopRequested | InstallationChanged | Pushed | Pinged | Ignored

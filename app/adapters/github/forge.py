@@ -135,6 +135,10 @@ class GitHubForges:
         self._write_spacing_s = write_spacing_s
         self._paces: dict[int, Pace] = {}
 
+    async def find(self, full_name: str) -> Repository:
+        """The repository `OWNER/NAME`. Raises NotFound if the App is not installed on it."""
+        return await self._tokens.find(full_name)
+
     def open(self, repository: Repository) -> GitHubForge:
         """The forge of one repository, for one visit of a run: it finds out the repository's present name once."""
         pace = self._paces.setdefault(repository.installation_id, Pace(self._write_spacing_s))

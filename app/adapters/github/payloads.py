@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from app.adapters.github import wire
 from app.core import command
 from app.core.errors import MinionsError
-from app.core.events import HELP, Event, Ignored, InstallationChanged, Pinged, StopRequested, WorkRequested
+from app.core.events import HELP, Event, Ignored, InstallationChanged, Pinged, Pushed, StopRequested, WorkRequested
 from app.core.hidden import one_line, strip_hidden
 from app.core.task import Person, Repository, Task
 
@@ -56,6 +56,8 @@ def parse(
             return _withdrawn(_read(wire.IssueEvent, event, payload), str(action), label, allowed_bots)
         case "issue_comment", "created":
             return _commented(_read(wire.CommentEvent, event, payload), app_id, allowed_bots)
+        case "push", _:
+            return _pushed(_read(wire.PushEvent, event, payload))
         case "installation" | "installation_repositories", str() if action in _INSTALLATION:
             return _installed(_read(wire.InstallationEvent, event, payload), _INSTALLATION[action])
         case "installation" | "installation_repositories" | "issues" | "issue_comment", None:
@@ -142,6 +144,16 @@ def _installed(
     )
 
 
+def _pushed(event: wire.PushEvent) -> Event:
+    """Whoever pushed: what is done about it is the same for a bot's push, and nobody asked for anything."""
+    where, branch = event.repository.full_name, event.repository.default_branch
+    if event.ref != f"refs/heads/{branch}":
+        return Ignored(reason=f"{one_line(event.ref)[:100]} of {where} is not its default branch.")
+    if event.deleted:
+        return Ignored(reason=f"The default branch of {where} was deleted: nothing is there to be prepared.")
+    return Pushed(repository=_repository(event), branch=one_line(branch))
+
+
 def _unwelcome(sender: wire.User, allowed_bots: Collection[int]) -> str:
     """Why the sender's wish counts for nothing; empty if it may count."""
     if sender.type == "User" or sender.id in allowed_bots:
@@ -173,7 +185,7 @@ def _task(
     )
 
 
-def _repository(event: wire.IssueEvent | wire.CommentEvent) -> Repository:
+def _repository(event: wire.IssueEvent | wire.CommentEvent | wire.PushEvent) -> Repository:
     return Repository(
         id=event.repository.id, full_name=event.repository.full_name, installation_id=event.installation.id
     )

@@ -12,5 +12,5 @@ PERMISSIONS: Final[Mapping[str, str]] = {
 }
 """The least that works. No workflows, administration or secrets, on purpose."""
 
-EVENTS: Final = ("issues", "issue_comment", "pull_request", "check_run", "check_suite")
+EVENTS: Final = ("issues", "issue_comment", "pull_request", "check_run", "check_suite", "push")
 """Besides what every App gets: ping, installation, installation_repositories."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from app.adapters.github.app import App, read
 from app.adapters.github.errors import Invalid, Unauthorized, server_time
-from app.core.errors import Denied
+from app.core.errors import Denied, NotFound
 from app.core.task import Repository
 
 Permissions = Mapping[str, str]
@@ -52,9 +52,14 @@ class Token:
     expires_at: float
 
 
+class _Numbered(BaseModel):
+    id: int
+
+
 class _Minted(BaseModel, hide_input_in_errors=True):
     token: str = Field(min_length=1, repr=False)
     expires_at: datetime | None = None
+    repositories: list[_Numbered] | None = None
 
 
 _Key = tuple[int, int, tuple[tuple[str, str], ...]]
@@ -94,6 +99,23 @@ class Tokens:
             if kept is None or kept.expires_at - _EARLY_S <= self._clock():
                 kept = self._kept[key] = await self._mint(repository, permissions)
             return kept
+
+    async def find(self, full_name: str) -> Repository:
+        """The repository `OWNER/NAME`, if the App is installed on it. Raises NotFound with what to do about it."""
+        doing = f"work in {full_name}"
+        try:
+            installation = read(_Numbered, await self._app.ask("GET", f"/repos/{full_name}/installation", doing))
+            wanted = {"repositories": [full_name.partition("/")[2]], "permissions": {"metadata": "read"}}
+            path = f"/app/installations/{installation.id}/access_tokens"
+            answer = await self._app.ask("POST", path, doing, json=wanted, is_safe=True)
+        except (NotFound, Invalid) as error:
+            sentence = f"The App is not installed on {full_name}, or there is no such repository."
+            raise NotFound(sentence, detail=error.detail) from None
+        told: _Minted = read(_Minted, answer)
+        self._on_secret(told.token)
+        if not told.repositories:
+            raise NotFound(f"GitHub does not say which repository {full_name} is.")
+        return Repository(id=told.repositories[0].id, full_name=full_name, installation_id=installation.id)
 
     async def retry(self, repository: Repository, permissions: Permissions, refused: Token, tries: int) -> bool:
         """What to do about a 401: wait if the token is fresh, forget it if it is not; False if nothing helps.

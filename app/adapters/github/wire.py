@@ -39,6 +39,12 @@ class Repository(BaseModel):
     full_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
 
 
+class PushedRepository(Repository):
+    """A repository that somebody pushed to."""
+
+    default_branch: str
+
+
 class Reference(BaseModel):
     """The installation that a delivery belongs to."""
 
@@ -105,3 +111,12 @@ class InstallationEvent(BaseModel):
     """Events `installation` and `installation_repositories`."""
 
     installation: Installation
+
+
+class PushEvent(BaseModel):
+    """Event `push`; `ref` is the whole name of a branch or tag, which is gone if `deleted`."""
+
+    installation: Reference
+    repository: PushedRepository
+    ref: str
+    deleted: bool = False

@@ -1,6 +1,7 @@
 """Opens workspaces; where everything lies on the disk."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,9 @@ from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
 from app.adapters.sandbox.root import place
 from app.adapters.sandbox.users import let_through
 from app.adapters.workspace.folders import GIB, Folder, Ways, in_use
+from app.adapters.workspace.furnishing import SITE
 from app.adapters.workspace.layers import Layers
+from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
 from app.adapters.workspace.workspace import Author, GitWorkspace
 from app.core.world import Remote
@@ -60,12 +63,39 @@ class Workspaces:
         `remote(write)` gives address and credential when they are needed; the address may be a folder of this machine.
         `asked_at` becomes the date of the commit; without it that is the date of the base commit.
         """
-        for name in ("mirrors", "runs"):
-            let_through(self._home / name)
+        return self._opened(str(run_id), run_id, repository_id, remote, asked_at)
+
+    @asynccontextmanager
+    async def ahead(
+        self, repository_id: int, remote: Callable[[bool], Awaitable[Remote]]
+    ) -> AsyncIterator[GitWorkspace]:
+        """A work tree of no run, to make what runs will share; removed at the end. One at a time for a repository.
+
+        Its folder is named like one in which set-up is done, so that a sweep takes it away if this process is killed.
+        """
+        self.layers.prepare()
+        name = f"ahead-{repository_id}"
+        async with locked(self.layers.lock(name)):
+            workspace = self._opened(f"{SITE}{name}", -repository_id, repository_id, remote, None)
+            try:
+                yield workspace
+            finally:
+                await workspace.remove()
+
+    def _opened(
+        self,
+        name: str,
+        run_id: int,
+        repository_id: int,
+        remote: Callable[[bool], Awaitable[Remote]],
+        asked_at: datetime | None,
+    ) -> GitWorkspace:
+        for part in ("mirrors", "runs"):
+            let_through(self._home / part)
         trusting = self._home / "mirrors" / "local.config"
         place(trusting, b"[safe]\n\tdirectory = *\n", 0o600)
         mirror = Mirror(self._home / "mirrors" / f"{repository_id}.git", remote, trusting)
-        folder = Folder(self._home / "runs" / str(run_id), run_id, self.ways, self._disk_bytes)
+        folder = Folder(self._home / "runs" / name, run_id, self.ways, self._disk_bytes)
         return GitWorkspace(
             folder, self.layers, mirror, self._boxes, run_id=run_id, author=self._author, asked_at=asked_at
         )
