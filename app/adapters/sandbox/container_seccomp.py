@@ -8,7 +8,7 @@ import platform
 from contextlib import suppress
 from typing import Any, Final
 
-from app.adapters.sandbox.seccomp import REFUSED, SOCKETS, TIOCSTI
+from app.adapters.sandbox.seccomp import NETLINK, NETLINK_ROUTE, REFUSED, SOCKETS, TIOCSTI
 from app.core.errors import SandboxError
 
 ALSO_REFUSED: Final = {
@@ -38,9 +38,11 @@ def profile() -> str:
     if machine not in ARCHITECTURES:
         raise SandboxError(f"There is no filter of system calls for {machine}; there is for {', '.join(ARCHITECTURES)}")
     refused = {*REFUSED, *ALSO_REFUSED, "socket", "socketpair", "clone", "clone3", "personality", "ioctl"}
+    families = sorted(SOCKETS - {NETLINK})
     rules = [
         {"names": sorted(_known() - refused), "action": "SCMP_ACT_ALLOW"},
-        *(_allow(call, 0, "SCMP_CMP_EQ", family) for call in ("socket", "socketpair") for family in sorted(SOCKETS)),
+        *(_allow(call, 0, "SCMP_CMP_EQ", family) for call in ("socket", "socketpair") for family in families),
+        _also(_allow("socket", 0, "SCMP_CMP_EQ", NETLINK), 2, NETLINK_ROUTE),
         *(_allow("personality", 0, "SCMP_CMP_EQ", one) for one in PERSONALITIES),
         _allow("clone", 0, "SCMP_CMP_MASKED_EQ", NAMESPACES),
         # The kernel looks at 32 bits of it: what differs in one of these is another request.
@@ -64,6 +66,11 @@ def _allow(name: str, index: int, operator: str, value: int, second: int = 0) ->
         "action": "SCMP_ACT_ALLOW",
         "args": [{"index": index, "value": value, "valueTwo": second, "op": operator}],
     }
+
+
+def _also(rule: dict[str, Any], index: int, value: int) -> dict[str, Any]:
+    """The rule, if this argument has this value, too."""
+    return rule | {"args": [*rule["args"], {"index": index, "value": value, "valueTwo": 0, "op": "SCMP_CMP_EQ"}]}
 
 
 def _known() -> set[str]:

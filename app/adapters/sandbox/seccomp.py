@@ -55,6 +55,9 @@ NEWER: Final = {"statmount": 457, "listmount": 458, "open_tree_attr": 467}
 SOCKETS: Final = {1, 2, 10, 16}
 """AF_UNIX, AF_INET, AF_INET6, AF_NETLINK. Others reach past a network namespace (AF_VSOCK does) or are old doors."""
 
+NETLINK: Final = 16
+NETLINK_ROUTE: Final = 0
+"""What programs ask for addresses by. Its other protocols are parts of the kernel such as nf_tables: old in holes."""
 CLONE_NEWUSER: Final = 0x10000000
 TIOCSTI: Final = 0x5412
 """Types characters into a terminal."""
@@ -82,6 +85,7 @@ def profile() -> bytes:
         for family in set(range(max(SOCKETS))) - SOCKETS:
             rules.add_rule(refuse, call, seccomp.Arg(0, seccomp.EQ, family))
         rules.add_rule(refuse, call, seccomp.Arg(0, seccomp.GT, max(SOCKETS)))
+    rules.add_rule(refuse, "socket", seccomp.Arg(0, seccomp.EQ, NETLINK), seccomp.Arg(2, seccomp.NE, NETLINK_ROUTE))
     # Linux as it is, and the question which one it is, are 32 bits alike. Everything else, such as addresses that are
     # not random or null being mapped, has a bit that is set below one that is not; the first is above the last.
     for bit in range(32):

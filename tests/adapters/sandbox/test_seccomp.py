@@ -93,16 +93,16 @@ def asked(protocol, kind, body):
 route = struct.pack("BBBBBBBBI", 2, 0, 0, 0, 254, 3, 0, 1, 0)
 link_ = struct.pack("BxHiII", 0, 0, 0, 0, 0) + struct.pack("HH", 8, 3) + b"eth\\0"
 print(asked(socket.NETLINK_ROUTE, 24, route), asked(socket.NETLINK_ROUTE, 16, link_))
-try:
-    # NFNL_MSG_BATCH_BEGIN for nf_tables; a kernel without it does not know the protocol.
-    print(asked(12, 16, struct.pack("!BBH", 2, 0, 10)))
-except OSError as error:
-    print("none" if error.errno == 93 else error)
+for protocol in range(1, 32):
+    try:
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+    except PermissionError:
+        continue
+    print(protocol, "was opened")
 """
     code, told = await said(box, program)
     assert code == 0, told
-    assert told.splitlines()[0] == "1 1"
-    assert told.splitlines()[1] in {"1", "none"}
+    assert told == "1 1"
 
 
 async def test_raw_sockets_are_refused(box: Box) -> None:
