@@ -7,7 +7,7 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from app.core.errors import MinionsError
-from app.core.events import InstallationChanged, StopRequested
+from app.core.events import InstallationChanged, Pushed, StopRequested
 from app.core.journal import Entry, Journal
 from app.core.run import Run
 from app.core.task import Person, Task
@@ -50,7 +50,7 @@ class Draft(BaseModel, frozen=True):
     """Name of the first node; empty if there is no such blueprint, which admission will say."""
 
 
-Act = Draft | StopRequested | InstallationChanged
+Act = Draft | StopRequested | InstallationChanged | Pushed
 """What a delivery can lead to."""
 
 

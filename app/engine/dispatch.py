@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.core.blueprint import Blueprint
-from app.core.events import Event, Ignored, InstallationChanged, Pinged, StopRequested, WorkRequested
+from app.core.events import Event, Ignored, InstallationChanged, Pinged, Pushed, StopRequested, WorkRequested
 from app.core.store import Act, Draft
 
 Blueprints = Mapping[str, Blueprint[Any]]
@@ -30,6 +30,9 @@ def decide(event: Event, blueprints: Blueprints) -> Decision:
             return Decision(
                 act=event, reason=f"Installation {event.installation_id} of {event.account}: {event.change}."
             )
+        case Pushed():
+            where = f"{event.branch} of {event.repository.full_name}"
+            return Decision(act=event, reason=f"{where} moved: it is fetched and set up ahead of the next run.")
         case Pinged():
             return Decision(act=None, reason="Minions is here.")
         case Ignored():

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from pydantic import TypeAdapter
@@ -15,17 +15,22 @@ from app.adapters.store import tables
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.reachable import reachable
 from app.core.errors import NotFound
-from app.core.events import InstallationChanged, StopRequested
+from app.core.events import InstallationChanged, Pushed, StopRequested
 from app.core.journal import Entry
 from app.core.plain import plain
 from app.core.run import Run, Status, Visit
 from app.core.store import Act, Delivery, Draft, Occupied, Receipt, Recorded, Stale, Stop
+from app.core.task import Repository
 
 _ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
 
 
+RECENT: Final = timedelta(days=30)
+"""A repository in which no run was asked for since is not prepared for another: its mirror would be gone by then."""
+
+
 class Queue(Protocol):
-    """Takes "advance run N" in the transaction of the caller."""
+    """Takes "advance run N" and "warm repository N" in the transaction of the caller."""
 
     async def put(self, connection: AsyncConnection, run_id: int) -> None:
         """Have the run advanced now."""
@@ -33,6 +38,10 @@ class Queue(Protocol):
 
     async def put_later(self, connection: AsyncConnection, run_id: int, revision: int, at: datetime) -> None:
         """Have the run advanced at `at`, if it still stands at `revision` then."""
+        ...
+
+    async def put_warming(self, connection: AsyncConnection, repository: Repository) -> bool:
+        """Have the repository fetched and set up ahead; False if that waits to be done already."""
         ...
 
 
@@ -51,6 +60,8 @@ class PostgresStore:
             if isinstance(decision, InstallationChanged):
                 await _note_installation(connection, decision)
                 return Receipt(reason=reason, is_new=True)
+            if isinstance(decision, Pushed):
+                return await self._warm(connection, decision, reason)
             if isinstance(decision, StopRequested):
                 return await self._stop(connection, decision, reason)
             run_id = await _insert_run(connection, decision)
@@ -176,6 +187,21 @@ class PostgresStore:
         if not run_ids:
             return Receipt(reason=f"Nothing is at work on {event.repository.full_name}#{event.number}.", is_new=True)
         return Receipt(reason=reason, run_id=run_ids[-1], is_new=True)
+
+    async def _warm(self, connection: AsyncConnection, event: Pushed, reason: str) -> Receipt:
+        """Prepare for the next run, where there is likely to be one."""
+        row = tables.runs.c
+        worked = select(row.id).where(
+            row.repository_id == event.repository.id,
+            row.asked_at > func.now() - RECENT,
+            row.trail["base_sha"].astext != "",  # a run that was refused has none
+        )
+        where = event.repository.full_name
+        if (await connection.execute(worked.limit(1))).scalar_one_or_none() is None:
+            return Receipt(reason=f"No minion worked in {where} in the last {RECENT.days} days.", is_new=True)
+        if not await self._queue.put_warming(connection, event.repository):
+            return Receipt(reason=f"{event.branch} of {where} moved, and is about to be fetched already.", is_new=True)
+        return Receipt(reason=reason, is_new=True)
 
     async def _occupied(self, run: Run) -> Occupied:
         row = tables.runs.c

@@ -63,6 +63,7 @@ one_at_work = Index(
 )
 """One active run for an issue, whoever asks and however often."""
 
+Index("runs_of_repository", runs.c.repository_id, runs.c.asked_at)
 Index("runs_unfinished", runs.c.id, postgresql_where=text("NOT is_reported"))
 
 visits = Table(

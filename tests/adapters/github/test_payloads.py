@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.adapters.github.payloads import PayloadError, parse
-from app.core.events import Event, Ignored, InstallationChanged, Pinged, StopRequested, WorkRequested
+from app.core.events import Event, Ignored, InstallationChanged, Pinged, Pushed, StopRequested, WorkRequested
+from app.core.task import Repository
 
 Json = dict[str, Any]
 
@@ -239,3 +240,39 @@ def test_anything_is_answered_with_an_event_or_a_sentence(event: str, place: str
     payload = commented("/minion fix") if event == "issue_comment" else labeled()
     with contextlib.suppress(PayloadError):
         read(event, payload | {place: value})
+
+
+def pushed(ref: str = "refs/heads/main", **changes: Any) -> Json:
+    base: Json = {
+        "installation": {"id": 5},
+        "repository": REPOSITORY | {"default_branch": "main"},
+        "sender": ADA,
+        "ref": ref,
+        "before": "0" * 40,
+        "after": "1" * 40,
+        "deleted": False,
+    }
+    return base | changes
+
+
+@pytest.mark.parametrize("sender", [ADA, BOT])
+def test_a_push_to_the_default_branch_is_told_whoever_it_is_by(sender: Json) -> None:
+    repository = Repository(id=11, full_name="octo/hello", installation_id=5)
+    assert read("push", pushed(sender=sender)) == Pushed(repository=repository, branch="main")
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/other", "refs/heads/main2", "refs/tags/main", "refs/heads/x\n\nmain"])
+def test_a_push_elsewhere_is_ignored(ref: str) -> None:
+    assert "of octo/hello is not its default branch." in reason("push", pushed(ref))
+
+
+def test_a_default_branch_that_is_gone_is_not_prepared() -> None:
+    assert "was deleted" in reason("push", pushed(deleted=True))
+
+
+@pytest.mark.parametrize("lacking", ["installation", "repository", "ref"])
+def test_f5_a_push_that_lacks_something_says_what(lacking: str) -> None:
+    payload = pushed()
+    del payload[lacking]
+    with pytest.raises(PayloadError, match=f"This push delivery cannot be read: {lacking}: Field required."):
+        read("push", payload)
