@@ -6,7 +6,7 @@ from typing import Any, Literal
 from app.demo.github import payloads
 from app.demo.github.ground import Ground
 from app.demo.github.hooks import Hooks
-from app.demo.github.objects import App, Comment, Issue, Label, Reaction, Repository, User
+from app.demo.github.objects import App, Comment, Issue, IssueEvent, Label, Reaction, Repository, User
 from app.demo.github.refusal import Refusal, invalid, not_found
 from app.demo.github.shapes.issues import REACTIONS
 
@@ -62,6 +62,7 @@ class Issues:
         issue.labels = [self.label_named(repository, name) for name in dict.fromkeys(labels)]
         self._tell(issue, "opened", by)
         for label in issue.labels:
+            self._happened(issue, "labeled", by, label)
             self._tell(issue, "labeled", by, label=label)
         return issue
 
@@ -87,6 +88,7 @@ class Issues:
             issue.state, issue.state_reason = "closed", None if issue.pull else reason
             issue.closed_at, issue.closed_by = self._ground.now(), by
             self._touch(issue)
+            self._happened(issue, "closed", by)
             self._tell(issue, "closed", by)
 
     def reopen(self, issue: Issue, by: User) -> None:
@@ -95,6 +97,7 @@ class Issues:
             issue.state, issue.state_reason = "open", None if issue.pull else "reopened"
             issue.closed_at = issue.closed_by = None
             self._touch(issue)
+            self._happened(issue, "reopened", by)
             self._tell(issue, "reopened", by)
 
     def set_state(self, issue: Issue, by: User, state: Literal["open", "closed"], reason: str | None = None) -> None:
@@ -117,6 +120,7 @@ class Issues:
             if label not in issue.labels:
                 issue.labels.append(label)
                 self._touch(issue)
+                self._happened(issue, "labeled", by, label)
                 self._tell(issue, "labeled", by, label=label)
 
     def remove_label(self, issue: Issue, by: User, name: str) -> None:
@@ -126,6 +130,7 @@ class Issues:
             raise Refusal(404, "Label does not exist")
         issue.labels.remove(label)
         self._touch(issue)
+        self._happened(issue, "unlabeled", by, label)
         self._tell(issue, "unlabeled", by, label=label)
 
     def set_labels(self, issue: Issue, by: User, names: Sequence[str]) -> None:
@@ -187,6 +192,15 @@ class Issues:
     # -- Telling -------------------------------------------------------------------------------------------------
     def _touch(self, issue: Issue) -> None:
         issue.updated_at = self._ground.now()
+
+    def _happened(
+        self,
+        issue: Issue,
+        event: Literal["labeled", "unlabeled", "closed", "reopened"],
+        by: User,
+        label: Label | None = None,
+    ) -> None:
+        issue.events.append(IssueEvent(self._ground.new_id(), event, by, issue.updated_at, label))
 
     def _tell(self, issue: Issue, action: str, by: User, **more: Any) -> None:
         event = "pull_request" if issue.pull else "issues"

@@ -107,6 +107,17 @@ class Comment:
 
 
 @dataclass(eq=False)
+class IssueEvent:
+    """Something that happened to an issue, as its history shows it."""
+
+    id: int
+    event: Literal["labeled", "unlabeled", "closed", "reopened"]
+    actor: User
+    created_at: datetime
+    label: Label | None = None
+
+
+@dataclass(eq=False)
 class Side:
     """Head or base of a pull request: a branch and the commit that it stood at when last looked at."""
 
@@ -161,6 +172,8 @@ class Issue:
     assignees: list[User] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
+    events: list[IssueEvent] = field(default_factory=list)
+    """Oldest first."""
     pull: Pull | None = None
 
 

@@ -68,6 +68,7 @@ async def test_every_answer_about_a_conversation_parses(kit: Kit, hub: Hub) -> N
         await issues.async_create(*REPO, title="Another"),
         await issues.async_list_for_repo(*REPO, state="all"),
         await issues.async_get(*REPO, 1),
+        await issues.async_list_events(*REPO, 1),  # before it is closed: GitHub's description lacks that event
         await issues.async_update(*REPO, 1, state="closed"),
         await issues.async_list_comments(*REPO, 1),
         await issues.async_get_comment(*REPO, comment.id),

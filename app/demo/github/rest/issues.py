@@ -101,6 +101,14 @@ async def get_issue(number: int, call: Reads) -> JSONResponse:
     return JSONResponse(shapes.issue(call.hub.url, issue_of(call, number)))
 
 
+@router.get("/issues/{number}/events")
+async def list_events(request: Request, number: int, call: Reads) -> JSONResponse:
+    """What happened to the issue, oldest first."""
+    issue = issue_of(call, number)
+    shown, headers = page(request, issue.events)
+    return JSONResponse([shapes.event(call.hub.url, issue, one) for one in shown], headers=headers)
+
+
 @router.patch("/issues/{number}")
 async def change_issue(
     number: int, call: Speaks, body: Annotated[IssueChange, Depends(sent(IssueChange))]

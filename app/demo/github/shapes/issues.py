@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.demo.github.ground import node_id, stamp, stamp_or_none
-from app.demo.github.objects import Comment, Issue, Label, Reaction, Repository, User
+from app.demo.github.objects import Comment, Issue, IssueEvent, Label, Reaction, Repository, User
 from app.demo.github.shapes.accounts import app, user
 
 Json = dict[str, Any]
@@ -68,6 +68,25 @@ def comment(url: str, one: Comment) -> Json:
         "performed_via_github_app": app(url, one.app) if one.app else None,
         "reactions": rollup(f"{base}/comments/{one.id}", one.reactions),
     }
+
+
+def event(url: str, issue: Issue, one: IssueEvent) -> Json:
+    """GitHub's `issue-event-for-issue`."""
+    api = f"{url}/api/v3/repos/{issue.repository.full_name}/issues/events/{one.id}"
+    shown: Json = {
+        "id": one.id,
+        "node_id": node_id("IssueEvent", one.id),
+        "url": api,
+        "actor": user(url, one.actor),
+        "event": one.event,
+        "commit_id": None,
+        "commit_url": None,
+        "created_at": stamp(one.created_at),
+        "performed_via_github_app": None,
+    }
+    if one.label:
+        shown["label"] = {"name": one.label.name, "color": one.label.color}
+    return shown
 
 
 def issue_page(url: str, one: Issue) -> str:
