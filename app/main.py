@@ -38,13 +38,15 @@ from app.agent.prompt import load_prompt
 from app.agent.prompt import names as prompt_names
 from app.agent.rules import read_rules
 from app.agent.tools.all_tools import chosen
+from app.ahead import make_ready
 from app.core import wording
 from app.core.blueprint import Node
-from app.core.errors import BlueprintError, ForgeError, SettingsError
+from app.core.errors import BlueprintError, ForgeError, MinionsError, SettingsError
 from app.core.model import Model
 from app.core.redaction import Redactor
 from app.core.run import Run
 from app.core.store import Store
+from app.core.task import Repository
 from app.core.world import Forge, GaveUp, Minion, Submission, World
 from app.engine.dispatch import Blueprints
 from app.engine.progress import Progress
@@ -113,6 +115,17 @@ class Outside:
             page_url=self.page_url(run),
             marker=wording.marker(run),
         )
+
+    async def warm(self, repository: Repository, open_forge: OpenForge) -> None:
+        """Prepare for the next run of a repository. What goes wrong is told in the log alone: that run will see it."""
+        name = repository.full_name
+        tell = partial(_log.info, "%s: %s", name)
+        try:
+            await make_ready(self.workspaces, repository, open_forge(repository), self.redactor, tell)
+        except MinionsError as error:
+            _log.warning("%s is not prepared for its next run: %s %s", name, error, error.detail)
+        except Exception:  # an outermost edge: a push must not be able to stop the worker
+            _log.exception("%s is not prepared for its next run", name)
 
     async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace) -> Minion:
         if node.agent is None:
@@ -307,7 +320,11 @@ def work(settings: Settings) -> None:
             sweeps = Sweeps(store, MachineLeftovers(settings.home))
             sweeping = asyncio.create_task(sweeps.keep_sweeping())
             try:
-                await queue.work(worker.runner(BLUEPRINTS, forges.open).advance, concurrency=settings.concurrency)
+                await queue.work(
+                    worker.runner(BLUEPRINTS, forges.open).advance,
+                    warm=lambda repository: worker.warm(repository, forges.open),
+                    concurrency=settings.concurrency,
+                )
             finally:
                 sweeping.cancel()
                 await asyncio.gather(sweeping, return_exceptions=True)

@@ -66,6 +66,16 @@ class GitWorkspace:
         """The box of this tree. What its set-up makes is shared with other runs, where that can be."""
         return SharingBox(self._box, self) if self._folder.is_layered else self._box
 
+    @property
+    def shares_set_up(self) -> bool:
+        """Whether what set-up made lies under this tree, and will lie under that of the next run."""
+        return len(self._folder.lower()) > 1
+
+    async def fetch(self, sha: str) -> None:
+        """Have a commit in the mirror, and do no more. Raises RepositoryError, ForgeError."""
+        remotes.check_sha(sha)
+        await self._mirror.provide(sha, self._run_id)
+
     async def check_out(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> None:
         """As `Workspace.check_out` says. Raises RepositoryError, ForgeError, SandboxError."""
         remotes.check_sha(sha)
