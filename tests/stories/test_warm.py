@@ -1,15 +1,23 @@
 """What a run would wait for is made ahead."""
 
 import asyncio
+import base64
+import os
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
-pytestmark = pytest.mark.story
+pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
 SET_UP = "mkdir -p made && echo once >> /cache/count"
+
+ENDS = ("Ready, with ", "Work trees are copied on this machine")
+"""How the last line begins."""
 
 
 async def warm(environment: Mapping[str, str], full_name: str) -> tuple[int, str]:
@@ -60,3 +68,89 @@ async def test_a_repository_without_the_app_is_told(town: Any) -> None:
 
 async def test_a_name_that_is_none_is_told(town: Any) -> None:
     assert await warm(town.stage.environment, "slugs") == (2, "minions: 'slugs' is no repository: give OWNER/NAME.\n")
+
+
+async def until(look: Callable[[], Awaitable[Any]], *, within_s: float = 120) -> Any:
+    """What `look` answers as soon as that is something."""
+    async with asyncio.timeout(within_s):
+        while not (found := await look()):
+            await asyncio.sleep(0.1)
+        return found
+
+
+async def pushed(town: Any, full_name: str, folder: Path) -> str:
+    """The commit that ann pushed to the default branch, by git."""
+    word = base64.b64encode(f"ann:{town.stage.hub.user('ann').token}".encode()).decode()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "http.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {word}",
+        **{f"GIT_{role}_{what}": "ann@b.test" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    }
+
+    async def git(*words: str) -> str:
+        done = await asyncio.to_thread(
+            subprocess.run, ["git", *words], cwd=folder, env=environment, check=True, capture_output=True, text=True
+        )
+        return str(done.stdout.strip())
+
+    await git("clone", "--quiet", f"{town.stage.hub.url}/{full_name}.git", ".")
+    (folder / "NEWS.md").write_text("Something else changed.\n")
+    await git("add", "--all")
+    await git("commit", "--quiet", "--message", "Tell the news")
+    await git("push", "--quiet", "origin", "HEAD:main")
+    return await git("rev-parse", "HEAD")
+
+
+async def finished(person: Any, pulls: int) -> None:
+    """So many pull requests are there, and the check run of each is completed."""
+
+    async def look() -> bool:
+        found = await person.pulls()
+        checks = [one for pull in found for one in await person.checks(pull["head"]["sha"])]
+        return len(found) == len(checks) == pulls and all(one["status"] == "completed" for one in checks)
+
+    await until(look)
+
+
+def set_ups(town: Any, full_name: str) -> list[float]:
+    """Seconds that each run of a repository waited for its set-up, the oldest run first."""
+    engine = create_engine(f"postgresql+psycopg://postgres@/postgres?host={town.stage.home}/minions/postgres")
+    query = "SELECT state->'evidence' FROM runs WHERE task->'repository'->>'full_name' = :name ORDER BY id"
+    with engine.connect() as connection:
+        found = connection.execute(text(query), {"name": full_name}).scalars().all()
+    engine.dispose()
+    return [one["seconds"] for evidence in found for one in evidence if one["where"] == "set-up"]
+
+
+async def test_a_push_to_the_default_branch_is_set_up_before_a_run_asks(town: Any, tmp_path: Path) -> None:
+    full_name = town.repository(files(town, SET_UP))
+    ann = town.person("ann", full_name)
+    wish = town.wanted.issue
+    await ann.label(await ann.file(wish.title, wish.body), "minion")
+    await finished(ann, 1)
+    sha = await pushed(town, full_name, tmp_path)
+
+    async def told() -> str:
+        lines = [line for line in town.stage.log.read_text(errors="replace").splitlines() if f"{full_name}: " in line]
+        return "\n".join(lines) if lines and lines[-1].partition(f"{full_name}: ")[2].startswith(ENDS) else ""
+
+    said = await until(told)
+    assert f"main at {sha[:12]} is fetched" in said
+    if "copied on this machine" in said:
+        pytest.skip("work trees cannot be layered here")
+    await ann.label(await ann.file(wish.title, wish.body), "minion")
+    await finished(ann, 2)
+    first, second = set_ups(town, full_name)
+    assert first > 0
+    assert second == 0, "it was done before, and used again"
+
+
+async def test_a_push_to_a_repository_without_runs_prepares_nothing(town: Any, tmp_path: Path) -> None:
+    full_name = town.repository(files(town, SET_UP))
+    await pushed(town, full_name, tmp_path)
+    await town.stage.hub.settled()
+    answers = [one.response_body for one in town.stage.hub.deliveries if one.event == "push"]
+    assert f"No minion worked in {full_name} in the last 30 days." in answers
