@@ -1,18 +1,22 @@
 """Folders that are made once and shared by many runs, which never write in them: the lower part of overlays."""
 
 import asyncio
+import json
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
+from app.adapters.sandbox.root import place
 from app.adapters.sandbox.users import GROUP, give, let_through
 from app.adapters.workspace.deletion import delete
 from app.adapters.workspace.locks import locked, locked_now
 
 UNUSED_S: Final = 14 * 24 * 3600.0
 """A layer that no run has used for two weeks goes."""
+AHEAD: Final = "ahead-"
+"""Before a repository's id: what is made for its next run, before there is one."""
 SHARE: Final = 0.25
 """Of the disk: the layers that were used last may take so much together."""
 
@@ -99,6 +103,22 @@ class Layers:
             self._remove(broken_off.stem)
         return gone
 
+    def supersede(self, series: str, names: Sequence[str]) -> list[str]:
+        """Note that `names` were made last in a series; remove those before them that nobody used since. Blocks.
+
+        A branch that moves all day would fill the disk with checkouts that no run will ever ask for.
+        """
+        note = self.beside(series, "json")
+        before: dict[str, int] = json.loads(note.read_bytes()) if note.exists() else {}
+        unused = [name for name, used_at in before.items() if name not in names and self._used_at(name) == used_at]
+        place(note, json.dumps({name: self._used_at(name) for name in names}).encode(), 0o600)
+        return [name for name in unused if self._remove(name)]
+
+    def _used_at(self, name: str) -> int:
+        """Nanoseconds since 1970; 0 if there is no such layer."""
+        stamp = self.beside(name, "used")
+        return stamp.stat().st_mtime_ns if stamp.exists() else 0
+
     def _remove(self, name: str) -> bool:
         with locked_now(self.lock(name)) as is_ours:
             if not is_ours or name in self._references():
@@ -117,8 +137,7 @@ class Layers:
 def _size(folder: Path) -> int:
     """Bytes on the disk; links are not followed."""
     total = 0
-    for place, _, names, handle in os.fwalk(folder, follow_symlinks=False):
-        del place
+    for _, _, names, handle in os.fwalk(folder, follow_symlinks=False):
         for name in names:
             total += os.stat(name, dir_fd=handle, follow_symlinks=False).st_blocks * 512
     return total

@@ -19,7 +19,7 @@ from app.adapters.workspace.deletion import delete
 from app.adapters.workspace.folders import in_use
 from app.adapters.workspace.furnishing import SITE
 from app.adapters.workspace.git import Git
-from app.adapters.workspace.layers import Layers
+from app.adapters.workspace.layers import AHEAD, Layers
 from app.adapters.workspace.locks import locked_now
 from app.adapters.workspace.mounts import unmount_below
 
@@ -95,10 +95,20 @@ class MachineLeftovers:
             if not is_mine:
                 return []
             swept = [f"the pin of run {run_id}" for run_id in sorted(over) if await _unpinned(mirror, run_id)]
+            if await self._unpinned_ahead(mirror):
+                swept.append(f"the pin of what was made ahead in repository {mirror.stem}")
             await asyncio.to_thread(_drop_halves, mirror)
             if await asyncio.to_thread(_removed_if_unused, mirror):
                 swept.append(f"the mirror of repository {mirror.stem}")
             return swept
+
+    async def _unpinned_ahead(self, mirror: Path) -> bool:
+        """Whether the mirror was held for who makes things ahead, and who was killed; see `Workspaces.ahead`."""
+        number = -int(mirror.stem) if mirror.stem.isdigit() else 0
+        if not any((mirror / _PINS).glob(f"{number}*")):
+            return False
+        with locked_now(self._layers.lock(f"{AHEAD}{mirror.stem}")) as is_mine:
+            return is_mine and await _unpinned(mirror, number)
 
     def _old_layers(self) -> list[str]:
         if time.monotonic() - self._evicted_at < EVICT_EVERY_S:

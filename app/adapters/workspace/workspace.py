@@ -69,7 +69,12 @@ class GitWorkspace:
     @property
     def shares_set_up(self) -> bool:
         """Whether what set-up made lies under this tree, and will lie under that of the next run."""
-        return len(self._folder.lower()) > 1
+        return len(self.layers) > 1
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """Names of what lies under this tree, the top one first."""
+        return self._folder.lower()
 
     async def fetch(self, sha: str) -> None:
         """Have a commit in the mirror, and do no more. Raises RepositoryError, ForgeError."""

@@ -1,5 +1,6 @@
 """Opens workspaces; where everything lies on the disk."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -12,7 +13,7 @@ from app.adapters.sandbox.root import place
 from app.adapters.sandbox.users import let_through
 from app.adapters.workspace.folders import GIB, Folder, Ways, in_use
 from app.adapters.workspace.furnishing import SITE
-from app.adapters.workspace.layers import Layers
+from app.adapters.workspace.layers import AHEAD, Layers
 from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
 from app.adapters.workspace.workspace import Author, GitWorkspace
@@ -71,14 +72,16 @@ class Workspaces:
     ) -> AsyncIterator[GitWorkspace]:
         """A work tree of no run, to make what runs will share; removed at the end. One at a time for a repository.
 
+        What was made so for an older commit, and no run has used, goes, too.
         Its folder is named like one in which set-up is done, so that a sweep takes it away if this process is killed.
         """
         self.layers.prepare()
-        name = f"ahead-{repository_id}"
+        name = f"{AHEAD}{repository_id}"
         async with locked(self.layers.lock(name)):
             workspace = self._opened(f"{SITE}{name}", -repository_id, repository_id, remote, None)
             try:
                 yield workspace
+                await asyncio.to_thread(self.layers.supersede, name, workspace.layers)
             finally:
                 await workspace.remove()
 
