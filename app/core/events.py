@@ -28,7 +28,8 @@ class StopRequested(BaseModel, frozen=True):
     number: int
     comment_id: int | None
     """None if it was not said in a comment."""
-    requester: Person
+    requester: Person | None
+    """None if nobody said it: what the run is about is seen to be gone, and nobody needs a right for that."""
     at: datetime
     """GitHub's time: runs that were asked for later are not meant."""
     intent: str

@@ -67,7 +67,8 @@ class Stop(BaseModel, frozen=True):
     """Somebody asked that a run ends. Whether they may is not known yet."""
 
     id: int
-    requester: Person
+    requester: Person | None
+    """None if what the run is about is gone."""
     comment_id: int | None
 
 

@@ -60,5 +60,8 @@ def _accepted(event: WorkRequested) -> str:
 
 
 def _stopping(event: StopRequested) -> str:
+    where = f"{event.repository.full_name}#{event.number}"
+    if event.requester is None:
+        return f"{where}, its branch or its pull request is not there any more: work on it ends."
     who = event.requester.login
-    return f"{who} wants no work on {event.repository.full_name}#{event.number}: it ends if {who} may write there."
+    return f"{who} wants no work on {where}: it ends if {who} may write there."

@@ -87,8 +87,8 @@ class Runner:
         try:
             if run.status.has_ended:
                 return await self._report(run, forge)
-            if login := await self._stopped_by(run, forge):
-                return await self._end(run, Status.STOPPED, wording.stopped_by(login))
+            if why := await self._stopped(run, forge):
+                return await self._end(run, Status.STOPPED, why)
             return await (self._admit if run.status is Status.QUEUED else self._visit)(run, forge)
         except (RateLimited, Unavailable, ModelUnavailable) as error:
             return await self._put_off(run, error)
@@ -134,10 +134,10 @@ class Runner:
         else:
             run = await self.progress.try_to_tell(run, blueprint, forge)
             world = await self.open_world(run, node, forge)
-            word, login = await self._unless_stopped(run, forge, node.run(state, world))
+            word, why = await self._unless_stopped(run, forge, node.run(state, world))
             patch = (await world.workspace.patch()).data
-            if login:
-                return await self._end(run, Status.STOPPED, wording.stopped_by(login), patch=patch)
+            if why:
+                return await self._end(run, Status.STOPPED, why, patch=patch)
         if isinstance(word, Wait):
             return await self._park(run, word)
         visit = Visit(
@@ -152,13 +152,13 @@ class Runner:
         return await self.store.save(self._left(run, blueprint, visit, state), patch=patch)
 
     async def _unless_stopped(self, run: Run, forge: Forge, work: Awaitable[T]) -> tuple[T | None, str]:
-        """What a node answers and no name, or the name of who stopped it. Broken off, nothing of it goes on."""
+        """What a node answers and no sentence, or why it was stopped. Broken off, nothing of it goes on."""
         working = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({working}, timeout=self.look_s))[0]:
                 try:
-                    if login := await self._stopped_by(run, forge):
-                        return None, login
+                    if why := await self._stopped(run, forge):
+                        return None, why
                 except (ForgeError, StoreDown) as error:
                     _log.info("Run %s: whether to stop cannot be told now: %s", run.id, error)
             return working.result(), ""
@@ -166,15 +166,17 @@ class Runner:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
 
-    async def _stopped_by(self, run: Run, forge: Forge) -> str:
-        """Login of somebody who wants the run to end and may say so; empty if there is nobody."""
+    async def _stopped(self, run: Run, forge: Forge) -> str:
+        """Why the run is to end: who wants it and may say so, or what is gone. Empty if it may go on."""
         for stop in await self.store.stops(run.id):
+            if stop.requester is None:
+                return wording.gone()
             login = stop.requester.login
             may = (await forge.permission(login)).may_write
             if stop.comment_id is not None:
                 await forge.react(run.task.number, stop.comment_id, Reaction.EYES if may else Reaction.NO)
             if may:
-                return login
+                return wording.stopped_by(login)
             await self.store.pass_over(stop)
         return ""
 

@@ -264,9 +264,10 @@ async def test_a_wish_to_stop_reaches_the_runs_that_are_meant(store: PostgresSto
     receipt = await store.accept(delivery("guid-0002"), stop(), "Bea wants it.")
     assert (receipt.run_id, receipt.reason, await jobs(store)) == (meant, "Bea wants it.", before + 1)
     (one,) = await store.stops(meant)
+    assert one.requester is not None
     assert (one.requester.login, one.comment_id, await store.stops(other)) == ("bea", 9, [])
-    await store.accept(delivery("guid-0003"), stop(), "Bea wants it.")
-    assert await store.stops(meant) == [one]
+    again = await store.accept(delivery("guid-0003"), stop(), "Bea wants it.")
+    assert (again.is_new, await jobs(store), await store.stops(meant)) == (False, before + 1, [one])
     await store.pass_over(one)
     assert await store.stops(meant) == []
 

@@ -46,6 +46,7 @@ class Installation(BaseModel, frozen=True):
 
     id: int
     account: Account | None = None
+    created_at: datetime | None = None
     permissions: Mapping[str, str] = {}
     events: Sequence[str] = ()
     repository_selection: str = ""
@@ -103,7 +104,7 @@ class App:
         while path:
             answer = await self._known("GET", path, "read where this App is installed")
             found += read(list[Installation], answer)
-            path = self._next(answer)
+            path = self.next_page(answer)
         return found
 
     async def deliveries(
@@ -116,12 +117,21 @@ class App:
             answer = await self._known("GET", path, "read what was delivered to this App")
             page = read(list[Delivery], answer)
             found += [delivery for delivery in page if delivery.delivered_at >= since]
-            path = self._next(answer) if page and page[-1].delivered_at >= since else None
+            path = self.next_page(answer) if page and page[-1].delivered_at >= since else None
         return found[:at_most]
 
     async def redeliver(self, delivery_id: int) -> None:
         """Ask GitHub to deliver once more; it arrives with the guid of the first time."""
         await self._known("POST", f"/app/hook/deliveries/{delivery_id}/attempts", "ask for a delivery once more")
+
+    async def read_as(self, token: str, path: str, doing: str) -> httpx.Response:
+        """Make one call that reads, with a token of an installation. Raises ForgeErrors."""
+        for pause in _PAUSES_S:
+            try:
+                return _good(doing, await self._once("GET", path, doing, None, token))
+            except Unavailable:
+                await self._sleep(pause)
+        return _good(doing, await self._once("GET", path, doing, None, token))
 
     async def ask(
         self, verb: str, path: str, doing: str, *, json: Mapping[str, Any] | None = None, is_safe: bool = False
@@ -145,14 +155,14 @@ class App:
         answer = await self._once(verb, path, doing, json)
         if self._auth.observe(answer.headers.get("date", "")) and answer.status_code == 401:
             answer = await self._once(verb, path, doing, json)
-        if answer.is_success:
-            return answer
-        raise from_answer(doing, answer.status_code, _json(answer), answer.headers)
+        return _good(doing, answer)
 
-    async def _once(self, verb: str, path: str, doing: str, json: Mapping[str, Any] | None) -> httpx.Response:
+    async def _once(
+        self, verb: str, path: str, doing: str, json: Mapping[str, Any] | None, token: str = ""
+    ) -> httpx.Response:
         headers = {
             "Accept": "application/vnd.github+json",
-            "Authorization": f"Bearer {self._auth.word()}",
+            "Authorization": f"Bearer {token or self._auth.word()}",
             "User-Agent": USER_AGENT,
             "X-GitHub-Api-Version": API_VERSION,
         }
@@ -170,10 +180,16 @@ class App:
                 detail=error.detail,
             ) from None
 
-    def _next(self, answer: httpx.Response) -> str | None:
+    def next_page(self, answer: httpx.Response) -> str | None:
         """Path of the next page, if there is one on the same server."""
         url = answer.links.get("next", {}).get("url", "")
         return url.removeprefix(self._api_url) if url.startswith(f"{self._api_url}/") else None
+
+
+def _good(doing: str, answer: httpx.Response) -> httpx.Response:
+    if answer.is_success:
+        return answer
+    raise from_answer(doing, answer.status_code, _json(answer), answer.headers)
 
 
 def _json(answer: httpx.Response) -> Any:

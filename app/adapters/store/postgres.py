@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.store import tables
 from app.adapters.store.journal import PostgresJournal
+from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.reachable import reachable
 from app.core.errors import NotFound
 from app.core.events import InstallationChanged, Pushed, StopRequested
@@ -135,6 +136,10 @@ class PostgresStore:
         """The journal of one visit."""
         return PostgresJournal(self._engine, run_id, visit)
 
+    def logbook(self, app_id: str) -> PostgresLogbook:
+        """What the workers of one App know together about what GitHub told it."""
+        return PostgresLogbook(self._engine, app_id)
+
     async def records(self, run_id: int) -> Sequence[Recorded]:
         """Every journal entry of a run, in order."""
         row = tables.journal.c
@@ -175,17 +180,24 @@ class PostgresStore:
             row.task["asked_at"].astext.cast(DateTime(timezone=True)) <= event.at,
         )
         run_ids = list((await connection.execute(meant.order_by(row.id))).scalars())
+        new: list[int] = []
         for run_id in run_ids:
             values = {
                 "run_id": run_id,
                 "intent": event.intent,
-                "requester": event.requester.model_dump(mode="json"),
+                "requester": event.requester.model_dump(mode="json") if event.requester else None,
                 "comment_id": event.comment_id,
             }
-            await connection.execute(upsert(tables.stops).values(**values).on_conflict_do_nothing())
-            await self._queue.put(connection, run_id)
+            noted = await connection.execute(
+                upsert(tables.stops).values(**values).on_conflict_do_nothing().returning(tables.stops.c.id)
+            )
+            if noted.scalar_one_or_none() is not None:
+                new.append(run_id)
+                await self._queue.put(connection, run_id)
         if not run_ids:
             return Receipt(reason=f"Nothing is at work on {event.repository.full_name}#{event.number}.", is_new=True)
+        if not new:
+            return Receipt(reason="This very wish was noted before: nothing to do.", run_id=run_ids[-1])
         return Receipt(reason=reason, run_id=run_ids[-1], is_new=True)
 
     async def _warm(self, connection: AsyncConnection, event: Pushed, reason: str) -> Receipt:

@@ -131,3 +131,11 @@ installations = Table(
     Column("state", Text, nullable=False),
     _moment("changed_at", now=True),
 )
+
+recoveries = Table(
+    "recoveries",
+    metadata,
+    Column("app_id", Text, primary_key=True),
+    Column("looked_at", DateTime(timezone=True), nullable=False),
+)
+"""Up to when all that GitHub told an App was looked after."""

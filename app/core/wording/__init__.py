@@ -9,7 +9,7 @@ from app.core.wording.explanations import (
     still_red,
     stopped_by_guards,
 )
-from app.core.wording.failures import blueprint_changed, broke, stopped_by, tried_in_vain, went_round
+from app.core.wording.failures import blueprint_changed, broke, gone, stopped_by, tried_in_vain, went_round
 from app.core.wording.progress import check, comment, marker, moved
 from app.core.wording.pull_request import PullRequestFacts, pull_request_body, pull_request_title
 from app.core.wording.refusals import (
@@ -32,6 +32,7 @@ __all__ = [
     "comment",
     "commit_message",
     "gave_up",
+    "gone",
     "issue_is_closed",
     "marker",
     "marker_commit_message",

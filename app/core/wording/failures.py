@@ -31,3 +31,8 @@ def blueprint_changed(name: str) -> str:
 def stopped_by(login: str) -> str:
     """A person ended the run."""
     return f"{code(login)} stopped it. To have it done anew, add the label again or comment the command again."
+
+
+def gone() -> str:
+    """Nobody said it, but there is nothing left to work on."""
+    return "Its issue, its branch or its pull request is not there any more, so it stopped."

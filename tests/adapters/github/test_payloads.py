@@ -111,6 +111,7 @@ def test_help_is_asked_for(body: str) -> None:
 def test_a_comment_asks_for_an_end() -> None:
     stop = read("issue_comment", commented("/minion stop"))
     assert isinstance(stop, StopRequested)
+    assert stop.requester is not None
     assert (stop.repository.id, stop.number, stop.comment_id, stop.requester.login) == (11, 3, 21, "ada")
     assert (stop.intent, stop.at.hour) == ("comment/11/21", 11)
 

@@ -1,0 +1,297 @@
+"""What GitHub remembers of what it told us: deliveries, labels, and how issues, pull requests and branches stand."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal, TypeVar
+from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel, Field, ValidationError
+
+from app.adapters.github.app import App, Delivery, Installation, read
+from app.adapters.github.errors import Gone, Moved, Unauthorized
+from app.adapters.github.payloads import PayloadError
+from app.core.errors import Denied, NotFound, Suspended, Unavailable
+from app.core.events import Event, Ignored, StopRequested, WorkRequested
+from app.core.history import Attempt
+from app.core.run import Run
+from app.core.task import Repository
+
+_MOST_DELIVERIES: Final = 10_000
+"""That are looked through at once: 100 pages."""
+_READS: Final = {"contents": "read", "issues": "read", "metadata": "read", "pull_requests": "read"}
+"""Permissions of the token that looks; it is for all repositories of an installation, and never leaves this process."""
+_TOKEN_S: Final = 3000.0
+"""Seconds that a token is used; it lives for an hour."""
+_FOR_PEOPLE: Final = frozenset(
+    {"issues", "issue_comment", "pull_request", "pull_request_review", "installation", "installation_repositories"}
+)
+"""Events that people cause, and wait for; the others are machines' talk, and much more."""
+
+M = TypeVar("M", bound=BaseModel)
+
+Parse = Callable[[str, dict[str, Any]], Event]
+_Json = Mapping[str, Any]
+_Action = Literal["labeled", "unlabeled", "closed"]
+
+
+class _Named(BaseModel):
+    name: str = ""
+
+
+class _Happened(BaseModel):
+    """An entry of an issue's history; most kinds are of no use here."""
+
+    event: str = ""
+    actor: dict[str, Any] | None = None
+    created_at: datetime | None = None
+    label: _Named | None = None
+
+
+class _Issue(BaseModel):
+    number: int
+    state: str
+    updated_at: datetime
+    closed_at: datetime | None = None
+    closed_by: dict[str, Any] | None = None
+    labels: list[_Named] = []
+    pull_request: dict[str, Any] | None = None
+
+
+class _Repository(BaseModel):
+    id: int
+    full_name: str
+    archived: bool = False
+    has_issues: bool = True
+    open_issues_count: int = 1
+    """Pull requests count, too."""
+
+
+class _Repositories(BaseModel):
+    repositories: list[_Repository]
+
+
+class _Token(BaseModel, hide_input_in_errors=True):
+    token: str = Field(min_length=1, repr=False)
+
+
+class GitHubHistory:
+    """`History` on GitHub. What it finds goes through the parser of deliveries: one act, one meaning, one word."""
+
+    def __init__(
+        self,
+        app: App,
+        parse: Parse,
+        *,
+        label: str,
+        blueprints: Collection[str],
+        on_secret: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`label` and `label:NAME` for each name of `blueprints` ask for work. `on_secret` is told every token."""
+        self._app = app
+        self._parse = parse
+        self._label = label
+        self._labels = (label, *(f"{label}:{name}" for name in blueprints))
+        self._on_secret = on_secret
+        self._clock = clock
+        self._tokens: dict[int, tuple[str, float]] = {}
+
+    # -- Deliveries ----------------------------------------------------------------------------------------------
+    async def failed(self, since: datetime) -> Sequence[Attempt]:
+        """Attempts from `since` on that failed, newest first."""
+        found = await self._app.deliveries(since=since, status="failure", at_most=_MOST_DELIVERIES)
+        # A server that does not know `status` answers with all of them.
+        return [_attempt(one) for one in found if not one.arrived]
+
+    async def arrived(self, since: datetime) -> Sequence[Attempt]:
+        """Attempts from `since` on that arrived, newest first."""
+        found = await self._app.deliveries(since=since, status="success", at_most=_MOST_DELIVERIES)
+        return [_attempt(one) for one in found if one.arrived]
+
+    async def deliver_again(self, attempt: Attempt) -> None:
+        """Ask for one more attempt of the same event."""
+        await self._app.redeliver(attempt.id)
+
+    # -- Labels --------------------------------------------------------------------------------------------------
+    async def labelled(self, since: datetime | None) -> AsyncIterator[WorkRequested]:
+        """What open issues ask for by a label that was put on them from `since` on."""
+        for installation in await self._app.installations():
+            if installation.suspended_at is not None:
+                continue
+            times = [moment for moment in (since, installation.created_at) if moment is not None]
+            try:
+                async for request in self._labelled_in(installation, max(times, default=None)):
+                    yield request
+            except (Denied, NotFound, Suspended):  # removed or suspended just now: nothing can be asked for there
+                continue
+
+    async def _labelled_in(self, installation: Installation, since: datetime | None) -> AsyncIterator[WorkRequested]:
+        path: str | None = "/installation/repositories?per_page=100"
+        while path:
+            answer = await self._read(installation.id, path, "read the repositories of an installation")
+            for one in read(_Repositories, answer).repositories:
+                if one.archived or not one.open_issues_count:
+                    continue
+                here = Repository(id=one.id, full_name=one.full_name, installation_id=installation.id)
+                async for request in self._labelled_here(here, since):
+                    yield request
+            path = self._app.next_page(answer)
+
+    async def _labelled_here(self, here: Repository, since: datetime | None) -> AsyncIterator[WorkRequested]:
+        for label in self._labels:
+            query = urlencode({"state": "open", "labels": label, "per_page": 100})
+            async for found in self._each(here, f"/issues?{query}", "look for labelled issues"):
+                issue = _as(_Issue, found)
+                if issue.pull_request is not None:
+                    continue  # labels on those ask for nothing, in deliveries neither
+                if since is not None and issue.updated_at < since:
+                    continue  # nothing happened to it since, so it was not labelled either
+                set_by = await self._newest(here, issue.number, "labeled", label)
+                if set_by is None or set_by.created_at is None or (since is not None and set_by.created_at < since):
+                    continue
+                event = self._told(here, "labeled", found, set_by)
+                if isinstance(event, WorkRequested):
+                    yield event
+
+    # -- Runs ----------------------------------------------------------------------------------------------------
+    async def withdrawn(self, run: Run) -> StopRequested | None:
+        """Why nobody wants the run any more, by what its issue, pull request and branch look like now."""
+        task, trail = run.task, run.trail
+        doing = f"look whether #{task.number} is still wanted"
+        answer = await self._read(task.repository.installation_id, f"/repositories/{task.repository.id}", doing)
+        here = task.repository.model_copy(update={"full_name": read(_Repository, answer).full_name})
+        for number in dict.fromkeys(filter(None, (task.number, trail.pull_request_number))):
+            found = await self._found(here, f"/issues/{number}", doing)
+            if found is None:
+                return _gone(run)
+            if stop := await self._withdrawn(here, found, run):
+                return stop.model_copy(update={"number": task.number})
+        if trail.branch and trail.head_sha:
+            branch = await self._found(here, f"/branches/{quote(trail.branch, safe='')}", doing)
+            return None if branch is not None else _gone(run)
+        return None
+
+    async def _withdrawn(self, here: Repository, found: _Json, run: Run) -> StopRequested | None:
+        """Who closed the issue (or pull request), or took the label off by which it was asked for."""
+        issue = _as(_Issue, found)
+        event: Event | None = None
+        if issue.state != "open":
+            if issue.closed_by is None:
+                return _gone(run)
+            closed = _Happened(actor=issue.closed_by, created_at=issue.closed_at or issue.updated_at)
+            event = self._told(here, "closed", found, closed)
+        elif issue.number == run.task.number and run.task.comment_id is None and not self._is_labelled(issue):
+            taken = await self._newest(here, issue.number, "unlabeled", "")
+            if taken is not None:
+                event = self._told(here, "unlabeled", found, taken)
+        return event if isinstance(event, StopRequested) else None
+
+    def _is_labelled(self, issue: _Issue) -> bool:
+        return any(self._is_ours(label.name) for label in issue.labels)
+
+    def _is_ours(self, name: str) -> bool:
+        return name.partition(":")[0].strip().lower() == self._label.lower()
+
+    # -- Calls ---------------------------------------------------------------------------------------------------
+    async def _newest(self, here: Repository, number: int, event: _Action, label: str) -> _Happened | None:
+        """The newest time that this happened with this label, or with any of ours if it is empty."""
+        newest: _Happened | None = None
+        async for found in self._each(here, f"/issues/{number}/events?per_page=100", f"read the history of #{number}"):
+            one = _as(_Happened, found)
+            if one.event == event and one.label and one.actor:
+                name = one.label.name
+                if name.lower() == label.lower() or (not label and self._is_ours(name)):
+                    newest = one
+        return newest
+
+    def _told(self, here: Repository, action: _Action, issue: _Json, act: _Happened) -> Event:
+        """What the delivery would have said. The issue's time is that of the act, as it was then."""
+        payload: dict[str, Any] = {
+            "action": action,
+            "installation": {"id": here.installation_id},
+            "repository": {"id": here.id, "full_name": here.full_name},
+            "sender": act.actor,
+            "issue": {**issue, "updated_at": act.created_at and act.created_at.isoformat()},
+        }
+        if act.label is not None:
+            payload["label"] = {"name": act.label.name}
+        try:
+            return self._parse("issues", payload)
+        except PayloadError as error:
+            return Ignored(reason=str(error))
+
+    async def _each(self, here: Repository, path: str, doing: str) -> AsyncIterator[_Json]:
+        """Every thing of a list in a repository, page by page."""
+        next_path: str | None = f"/repos/{here.full_name}{path}"
+        while next_path:
+            answer = await self._read(here.installation_id, next_path, doing)
+            things: list[dict[str, Any]] = read(list[dict[str, Any]], answer)
+            for thing in things:
+                yield thing
+            next_path = self._app.next_page(answer)
+
+    async def _found(self, here: Repository, path: str, doing: str) -> _Json | None:
+        """One thing in a repository that is there; None if the thing was deleted or moved elsewhere."""
+        try:
+            answer = await self._read(here.installation_id, f"/repos/{here.full_name}{path}", doing)
+        except (NotFound, Gone, Moved):
+            return None
+        thing: dict[str, Any] = read(dict[str, Any], answer)
+        return thing
+
+    async def _read(self, installation_id: int, path: str, doing: str) -> Any:
+        try:
+            return await self._app.read_as(await self._token(installation_id), path, doing)
+        except Unauthorized as error:
+            # Fresh ones may not be known everywhere yet, and old ones may be revoked: the next look has another one.
+            self._tokens.pop(installation_id, None)
+            raise Unavailable("GitHub does not accept a token of its own now.", detail=error.detail) from None
+
+    async def _token(self, installation_id: int) -> str:
+        value, until = self._tokens.get(installation_id, ("", 0.0))
+        if until <= self._clock():
+            path = f"/app/installations/{installation_id}/access_tokens"
+            wanted = {"permissions": _READS}
+            answer = await self._app.ask("POST", path, "look after an installation", json=wanted, is_safe=True)
+            minted: _Token = read(_Token, answer)
+            self._on_secret(minted.token)
+            value = minted.token
+            self._tokens[installation_id] = value, self._clock() + _TOKEN_S
+        return value
+
+
+def _as(kind: type[M], thing: _Json) -> M:
+    try:
+        return kind.model_validate(thing)
+    except ValidationError:
+        raise Unavailable("GitHub's answer cannot be read.", detail="not the JSON expected") from None
+
+
+def _attempt(one: Delivery) -> Attempt:
+    event = f"{one.event}.{one.action}" if one.action else one.event
+    return Attempt(
+        id=one.id,
+        guid=one.guid,
+        at=one.delivered_at,
+        arrived=one.arrived,
+        is_repeat=one.redelivery,
+        answer=one.status_code,
+        event=event,
+        repository_id=one.repository_id,
+        is_label=event == "issues.labeled",
+        is_urgent=one.event in _FOR_PEOPLE,
+    )
+
+
+def _gone(run: Run) -> StopRequested:
+    """Nobody knows who did it; it took the right to write to delete or move it."""
+    task = run.task
+    return StopRequested(
+        repository=task.repository,
+        number=task.number,
+        comment_id=None,
+        requester=None,
+        at=task.asked_at,
+        intent=f"gone/{task.repository.id}/{task.number}",
+    )

@@ -1,0 +1,65 @@
+"""What the workers of one App know together about what GitHub told it."""
+
+from collections.abc import AsyncIterator, Collection
+from collections.abc import Set as AbstractSet
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import DateTime, func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.adapters.store import tables
+from app.adapters.store.reachable import reachable
+
+_TURN: Final = 0x6C6F6F6B  # "look"; the second half of the lock's key is the App
+
+
+class PostgresLogbook:
+    """`Logbook` on PostgreSQL."""
+
+    def __init__(self, engine: AsyncEngine, app_id: str) -> None:
+        self._engine = engine
+        self._app_id = app_id
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[bool]:
+        """Whether it is ours to look now. The turn ends with its transaction, so also with the process."""
+        async with AsyncExitStack() as stack:
+            async with reachable():
+                connection = await stack.enter_async_context(self._engine.connect())
+                lock = func.pg_try_advisory_xact_lock(_TURN, func.hashtext(self._app_id))
+                is_ours = bool((await connection.execute(select(lock))).scalar_one())
+            yield is_ours
+
+    async def looked_at(self) -> datetime | None:
+        """Up to when all that GitHub told us is known to have been looked after."""
+        row = tables.recoveries.c
+        async with reachable(), self._engine.connect() as connection:
+            found = await connection.execute(select(row.looked_at).where(row.app_id == self._app_id))
+            looked_at: datetime | None = found.scalar_one_or_none()
+        return looked_at
+
+    async def note(self, looked_at: datetime) -> None:
+        """Note that everything until then was looked after."""
+        write = upsert(tables.recoveries).values(app_id=self._app_id, looked_at=looked_at)
+        write = write.on_conflict_do_update(index_elements=["app_id"], set_={"looked_at": looked_at})
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(write)
+
+    async def received(self, guids: Collection[str]) -> AbstractSet[str]:
+        """Which of these deliveries are in the store."""
+        row = tables.deliveries.c
+        query = select(row.guid).where(row.app_id == self._app_id, row.guid.in_(guids))
+        async with reachable(), self._engine.connect() as connection:
+            return frozenset((await connection.execute(query)).scalars())
+
+    async def asked_at(self, repository_id: int, number: int) -> datetime | None:
+        """When the newest run on an issue was asked for, by GitHub's time."""
+        row = tables.runs.c
+        newest = func.max(row.task["asked_at"].astext.cast(DateTime(timezone=True)))
+        query = select(newest).where(row.repository_id == repository_id, row.number == number)
+        async with reachable(), self._engine.connect() as connection:
+            asked_at: datetime | None = (await connection.execute(query)).scalar_one_or_none()
+        return asked_at

@@ -1,0 +1,89 @@
+"""What GitHub still knows of what it told us, and what we have noted of it: all that is needed after an outage."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from app.core.events import StopRequested, WorkRequested
+from app.core.run import Run
+
+
+class Attempt(BaseModel, frozen=True):
+    """One attempt of GitHub's to deliver an event to us."""
+
+    id: int
+    guid: str
+    """Names the event: it is the same in each attempt."""
+    at: datetime
+    arrived: bool
+    """Whether we answered that we took it."""
+    is_repeat: bool
+    """Whether somebody asked for this attempt; GitHub itself makes one only."""
+    answer: int
+    """Status of our answer; 0 if there was none."""
+    event: str
+    """What happened, in GitHub's words, for the log: `issues.labeled`."""
+    repository_id: int | None
+    is_label: bool
+    """Whether it says that a label was put on an issue."""
+    is_urgent: bool
+    """Whether somebody may wait for what it leads to."""
+
+
+class History(Protocol):
+    """What GitHub remembers. Calls may raise ForgeErrors; RateLimited and Unavailable are worth another try later."""
+
+    async def failed(self, since: datetime) -> Sequence[Attempt]:
+        """Attempts from `since` on that failed, newest first."""
+        ...
+
+    async def arrived(self, since: datetime) -> Sequence[Attempt]:
+        """Attempts from `since` on that arrived, newest first."""
+        ...
+
+    async def deliver_again(self, attempt: Attempt) -> None:
+        """Ask for one more attempt of the same event. It is made soon afterwards."""
+        ...
+
+    def labelled(self, since: datetime | None) -> AsyncIterator[WorkRequested]:
+        """What open issues ask for by a label that was put on them from `since` on.
+
+        From the time of the installation on, if that is later or `since` is None: what was labelled before was never
+        meant for us. The words of an issue are those that it has now.
+        """
+        ...
+
+    async def withdrawn(self, run: Run) -> StopRequested | None:
+        """Why nobody wants the run any more, by what its issue, pull request and branch look like now.
+
+        One that nobody requests is there because something was not found, which may also be GitHub's own lag.
+        """
+        ...
+
+
+class Logbook(Protocol):
+    """What one App has noted, for all its workers. Each call may raise StoreDown."""
+
+    def turn(self) -> AbstractAsyncContextManager[bool]:
+        """Whether it is ours to look now; nobody else's turn comes before this one is over, or its process gone."""
+        ...
+
+    async def looked_at(self) -> datetime | None:
+        """Up to when all that GitHub told us is known to have been looked after; None if that never was so."""
+        ...
+
+    async def note(self, looked_at: datetime) -> None:
+        """Note that everything until then was looked after."""
+        ...
+
+    async def received(self, guids: Collection[str]) -> AbstractSet[str]:
+        """Which of these deliveries are in the store."""
+        ...
+
+    async def asked_at(self, repository_id: int, number: int) -> datetime | None:
+        """When the newest run on an issue was asked for, by GitHub's time; None if there is none."""
+        ...

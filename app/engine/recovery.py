@@ -1,0 +1,209 @@
+"""Nothing that GitHub told us is lost. It tells each event once, whether we are there or not; here we ask for the rest.
+
+Three looks, from what GitHub knows best to what it knows least:
+
+- *Deliveries that failed*, back to the last look: GitHub makes another attempt when it is asked to, with the guid of
+  the first, so that the store takes each event once.
+- *Labels on open issues*, when we were away for longer than GitHub keeps deliveries, and at the very first start.
+- *Runs that are under way*: whether their issue is still open and labelled, their branch and pull request are there.
+
+What is found goes the way of every event: a decision, and the store. When GitHub asks to slow down or does not answer,
+the rest of a look is left to the next one, which begins where the last whole one began.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from app.core.errors import ForgeError, RateLimited, Unavailable
+from app.core.events import Event, WorkRequested
+from app.core.history import Attempt, History, Logbook
+from app.core.store import Store, StoreDown
+from app.engine.dispatch import Blueprints, decide
+
+_log = logging.getLogger(__name__)
+
+EVERY_S: Final = 300.0
+SOON_S: Final = 30.0
+"""Seconds to the next look while something was asked for that did not arrive yet."""
+_EARLY: Final = 0.9
+"""Part of the time between two looks after which one is not too early."""
+KEPT: Final = timedelta(days=3)
+"""How long GitHub can be asked to deliver again; GitHub Enterprise Server keeps deliveries for 7 days.
+https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks
+"""
+TOO_LONG: Final = timedelta(days=2.5)
+"""Without a look for so long, deliveries may be gone: well before GitHub forgets them."""
+_OVERLAP: Final = timedelta(hours=1)
+"""Of two looks: longer than all repeats of one delivery take together, so that their number can be counted."""
+_MOST_REPEATS: Final = 5
+_PAUSES_GROW: Final = 4
+"""A repeat that failed is followed by the next after 30 s, 2, 8 and 32 minutes."""
+_MOST_AT_ONCE: Final = 300
+"""Repeats asked for in one look: an App may make 5,000 calls an hour. The rest follows with the next look."""
+_SAME: Final = timedelta(minutes=10)
+"""A delivery may be this late (GitHub says minutes) and still tell of the label that was set at a time."""
+_SKEW: Final = timedelta(minutes=1)
+"""GitHub's own times for one act differ by seconds: that of the event, of the issue, of the delivery."""
+
+
+class Recovery:
+    """Looks at once, and again every `every_s` seconds; among all workers of the App only one at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        logbook: Logbook,
+        history: History,
+        blueprints: Blueprints,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        every_s: float = EVERY_S,
+    ) -> None:
+        """`now` is the time of day, with time zone."""
+        self._store = store
+        self._logbook = logbook
+        self._history = history
+        self._blueprints = blueprints
+        self._now = now
+        self._every_s = every_s
+        self._given_up: set[str] = set()
+        self._missing: set[int] = set()
+        """Runs of which something was not there at the last look. GitHub's copies may lag: it is looked for twice."""
+        self._is_busy = True
+        """Whether the next look shall not wait for its time: at the start, and while something is to come."""
+
+    async def keep_looking(self) -> None:
+        """Look until cancelled."""
+        while True:
+            pause_s = self._every_s
+            try:
+                if await self.look():
+                    pause_s = min(SOON_S, self._every_s)
+            except RateLimited as error:
+                pause_s = max(pause_s, error.retry_after_s)
+                _log.info("What GitHub told us meanwhile is looked up later: %s", error)
+            except (ForgeError, StoreDown) as error:
+                _log.info("What GitHub told us meanwhile cannot be looked up now: %s", error)
+            except Exception:  # an outermost edge: runs go on, whatever is wrong here
+                _log.exception("What GitHub told us meanwhile cannot be looked up")
+            await asyncio.sleep(pause_s)
+
+    async def look(self) -> bool:
+        """Look once, if it is our turn; answer whether something was asked for that is still to come.
+
+        Raises ForgeErrors and StoreDown.
+        """
+        async with self._logbook.turn() as is_ours:
+            if not is_ours:
+                return False
+            began, last = self._now(), await self._logbook.looked_at()
+            if last is not None and not self._is_busy and (began - last).total_seconds() < _EARLY * self._every_s:
+                return False  # another worker has looked just now
+            is_long = last is None or began - last > TOO_LONG
+            since = None if last is None else last - _OVERLAP
+            done_to, is_busy = await self._deliver_again(began, since or began - KEPT)
+            if is_long:
+                await self._start_what_is_labelled(began, since)
+            await self._logbook.note(done_to)
+            await self._stop_what_is_withdrawn()
+            self._is_busy = is_busy or bool(self._missing)
+            return self._is_busy
+
+    # -- Deliveries that failed ----------------------------------------------------------------------------------
+    async def _deliver_again(self, began: datetime, since: datetime) -> tuple[datetime, bool]:
+        """Have events delivered that never arrived; answer up to when that is done, and whether some are to come."""
+        lost = await self._lost(max(since, began - KEPT))
+        due = [newest for newest, repeats in lost if self._is_due(newest, repeats, began)]
+        due.sort(key=lambda attempt: (not attempt.is_urgent, attempt.at, attempt.id))
+        for attempt in due[:_MOST_AT_ONCE]:
+            try:
+                await self._history.deliver_again(attempt)
+            except (RateLimited, Unavailable):
+                raise
+            except ForgeError as error:
+                _log.warning("GitHub does not deliver %s %s again: %s", attempt.event, attempt.guid, error)
+        if due:
+            _log.info("GitHub was asked to deliver %s events that did not arrive.", len(due[:_MOST_AT_ONCE]))
+        rest = [attempt.at for attempt in due[_MOST_AT_ONCE:]]
+        return min([began, *rest]), any(repeats < _MOST_REPEATS for _, repeats in lost)
+
+    async def _lost(self, since: datetime) -> Sequence[tuple[Attempt, int]]:
+        """Of each event that never arrived, the newest attempt, and how often it was repeated."""
+        failed = await self._history.failed(since)
+        if not failed:
+            return []
+        arrived = {attempt.guid for attempt in await self._history.arrived(min(attempt.at for attempt in failed))}
+        known = arrived | await self._logbook.received({attempt.guid for attempt in failed} - arrived)
+        events: dict[str, list[Attempt]] = defaultdict(list)
+        for attempt in failed:
+            if attempt.guid not in known:
+                events[attempt.guid].append(attempt)
+        return [
+            (max(attempts, key=lambda attempt: (attempt.at, attempt.id)), sum(one.is_repeat for one in attempts))
+            for attempts in events.values()
+        ]
+
+    def _is_due(self, newest: Attempt, repeats: int, now: datetime) -> bool:
+        if repeats >= _MOST_REPEATS:
+            if newest.guid not in self._given_up:
+                self._given_up.add(newest.guid)
+                _log.warning(
+                    "GitHub delivered %s %s in vain %s times; our last answer was %s. It is not asked for again.",
+                    *(newest.event, newest.guid, repeats + 1, newest.answer or "none"),
+                )
+            return False
+        wait_s = SOON_S * _PAUSES_GROW ** (repeats - 1) if repeats else 0.0
+        return now - newest.at >= timedelta(seconds=wait_s)
+
+    # -- Labels on open issues -----------------------------------------------------------------------------------
+    async def _start_what_is_labelled(self, began: datetime, since: datetime | None) -> None:
+        """Take labels that nobody told us of as if they were told now."""
+        oldest = began - KEPT
+        labels = [one for one in await self._history.failed(oldest) if one.is_label]
+        labels += [one for one in await self._history.arrived(oldest) if one.is_label]
+        async for request in self._history.labelled(since):
+            if not any(_tells(attempt, request) for attempt in labels) and not await self._is_known(request):
+                await self._take(request)
+
+    async def _is_known(self, request: WorkRequested) -> bool:
+        """Whether there is a run for this label, or a younger one: the issue was looked after since."""
+        task = request.task
+        newest = await self._logbook.asked_at(task.repository.id, task.number)
+        return newest is not None and newest >= task.asked_at - _SKEW
+
+    # -- Runs that are under way ---------------------------------------------------------------------------------
+    async def _stop_what_is_withdrawn(self) -> None:
+        missing, self._missing = self._missing, set()
+        for run_id in await self._store.unfinished():
+            run = await self._store.load(run_id)
+            if run.status.has_ended or not run.task.number:
+                continue
+            try:
+                stop = await self._history.withdrawn(run)
+            except (RateLimited, Unavailable):
+                raise
+            except ForgeError as error:  # the run itself will meet this, and tell it
+                _log.info("Run %s: whether it is still wanted cannot be told now: %s", run_id, error)
+                continue
+            if stop is not None and stop.requester is None and run_id not in missing:
+                self._missing.add(run_id)
+            elif stop is not None:
+                await self._take(stop)
+
+    async def _take(self, event: Event) -> None:
+        decision = decide(event, self._blueprints)
+        if decision.act is not None:
+            receipt = await self._store.accept(None, decision.act, decision.reason)
+            if receipt.is_new:
+                _log.info("Found on GitHub, not told by it: %s", receipt.reason)
+
+
+def _tells(attempt: Attempt, request: WorkRequested) -> bool:
+    """Whether this is a delivery of the label: it was taken, or is asked for once more."""
+    asked_at = request.task.asked_at
+    is_here = attempt.repository_id == request.task.repository.id
+    return is_here and asked_at - _SKEW <= attempt.at <= asked_at + _SAME
