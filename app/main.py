@@ -59,7 +59,7 @@ from app.web.pages import Pages
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
 from blueprints.steps.change import Change
-from blueprints.steps.configuration import container_image
+from blueprints.steps.configuration import container_image, layout
 
 _log = logging.getLogger(__name__)
 
@@ -174,7 +174,9 @@ async def outside(settings: Settings, store: Store, redactor: Redactor, author: 
     return Outside(
         settings=settings,
         store=store,
-        workspaces=Workspaces(settings.home, boxes, author=author, disk_bytes=int(settings.disk_gib * GIB)),
+        workspaces=Workspaces(
+            settings.home, boxes, author=author, disk_bytes=int(settings.disk_gib * GIB), read_layout=layout
+        ),
         redactor=redactor,
         model=chosen_model(settings),
         public_url=settings.page_url,

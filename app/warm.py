@@ -12,6 +12,7 @@ from app.core.errors import SettingsError
 from app.main import chosen_boxes, github, redactor_of
 from app.processes import prepared_home
 from app.settings import Settings
+from blueprints.steps.configuration import layout
 
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
 
@@ -34,7 +35,7 @@ async def _warm(settings: Settings, full_name: str, tell: Callable[[str], None])
     boxes = chosen_boxes(settings, redactor)
     if faults := await boxes.check():
         raise SettingsError("\n".join(faults))
-    workspaces = Workspaces(home, boxes, disk_bytes=int(settings.disk_gib * GIB))
+    workspaces = Workspaces(home, boxes, disk_bytes=int(settings.disk_gib * GIB), read_layout=layout)
     async with github(settings, redactor) as (_, forges):
         repository = await forges.find(full_name)
         return 0 if await make_ready(workspaces, repository, forges.open(repository), redactor, tell) else 1

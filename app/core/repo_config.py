@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from app.core.errors import ConfigError
+from app.core.layout import Layout, is_folder_name
 from app.core.patch import MOST_LINES
 
 PATH: Final = ".github/minion.yml"
@@ -23,9 +24,22 @@ Glob = Annotated[str, Field(min_length=1, max_length=300)]
 Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_list), Field(max_length=50)]
 
 
+def _as_folder(said: str) -> str:
+    folder = said.removeprefix("./").removesuffix("/")
+    if not is_folder_name(folder):
+        raise ValueError("no folder")
+    return folder
+
+
+Folder = Annotated[str, AfterValidator(_as_folder)]
+Folders = Annotated[tuple[Folder, ...], BeforeValidator(_as_list), Field(max_length=200)]
+_NO_FOLDER: Final = "must be a folder of the repository, such as `libs/parser`; globs are not known here"
+
 IMAGE_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$"
 """A reference: never an option, a path, or a variable of somebody's shell."""
 _NO_IMAGE: Final = "must be the name of a container image, such as `python:3.12`"
+_OWN_WORDS: Final = {"image": _NO_IMAGE, "sparse": _NO_FOLDER}
+"""Complaints by key, where there is a better one than the value's type gives."""
 Image = Annotated[str, Field(max_length=300, pattern=IMAGE_NAME)]
 
 
@@ -40,6 +54,11 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     """Commands that must succeed. An empty list says that there are none, and that this is all right."""
     image: Image | None = None
     """The container image that commands run in, where an installation works with containers."""
+    sparse: Folders = ()
+    """Folders that the work tree holds, besides the files that lie directly in the root or above one of these.
+
+    The rest is left out. None are named: the tree holds everything.
+    """
     setup_timeout_s: Annotated[float, Field(ge=1, le=3_600, strict=False)] = 1_200
     """For all set-up commands together."""
     test_timeout_s: Annotated[float, Field(ge=1, le=3_600, strict=False)] = 1_200
@@ -64,8 +83,13 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
             return cls.model_validate(dict(said))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            complaint = _NO_IMAGE if first["loc"][0] == "image" else _complaint(first)
+            complaint = _OWN_WORDS.get(str(first["loc"][0])) or _complaint(first)
             raise ConfigError(f"{PATH}: {_place(first['loc'])} {complaint}.") from None
+
+    @property
+    def layout(self) -> Layout:
+        """Which files the work tree holds."""
+        return Layout(folders=self.sparse)
 
     def over(self, detected: "RepoConfig") -> "RepoConfig":
         """What is said here, and for commands that are not said, what was detected."""

@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from app.guards import binaries, empty, links, names, protected, secrets, size
+from app.guards import binaries, empty, links, names, outside, protected, secrets, size
 from app.guards.guard import Guard
 
 ALL: Final[tuple[Guard, ...]] = (
     empty.GUARD,
     protected.GUARD,
+    outside.GUARD,
     secrets.GUARD,
     links.GUARD,
     names.GUARD,

@@ -12,7 +12,8 @@ import yaml
 
 from app.core.commented_json import parse
 from app.core.detection import REQUIREMENTS_FOLDER, REQUIREMENTS_INSIDE, ROOT_FILES, TEST_FOLDERS, detect
-from app.core.errors import ConfigError
+from app.core.errors import ConfigError, RepositoryError
+from app.core.layout import Layout
 from app.core.repo_config import IMAGE_NAME, PATH, RepoConfig
 from app.core.world import Workspace
 
@@ -39,11 +40,20 @@ _TEMPLATES: Final = tuple(
 
 async def configuration(workspace: Workspace) -> RepoConfig:
     """What the repository says, and for commands that it does not say, what its files tell. Raises ConfigError."""
-    data = await workspace.show(PATH)
-    said = RepoConfig() if data is None else RepoConfig.parse(_read(data))
+    said = await _said(workspace.show)
+    await _check_folders(said.sparse, workspace)
     if None not in {said.setup, said.lint, said.test}:
         return said
     return said.over(await _detected(workspace))
+
+
+async def layout(show: Show) -> Layout:
+    """Which files the work tree holds. Everything, if the file cannot be used: `configuration` says so in the tree."""
+    try:
+        return (await _said(show)).layout
+    except RepositoryError as error:
+        _log.info("The work tree holds everything: %s", error)
+        return Layout()
 
 
 async def container_image(show: Show, *, own: str, allowed: Sequence[str]) -> str:
@@ -52,8 +62,7 @@ async def container_image(show: Show, *, own: str, allowed: Sequence[str]) -> st
     Of a dev container only `image` counts: nothing is built from a Dockerfile. An image that is not `allowed` (globs)
     is refused if it was meant for Minions, and passed over if it was meant for people. Raises ConfigError.
     """
-    data = await show(PATH)
-    said = RepoConfig() if data is None else RepoConfig.parse(_read(data))
+    said = await _said(show)
     if said.image:
         if _is_allowed(said.image, own, allowed):
             return said.image
@@ -83,6 +92,21 @@ async def pull_request_template(workspace: Workspace) -> str:
         if data := await workspace.show(path):
             return data[:MOST_BYTES].decode("utf-8", "replace")
     return ""
+
+
+async def _said(show: Show) -> RepoConfig:
+    data = await show(PATH)
+    return RepoConfig() if data is None else RepoConfig.parse(_read(data))
+
+
+async def _check_folders(folders: Sequence[str], workspace: Workspace) -> None:
+    for number, folder in enumerate(folders, 1):
+        try:
+            await workspace.paths(folder)
+        except OSError:
+            raise ConfigError(
+                f"{PATH}: `sparse`, entry {number}, names the folder `{folder}`, which is not in the repository."
+            ) from None
 
 
 def _is_allowed(image: str, own: str, allowed: Sequence[str]) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import ConfigError
-from blueprints.steps.configuration import configuration, container_image, pull_request_template
+from blueprints.steps.configuration import configuration, container_image, layout, pull_request_template
 
 pytestmark = pytest.mark.hostile
 
@@ -49,6 +49,25 @@ async def test_files_of_many_megabytes_are_not_read_for_commands(rig: Callable[.
     run = rig(files)
     await run.workspace.check_out("b" * 40)
     assert (await configuration(run.workspace)).test == (".venv/bin/python -m pytest -q",)
+
+
+async def test_a_folder_that_is_not_there_is_said(rig: Callable[..., Any]) -> None:
+    run = rig({".github/minion.yml": b"test: make\nsparse: [libs/a, lib/b]", "libs/a/x": b""})
+    await run.workspace.check_out("b" * 40)
+    with pytest.raises(
+        ConfigError, match="`sparse`, entry 2, names the folder `lib/b`, which is not in the repository"
+    ):
+        await configuration(run.workspace)
+
+
+@pytest.mark.parametrize(
+    ("said", "folders"),
+    [(b"sparse: libs/a", ("libs/a",)), (b"sparse: []", ()), (b"test: make", ()), (b"sparse: ../x", ()), (b"[", ())],
+)
+async def test_of_a_file_that_cannot_be_used_the_tree_holds_everything(
+    rig: Callable[..., Any], said: bytes, folders: tuple[str, ...]
+) -> None:
+    assert (await layout(rig({".github/minion.yml": said}).workspace.show)).folders == folders
 
 
 async def test_of_a_long_template_only_the_beginning_is_read(rig: Callable[..., Any]) -> None:

@@ -18,6 +18,12 @@ def test_a_command_may_stand_alone() -> None:
     assert RepoConfig.parse({"test": "pytest"}).test == ("pytest",)
 
 
+def test_a_folder_may_be_written_in_several_ways() -> None:
+    config = RepoConfig.parse({"sparse": ["libs/a/", "./docs"]})
+    assert config.sparse == config.layout.folders == ("libs/a", "docs")
+    assert RepoConfig().layout.is_whole
+
+
 def test_an_empty_file_says_nothing() -> None:
     assert RepoConfig.parse(None) == RepoConfig()
 
@@ -41,6 +47,10 @@ def test_an_empty_file_says_nothing() -> None:
         ({"image": "../etc"}, "`image` must be the name of a container image"),
         ({"image": "a\n"}, "`image` must be the name of a container image"),
         ({"image": "${localEnv:HOME}"}, "`image` must be the name of a container image"),
+        ({"sparse": ["a", "/b"]}, "`sparse`, entry 2, must be a folder of the repository, such as `libs/parser`"),
+        ({"sparse": "libs/*"}, "globs are not known here"),
+        ({"sparse": [3]}, "`sparse`, entry 1, must be a folder of the repository"),
+        ({"sparse": ["a"] * 201}, "`sparse` must be"),
         ({"max_files": "many"}, "`max_files` must be a number, not text."),
         ({"max_files": True}, "`max_files` must be a number, not yes or no."),
     ],

@@ -114,6 +114,14 @@ async def test_a_repository_protects_more() -> None:
     assert "`protected_paths`" in findings[0].sentence
 
 
+@pytest.mark.parametrize("path", ["web/new.js", "libs/other/c.py", "caf\udce9/x", "libs/parser2/x"])
+async def test_what_the_tree_leaves_out_may_not_change(path: str) -> None:
+    findings = await inspect(patch(file(path), file("libs/parser/a.py"), file("libs/x")), sparse=["libs/parser/"])
+    assert [finding.guard for finding in findings] == ["outside"]
+    assert "`sparse`" in findings[0].sentence
+    findings[0].model_dump_json()
+
+
 async def test_a_secret_is_found_with_its_line_and_not_repeated() -> None:
     findings = await inspect(patch(lines=["fine", f'token = "{TOKEN}"']))
     assert [(finding.guard, finding.path, finding.line) for finding in findings] == [("secrets", "a.py", 11)]
@@ -165,7 +173,7 @@ def test_no_glob_breaks(glob: str, path: str) -> None:
 
 def test_every_guard_is_in_the_registry_once() -> None:
     names = GuardSet(ALL).names
-    assert len(set(names)) == len(names) == 7
+    assert len(set(names)) == len(names) == 8
 
 
 @pytest.mark.hostile

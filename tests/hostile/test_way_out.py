@@ -153,7 +153,7 @@ class TestASmallPatchOfMuch:
             for number in range(30)
         )
         with pytest.raises(RepositoryError, match="Out of memory"):
-            await workspace._clean(origin.base).apply(origin.base, forged)
+            await workspace._clean().apply(origin.base, forged)
 
     async def test_of_millions_of_lines_only_the_first_are_held(self, workspace: GitWorkspace, origin: Origin) -> None:
         await workspace.check_out(origin.base)

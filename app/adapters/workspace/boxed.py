@@ -5,13 +5,16 @@ has the mirror's objects at `/objects`, read-only. The minion gets a small repos
 commit, no history, no remote.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes, Mounts
 from app.adapters.sandbox.process import Ended
 from app.adapters.sandbox.root import HOME, REPO, SYSTEM_PATH
+from app.adapters.workspace import sparse
 from app.core.errors import RepositoryError
+from app.core.layout import Layout
 
 GIT: Final = "/git"
 OBJECTS: Final = "/objects"
@@ -19,9 +22,10 @@ OBJECTS: Final = "/objects"
 CHECK_OUT: Final = """
 set -e
 git read-tree "$1"
-git checkout-index --all --force --quiet
+skip
+held | git checkout-index -z --stdin --force --quiet
 made=$(git show --no-patch --format=%ct "$1"); recent=$(($(date +%s) - 60))
-git ls-files -z | (cd /repo && xargs -0 -r touch --no-dereference --date=@$((made < recent ? made : recent)))
+held | (cd /repo && xargs -0 -r touch --no-dereference --date=@$((made < recent ? made : recent)))
 git update-index -q --refresh
 base=$(git commit-tree -m base "$1^{tree}")
 env -u GIT_WORK_TREE GIT_DIR=/repo/.git git init --quiet --template= --initial-branch=main
@@ -31,7 +35,9 @@ echo "$base" | GIT_ALTERNATE_OBJECT_DIRECTORIES=/git/objects \\
   git --git-dir=/repo/.git pack-objects --quiet --revs --window=0 /repo/.git/objects/pack/pack > /dev/null
 git --git-dir=/repo/.git update-ref refs/heads/main "$base"
 cp /git/index /repo/.git/index
-git ls-files -z --stage | { grep -z '^160000' || true; } | cut -z -f2- | git update-index -z --skip-worktree --stdin
+tell
+git ls-files -z --stage | { LC_ALL=C grep -az '^160000' || true; } | LC_ALL=C cut -z -f2- \\
+  | git update-index -z --skip-worktree --stdin
 cp --preserve=timestamps /git/index /git/base-index
 """
 """Files come from objects that were fetched, the minion's repository from the same objects: nothing is hashed again.
@@ -44,12 +50,18 @@ programs that this repository's configuration names. So submodules are passed ov
 with the index of the base, which knows no other. Its time is kept: by that git tells which files it must read again.
 """
 
-APPLY: Final = "git apply --whitespace=nowarn -"
+APPLY: Final = """
+set -e
+cat > /tmp/patch
+bring /tmp/patch
+exec git apply --whitespace=nowarn /tmp/patch
+"""
 
 RESTORE: Final = """
 set -e
 cp --preserve=timestamps /git/base-index /git/index
 git ls-files -z --modified | git checkout-index -z --force --quiet --stdin
+strays | (cd /repo && xargs -0 -r rm -f --)
 """
 """`--modified` names what was deleted, too."""
 
@@ -57,6 +69,7 @@ DIFF: Final = """
 exec 9> /git/lock; flock 9
 rm -f /git/index.lock
 cp --preserve=timestamps /git/base-index /git/index
+strays | git update-index -z --no-skip-worktree --stdin
 git add --all > /tmp/said 2>&1 & adding=$!
 odd=$(find /repo -name .git -prune -o -name '.git[aim]*' ! -type f ! -type l ! -type d -print -quit 2> /dev/null)
 if [ -n "$odd" ]; then kill -9 $adding; echo "$odd is neither a file nor a folder"; exit 1; fi
@@ -106,8 +119,8 @@ class BoxedGit:
         self._folder = folder
         self._mounts = Mounts({REPO: tree, GIT: folder}, {OBJECTS: objects})
 
-    def prepare(self) -> None:
-        """Write the git folder."""
+    def prepare(self, layout: Layout, paths: Iterable[bytes]) -> None:
+        """Write the git folder for a tree that holds this much of the commit, whose files are `paths`. Blocks."""
         for part in ("objects/info", "refs", "info"):
             (self._folder / part).mkdir(parents=True)
         (self._folder / "HEAD").write_text("ref: refs/heads/none\n")
@@ -116,6 +129,7 @@ class BoxedGit:
         )
         (self._folder / "objects/info/alternates").write_text(f"{OBJECTS}\n")
         (self._folder / "info/exclude").write_text("\n".join(LEFT_BY_TOOLS) + "\n")
+        sparse.write(self._folder, layout, paths)
 
     async def check_out(self, sha: str) -> None:
         """Fill the empty tree. Raises RepositoryError if the commit cannot be laid out."""
@@ -155,7 +169,7 @@ class BoxedGit:
         self, script: str, *words: str, timeout_s: float, stdin: bytes = b"", keep: int = 64 * 1024
     ) -> Ended:
         return await self._boxes.execute(
-            ["/bin/bash", "-c", script, "git", *words],
+            ["/bin/bash", "-c", sparse.FUNCTIONS + script, "git", *words],
             self._mounts,
             environment=ENVIRONMENT,
             timeout_s=timeout_s,

@@ -26,6 +26,7 @@ from app.adapters.workspace.git import Git
 from app.adapters.workspace.inputs import inputs
 from app.adapters.workspace.layers import Layers
 from app.adapters.workspace.locks import locked
+from app.core.layout import Layout
 from app.core.world import CommandResult, Sandbox
 
 VERSION: Final = 1
@@ -73,13 +74,13 @@ class Furnishing:
     open_box: Callable[[Folder], Sandbox]
     machine: str
 
-    async def plan(self, repository: str, base: str, commands: Sequence[str]) -> Plan:
-        """Which layer `commands` make on commit `base`."""
+    async def plan(self, repository: str, base: str, commands: Sequence[str], layout: Layout) -> Plan:
+        """Which layer `commands` make on commit `base`. What the tree does not hold decides nothing."""
         tracked = await self._tracked(base)
         package = (await self.mirror.ask("cat-file", "blob", f"{base}:package.json")).out
-        chosen = inputs(commands, tracked, package)
+        chosen = inputs(commands, [path for path in tracked if layout.holds(path)], package)
         decided = {path: tracked[path] for path in sorted(chosen)} if chosen is not None else {"": base}
-        said = json.dumps([VERSION, self.machine, list(commands), decided])
+        said = json.dumps([VERSION, self.machine, list(commands), decided, *layout.folders])
         name = f"{repository}-{hashlib.sha256(said.encode()).hexdigest()[:32]}"
         return Plan(name, tuple(commands), frozenset(tracked))
 

@@ -1,11 +1,11 @@
 """One work tree: made, shown, changed, published, removed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
 from app.adapters.workspace.tree import READ_BYTES, Tree
 from app.core.errors import Conflict, RepositoryError, Unavailable
+from app.core.layout import Layout
 from app.core.patch import Patch
 from app.core.world import CommandResult, Sandbox
 
@@ -31,6 +32,15 @@ class Author:
 
     name: str = "Minions"
     email: str = "minions@localhost"
+
+
+ReadLayout = Callable[[Callable[[str], Awaitable[bytes | None]]], Awaitable[Layout]]
+"""Which files of a commit a work tree holds; told from files of this commit, which its argument shows."""
+
+
+async def everything(_show: Callable[[str], Awaitable[bytes | None]]) -> Layout:
+    """The layout of a repository that is asked nothing."""
+    return Layout()
 
 
 SET_UP_S: Final = 3_600.0
@@ -50,6 +60,7 @@ class GitWorkspace:
         run_id: int,
         author: Author,
         asked_at: datetime | None,
+        read_layout: ReadLayout,
     ) -> None:
         self._folder = folder
         self._layers = layers
@@ -58,13 +69,14 @@ class GitWorkspace:
         self._run_id = run_id
         self._author = author
         self._asked_at = asked_at
+        self._read_layout = read_layout
         self._being_made = ""
         self._files = Tree(folder.tree)
 
     @cached_property
     def sandbox(self) -> Sandbox:
         """The box of this tree. What its set-up makes is shared with other runs, where that can be."""
-        return SharingBox(self._box, self) if self._folder.is_layered else self._box
+        return SharingBox(self._box, self)
 
     @property
     def shares_set_up(self) -> bool:
@@ -96,7 +108,7 @@ class GitWorkspace:
                 await self.provide_base(sha)
         else:
             await asyncio.to_thread(self._folder.make)
-            await self._fill(self._folder.files, sha)
+            await self._fill(self._folder.files, sha, await self._layout(sha))
         if set_up:
             failed = next((result for result in await self._furnish(sha, set_up) if not result.ok), None)
             if failed:
@@ -118,13 +130,15 @@ class GitWorkspace:
 
     async def provide_base(self, sha: str) -> Path:
         """The layer of a commit that is in the mirror, made if no run had this base before."""
+        layout = await self._layout(sha)
+        name = f"{self._mirror.path.stem}-{sha}"
 
         async def make(folder: Path) -> None:
             for part in PARTS:
                 await asyncio.to_thread((folder / part).mkdir, 0o700)
-            await self._fill(folder, sha)
+            await self._fill(folder, sha, layout)
 
-        return await self._layers.provide(self._base_layer(sha), make)
+        return await self._layers.provide(name if layout.is_whole else f"{name}-{layout.name}", make)
 
     async def _lay_over(self, *names: str) -> bool:
         """Make the folder anew over these layers, the first on top; whether they were there. A sweep may take one."""
@@ -145,12 +159,12 @@ class GitWorkspace:
             return await self._furnish_alone(commands, timeout_s)
         programs = await self._boxes.programs(self.show)
         furnishing = Furnishing(self._layers, self._mirror.git, self._box_of, programs)
-        layer = self._base_layer(base)
+        layer = self._base_layer
         record = furnishing.known(layer, commands)
         results: Sequence[CommandResult] = record.told() if record else ()
         name = record.name if record else ""
         if not record:
-            plan = await furnishing.plan(self._mirror.path.stem, base, commands)
+            plan = await furnishing.plan(self._mirror.path.stem, base, commands, await self._layout(base))
             made = await furnishing.make(plan, self._folder, await self.provide_base(base), timeout_s)
             if made is None:
                 return await self._furnish_alone(commands, timeout_s)
@@ -170,16 +184,26 @@ class GitWorkspace:
         await self._git.restore()
         return results
 
-    async def _fill(self, files: Path, sha: str) -> None:
-        """Check the commit out in an empty folder."""
+    async def _fill(self, files: Path, sha: str, layout: Layout) -> None:
+        """Check the commit out in an empty folder, or what `layout` holds of it."""
         git = self._git_of(files)
-        await asyncio.to_thread(git.prepare)
+        paths: Sequence[bytes] = ()
+        if not layout.is_whole:
+            said = await self._mirror.git.tell("ls-tree", "-r", "-z", "--name-only", sha)
+            paths = said.out.split(b"\0")[:-1]
+        await asyncio.to_thread(git.prepare, layout, paths)
         await git.check_out(sha)
+
+    async def _layout(self, sha: str) -> Layout:
+        """How much of a commit that is in the mirror its tree holds."""
+        return await self._read_layout(partial(self._show, sha))
 
     async def show(self, path: str) -> bytes | None:
         """As `Workspace.show` says. Raises RepositoryError if the file is larger than 20 MiB."""
-        base = await self._base()
-        said = await self._mirror.git.ask("ls-tree", "-z", base, "--", path)
+        return await self._show(await self._base(), path)
+
+    async def _show(self, sha: str, path: str) -> bytes | None:
+        said = await self._mirror.git.ask("ls-tree", "-z", sha, "--", path)
         for entry in said.out.split(b"\0") if said.ok else ():
             meta, _, name = entry.partition(b"\t")
             if meta.startswith(b"100") and name.decode(errors="surrogateescape") == path:
@@ -206,7 +230,7 @@ class GitWorkspace:
         base = await asyncio.to_thread(self._read_base)
         if not base:
             return Patch()
-        clean = self._clean(base)
+        clean = self._clean()
         return await clean.describe(base, await clean.apply(base, await self._git.diff(base)))
 
     async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
@@ -231,7 +255,7 @@ class GitWorkspace:
         ok, out, words = await self._mirror.talk(
             *("push", "--porcelain", "--no-verify", lease, "--", "{url}", f"{commit}:{ref}"),
             write=True,
-            environment=self._clean(base).environment,
+            environment=self._clean().environment,
         )
         if not ok:
             raise remotes.refusal(f"{words}\n{out}")
@@ -258,13 +282,15 @@ class GitWorkspace:
     def _git_of(self, files: Path) -> BoxedGit:
         return BoxedGit(self._boxes, files / "tree", files / "git", self._mirror.path / "objects")
 
-    def _base_layer(self, sha: str) -> str:
-        return f"{self._mirror.path.stem}-{sha}"
+    @property
+    def _base_layer(self) -> str:
+        """Of the tree that is there: it lies over nothing but what set-up made."""
+        return self._folder.lower()[-1]
 
-    def _clean(self, base: str) -> Clean:
+    def _clean(self) -> Clean:
         index = self._folder.clean / "base-index"
-        if self._folder.is_layered:
-            index = self._layers.beside(self._base_layer(base), "index")
+        if self._folder.lower():
+            index = self._layers.beside(self._base_layer, "index")
         return Clean(self._mirror.path, self._folder.clean, index)
 
     def _read_base(self) -> str:
@@ -279,7 +305,7 @@ class GitWorkspace:
         raise RepositoryError("There is no work tree yet on this machine: check out first")
 
     async def _commit(self, base: str, patch: Patch, message: str) -> str:
-        clean = self._clean(base)
+        clean = self._clean()
         tree = await clean.apply(base, patch.data)
         if await clean.describe(base, tree) != patch:
             raise RepositoryError("Git makes something else of the change than what was looked at; nothing was pushed")

@@ -16,7 +16,7 @@ from app.adapters.workspace.furnishing import SITE
 from app.adapters.workspace.layers import AHEAD, Layers
 from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
-from app.adapters.workspace.workspace import Author, GitWorkspace
+from app.adapters.workspace.workspace import Author, GitWorkspace, ReadLayout, everything
 from app.core.world import Remote
 
 DISK_BYTES: Final = 10 * GIB
@@ -28,6 +28,7 @@ class Workspaces:
 
     Boxes pass through `home`: it has to be open enough for their users, which `BubblewrapBoxes.check` looks after.
     `ways` is what this machine can do; without it that is found out. `disk_bytes` is the size of a run's disk.
+    `read_layout` tells from a commit which of its files a tree holds.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class Workspaces:
         author: Author | None = None,
         ways: Ways | None = None,
         disk_bytes: int = DISK_BYTES,
+        read_layout: ReadLayout = everything,
     ) -> None:
         self._home = home.resolve()
         self._boxes = boxes
         self._author = author or Author()
         self._given_ways = ways
         self._disk_bytes = disk_bytes
+        self._read_layout = read_layout
         self.layers = Layers(self._home / "layers", lambda: in_use(self._home / "runs"))
 
     @cached_property
@@ -100,5 +103,12 @@ class Workspaces:
         mirror = Mirror(self._home / "mirrors" / f"{repository_id}.git", remote, trusting)
         folder = Folder(self._home / "runs" / name, run_id, self.ways, self._disk_bytes)
         return GitWorkspace(
-            folder, self.layers, mirror, self._boxes, run_id=run_id, author=self._author, asked_at=asked_at
+            folder,
+            self.layers,
+            mirror,
+            self._boxes,
+            run_id=run_id,
+            author=self._author,
+            asked_at=asked_at,
+            read_layout=self._read_layout,
         )
