@@ -32,7 +32,7 @@ _INSTALLATION: Final[Mapping[str, _Change]] = {
 }
 
 
-def parse(
+def parse(  # noqa: PLR0911 - a table: one delivery, one event
     event: str,
     payload: Mapping[str, Any],
     *,
