@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from githubkit.webhooks import parse
 
 from app.demo.github.objects import Installation
 from app.demo.github.plumbing import Git
@@ -229,3 +230,30 @@ async def test_a_repository_is_cloned_with_its_history(git: Run, clone: Path, hu
         hub.add_repository("acme/bad", source=clone, default_branch="trunk")
     repository = hub.add_repository("acme/copy", source=clone, default_branch="work")
     assert len(await Git(repository.path).log("work")) == 2
+
+
+async def test_a_persons_push_and_a_merge_move_the_default_branch_and_are_told(
+    git: Run, clone: Path, api: httpx.AsyncClient, hub: Hub, received: list[httpx.Request]
+) -> None:
+    """Each parses as GitHub's own, and says all that is needed to see that it is the default branch."""
+    ada = hub.user("ada").token
+    pushed = await commit(git, clone, "greet.py", "x = 1\n")
+    received.clear()
+    assert (await git("push", "-q", "origin", "work:main", token=ada, at=clone))[0] == 0
+    await commit(git, clone, "greet.py", "x = 2\n")
+    assert (await git("push", "-q", "origin", "work", token=ada, at=clone))[0] == 0
+    made = await api.post("/repos/acme/greeting/pulls", json={"title": "P", "head": "work", "base": "main"})
+    merged = await hub.merge_pull("acme/greeting", made.json()["number"], by="ada")
+    await hub.settled()
+    told = []
+    for delivery in received:
+        if delivery.headers["X-GitHub-Event"] == "push":
+            parse("push", delivery.content)
+            told.append(json.loads(delivery.content))
+    ours = [one for one in told if one["ref"] == f"refs/heads/{one['repository']['default_branch']}"]
+    assert [(one["before"], one["after"], one["deleted"]) for one in ours] == [
+        (ours[0]["before"], pushed, False),
+        (pushed, merged, False),
+    ]
+    assert {(one["sender"]["login"], one["pusher"]["name"]) for one in ours} == {("ada", "ada")}
+    assert all(one["installation"]["id"] for one in ours)
