@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,13 +20,14 @@ from app.adapters.github import payloads
 from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyFile, KeyText
 from app.adapters.github.forge import GitHubForges
+from app.adapters.github.history import GitHubHistory
 from app.adapters.github.tokens import Tokens
 from app.adapters.litellm import LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
 from app.adapters.redacted import RedactedForge, RedactedLog
 from app.adapters.sandbox.bubblewrap import BubblewrapBoxes, Limits
 from app.adapters.sandbox.registries import reach
-from app.adapters.store import ProcrastinateQueue, opened
+from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
 from app.adapters.workspace.folders import GIB
@@ -42,6 +43,7 @@ from app.ahead import make_ready
 from app.core import wording
 from app.core.blueprint import Node
 from app.core.errors import BlueprintError, ForgeError, MinionsError, SettingsError
+from app.core.events import Event
 from app.core.model import Model
 from app.core.redaction import Redactor
 from app.core.run import Run
@@ -50,6 +52,7 @@ from app.core.task import Repository
 from app.core.world import Forge, GaveUp, Minion, Submission, World
 from app.engine.dispatch import Blueprints
 from app.engine.progress import Progress
+from app.engine.recovery import Recovery
 from app.engine.runner import OpenForge, Runner
 from app.engine.sweeps import Sweeps
 from app.guards import ALL, GuardSet
@@ -265,11 +268,24 @@ def redactor_of(settings: Settings) -> Redactor:
     return redactor
 
 
-def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
-    """The web server's application."""
-    parse = partial(
+def parser(settings: Settings) -> Callable[[str, dict[str, Any]], Event]:
+    """Makes our words of what GitHub tells us."""
+    return partial(
         payloads.parse, app_id=settings.app_id, label=settings.label, allowed_bots=frozenset(settings.allowed_bots)
     )
+
+
+def recovery(settings: Settings, store: PostgresStore, app: App, redactor: Redactor) -> Recovery:
+    """What looks after events that never arrived."""
+    history = GitHubHistory(
+        app, parser(settings), label=settings.label, blueprints=list(BLUEPRINTS), on_secret=redactor.add
+    )
+    return Recovery(store, store.logbook(settings.app_id), history, BLUEPRINTS)
+
+
+def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
+    """The web server's application."""
+    parse = parser(settings)
     hooks = tuple(secret.get_secret_value() for secret in settings.webhook_secrets)
     counts: Counter[str] = Counter()
     webhook = Webhook(settings.app_id, hooks, parse, blueprints, store, counts)
@@ -321,6 +337,7 @@ def work(settings: Settings) -> None:
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home))
             sweeping = asyncio.create_task(sweeps.keep_sweeping())
+            looking = asyncio.create_task(recovery(settings, store, app, redactor).keep_looking())
             try:
                 await queue.work(
                     worker.runner(BLUEPRINTS, forges.open).advance,
@@ -328,8 +345,9 @@ def work(settings: Settings) -> None:
                     concurrency=settings.concurrency,
                 )
             finally:
-                sweeping.cancel()
-                await asyncio.gather(sweeping, return_exceptions=True)
+                for task in (sweeping, looking):
+                    task.cancel()
+                await asyncio.gather(sweeping, looking, return_exceptions=True)
             await warming
 
     asyncio.run(serve())
