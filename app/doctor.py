@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.adapters.github.permissions import PERMISSIONS
+from app.adapters.github.permissions import EVENTS, PERMISSIONS
 from app.adapters.litellm import warm_up
 from app.adapters.sandbox.allow_list import PORT, is_public
 from app.adapters.sandbox.registries import reach
@@ -171,8 +171,12 @@ async def _app(settings: Settings) -> str:
     if not installations:
         raise MinionsError(f"{identity.slug} is not installed anywhere: install it on the repositories to work on.")
     suspended = sum(one.suspended_at is not None for one in installations)
-    return f"{identity.slug}, {counted(len(installations), 'installation')}" + (
-        f", {suspended} suspended" if suspended else ""
+    # Those of checks come with the permission, subscribed or not.
+    unheard = [name for name in EVENTS if name not in identity.events and not name.startswith("check_")]
+    return (
+        f"{identity.slug}, {counted(len(installations), 'installation')}"
+        + (f", {suspended} suspended" if suspended else "")
+        + (f"; it does not hear of {', '.join(unheard)}: subscribe it on its page on GitHub" if unheard else "")
     )
 
 

@@ -161,6 +161,7 @@ async def test_doctor_is_content_with_a_whole_installation(town: Any) -> None:
     assert code == 0, out
     assert "FAIL" not in out
     assert "minions, " in out
+    assert "does not hear" not in out
     assert "openai/slugs answered" in out
 
 
