@@ -152,6 +152,27 @@ async def test_a_long_preparation_keeps_no_run_waiting(store: PostgresStore, que
     await asyncio.gather(working, return_exceptions=True)
 
 
+async def test_who_is_told_to_stop_breaks_it_off(store: PostgresStore, queue: ProcrastinateQueue) -> None:
+    await worked(store)
+    await push(store)
+    is_warming, is_broken_off = asyncio.Event(), asyncio.Event()
+
+    async def warm(repository: Repository) -> None:
+        del repository
+        is_warming.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            is_broken_off.set()
+
+    working = asyncio.create_task(queue.work(advance, warm=warm, concurrency=1))
+    await is_warming.wait()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    assert is_broken_off.is_set()
+    assert await jobs(store) == []
+
+
 async def test_who_only_advances_runs_leaves_it_to_others(store: PostgresStore, queue: ProcrastinateQueue) -> None:
     await worked(store)
     await push(store)
