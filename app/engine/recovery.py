@@ -37,8 +37,10 @@ https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redeliv
 """
 TOO_LONG: Final = timedelta(days=2.5)
 """Without a look for so long, deliveries may be gone: well before GitHub forgets them."""
-_OVERLAP: Final = timedelta(hours=1)
+_OVERLAP: Final = timedelta(hours=2)
 """Of two looks: longer than all repeats of one delivery take together, so that their number can be counted."""
+_OVER: Final = timedelta(minutes=40)
+"""Longer than the longest pause between two repeats: what was quiet for so long at the last look is not to come."""
 _MOST_REPEATS: Final = 5
 _PAUSES_GROW: Final = 4
 """A repeat that failed is followed by the next after 30 s, 2, 8 and 32 minutes."""
@@ -105,7 +107,7 @@ class Recovery:
                 return False  # another worker has looked just now
             is_long = last is None or began - last > TOO_LONG
             since = None if last is None else last - _OVERLAP
-            done_to, is_busy = await self._deliver_again(began, since or began - KEPT)
+            done_to, is_busy = await self._deliver_again(began, last)
             if is_long:
                 await self._start_what_is_labelled(began, since)
             await self._logbook.note(done_to)
@@ -114,9 +116,14 @@ class Recovery:
             return self._is_busy
 
     # -- Deliveries that failed ----------------------------------------------------------------------------------
-    async def _deliver_again(self, began: datetime, since: datetime) -> tuple[datetime, bool]:
+    async def _deliver_again(self, began: datetime, last: datetime | None) -> tuple[datetime, bool]:
         """Have events delivered that never arrived; answer up to when that is done, and whether some are to come."""
-        lost = await self._lost(max(since, began - KEPT))
+        oldest = began - KEPT
+        lost = [
+            (newest, repeats)
+            for newest, repeats in await self._lost(max(oldest, last - _OVERLAP) if last else oldest)
+            if last is None or newest.at >= last - _OVER
+        ]
         due = [newest for newest, repeats in lost if self._is_due(newest, repeats, began)]
         due.sort(key=lambda attempt: (not attempt.is_urgent, attempt.at, attempt.id))
         for attempt in due[:_MOST_AT_ONCE]:

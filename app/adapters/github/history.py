@@ -1,5 +1,6 @@
 """What GitHub remembers of what it told us: deliveries, labels, and how issues, pull requests and branches stand."""
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -9,13 +10,15 @@ from urllib.parse import quote, urlencode
 from pydantic import BaseModel, Field, ValidationError
 
 from app.adapters.github.app import App, Delivery, Installation, read
-from app.adapters.github.errors import Gone, Moved, Unauthorized
+from app.adapters.github.errors import Gone, Invalid, Moved, Unauthorized
 from app.adapters.github.payloads import PayloadError
-from app.core.errors import Denied, NotFound, Suspended, Unavailable
+from app.core.errors import Denied, ForgeError, NotFound, RateLimited, Unavailable
 from app.core.events import Event, Ignored, StopRequested, WorkRequested
 from app.core.history import Attempt
 from app.core.run import Run
 from app.core.task import Repository
+
+_log = logging.getLogger(__name__)
 
 _MOST_DELIVERIES: Final = 10_000
 """That are looked through at once: 100 pages."""
@@ -120,21 +123,19 @@ class GitHubHistory:
             if installation.suspended_at is not None:
                 continue
             times = [moment for moment in (since, installation.created_at) if moment is not None]
-            try:
-                async for request in self._labelled_in(installation, max(times, default=None)):
-                    yield request
-            except (Denied, NotFound, Suspended):  # removed or suspended just now: nothing can be asked for there
-                continue
+            account = installation.account.login if installation.account else ""
+            async for request in _as_far_as(self._labelled_in(installation, max(times, default=None)), account):
+                yield request
 
     async def _labelled_in(self, installation: Installation, since: datetime | None) -> AsyncIterator[WorkRequested]:
         path: str | None = "/installation/repositories?per_page=100"
         while path:
             answer = await self._read(installation.id, path, "read the repositories of an installation")
             for one in read(_Repositories, answer).repositories:
-                if one.archived or not one.open_issues_count:
+                if one.archived or not one.has_issues or not one.open_issues_count:
                     continue
                 here = Repository(id=one.id, full_name=one.full_name, installation_id=installation.id)
-                async for request in self._labelled_here(here, since):
+                async for request in _as_far_as(self._labelled_here(here, since), one.full_name):
                     yield request
             path = self._app.next_page(answer)
 
@@ -253,12 +254,26 @@ class GitHubHistory:
         if until <= self._clock():
             path = f"/app/installations/{installation_id}/access_tokens"
             wanted = {"permissions": _READS}
-            answer = await self._app.ask("POST", path, "look after an installation", json=wanted, is_safe=True)
+            try:
+                answer = await self._app.ask("POST", path, "look after an installation", json=wanted, is_safe=True)
+            except Invalid as error:
+                raise Denied("The installation has not accepted this App's permissions.", detail=error.detail) from None
             minted: _Token = read(_Token, answer)
             self._on_secret(minted.token)
             value = minted.token
             self._tokens[installation_id] = value, self._clock() + _TOKEN_S
         return value
+
+
+async def _as_far_as(found: AsyncIterator[WorkRequested], where: str) -> AsyncIterator[WorkRequested]:
+    """What is found before GitHub refuses to show more of one place: that must hold up no other."""
+    try:
+        async for request in found:
+            yield request
+    except (RateLimited, Unavailable):
+        raise
+    except ForgeError as error:
+        _log.info("Labels in %s cannot be looked for: %s", where, error)
 
 
 def _as(kind: type[M], thing: _Json) -> M:

@@ -1,0 +1,309 @@
+"""What did not arrive is asked for again: once, patiently, by one worker at a time, and not for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from app.adapters.store import PostgresStore
+from app.core.errors import Denied, ForgeError, NotFound, RateLimited, Unavailable
+from app.core.events import StopRequested, WorkRequested
+from app.core.history import Attempt
+from app.core.run import Run, Status
+from app.core.store import Delivery
+from app.core.task import Person, Repository, Task
+from app.engine.dispatch import decide
+from app.engine.recovery import Recovery
+
+pytestmark = pytest.mark.faults
+
+HERE = Repository(id=5, full_name="octo/cat", installation_id=3)
+ANN = Person(id=1, login="ann")
+NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def asked(at: datetime, number: int = 7) -> WorkRequested:
+    """The label, set by ann."""
+    task = Task(repository=HERE, number=number, title="Broken", body="It is.", requester=ANN, asked_at=at)
+    return WorkRequested(task=task, blueprint="fix", intent=f"label/5/{number}/minion/{at.isoformat()}")
+
+
+@dataclass
+class Memory:
+    """Implements `History`: a GitHub that remembers. `answer` is what we say to attempts that it makes."""
+
+    now: datetime = NOON
+    attempts: list[Attempt] = field(default_factory=list)
+    labels: list[WorkRequested] = field(default_factory=list)
+    unwanted: dict[int, StopRequested] = field(default_factory=dict)
+    faults: list[ForgeError] = field(default_factory=list)
+    answer: int = 0
+    times_asked: int = 0
+
+    def happened(self, guid: str, *, at: datetime, event: str = "issues.labeled", repeat: bool = False) -> None:
+        """Something that GitHub tells us, or tries to."""
+        self.attempts.append(
+            Attempt(
+                id=len(self.attempts) + 1,
+                guid=guid,
+                at=at,
+                arrived=200 <= self.answer < 400,
+                is_repeat=repeat,
+                answer=self.answer,
+                event=event,
+                repository_id=HERE.id,
+                is_label=event == "issues.labeled",
+                is_urgent=not event.startswith("check"),
+            )
+        )
+
+    @property
+    def repeats(self) -> list[str]:
+        """Guids that were asked for again, in order."""
+        return [one.guid for one in self.attempts if one.is_repeat]
+
+    def _known(self, since: datetime, *, arrived: bool) -> Sequence[Attempt]:
+        self.times_asked += 1
+        if self.faults:
+            raise self.faults.pop(0)
+        oldest = max(since, self.now - 3 * DAY)
+        return [one for one in reversed(self.attempts) if one.arrived == arrived and one.at >= oldest]
+
+    async def failed(self, since: datetime) -> Sequence[Attempt]:
+        return self._known(since, arrived=False)
+
+    async def arrived(self, since: datetime) -> Sequence[Attempt]:
+        return self._known(since, arrived=True)
+
+    async def deliver_again(self, attempt: Attempt) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.happened(attempt.guid, at=self.now, event=attempt.event, repeat=True)
+
+    async def labelled(self, since: datetime | None) -> AsyncIterator[WorkRequested]:
+        for request in self.labels:
+            if since is None or request.task.asked_at >= since:
+                yield request
+
+    async def withdrawn(self, run: Run) -> StopRequested | None:
+        if self.faults:
+            raise self.faults.pop(0)
+        return self.unwanted.get(run.task.number)
+
+
+@dataclass
+class Scene:
+    """Workers of one App before that GitHub."""
+
+    store: PostgresStore
+    memory: Memory = field(default_factory=Memory)
+
+    def worker(self) -> Recovery:
+        """One that was just started."""
+        return Recovery(self.store, self.store.logbook("1"), self.memory, {}, now=lambda: self.memory.now)
+
+    async def runs(self) -> list[Run]:
+        return [await self.store.load(run_id) for run_id in await self.store.unfinished()]
+
+    async def looked(self, ago: timedelta) -> None:
+        """The last look was so long ago."""
+        await self.store.logbook("1").note(self.memory.now - ago)
+
+    async def take(self, request: WorkRequested, guid: str) -> int:
+        """The delivery of a label arrives."""
+        decision = decide(request, {})
+        assert decision.act is not None
+        delivery = Delivery(app_id="1", guid=guid, event="issues", action="labeled")
+        run_id = (await self.store.accept(delivery, decision.act, "why")).run_id
+        assert run_id is not None
+        return run_id
+
+
+@pytest.fixture
+def scene(store: PostgresStore) -> Scene:
+    return Scene(store)
+
+
+async def test_f11_what_failed_is_asked_for_again_and_what_arrived_is_not(scene: Scene) -> None:
+    memory = scene.memory
+    for guid in ("lost", "later taken", "stored, but the answer was lost"):
+        memory.happened(guid, at=NOON - DAY / 2)
+    memory.answer = 202
+    memory.happened("later taken", at=NOON - DAY / 4, repeat=True)
+    memory.happened("fine", at=NOON - DAY / 4)
+    await scene.take(asked(NOON - DAY / 2), "stored, but the answer was lost")
+    assert await scene.worker().look()
+    assert memory.repeats == ["later taken", "lost"]
+    memory.now += timedelta(minutes=5)
+    assert not await scene.worker().look()
+    assert memory.repeats == ["later taken", "lost"]
+
+
+async def test_f11_repeats_come_later_and_later_and_end_with_one_sentence(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    memory, worker = scene.memory, scene.worker()
+    memory.answer = 503
+    memory.happened("lost", at=NOON)
+    minutes = []
+    for minute in range(240):
+        memory.now = NOON + timedelta(minutes=minute)
+        before = len(memory.repeats)
+        await worker.look()
+        minutes += [minute] * (len(memory.repeats) - before)
+    assert minutes == [0, 1, 3, 11, 43]
+    (told,) = [one.message for one in caplog.records if "in vain" in one.message]
+    assert "issues.labeled lost in vain 6 times; our last answer was 503" in told
+
+
+async def test_f11_people_come_first_and_the_rest_with_the_next_look(scene: Scene) -> None:
+    memory, worker = scene.memory, scene.worker()
+    for number in range(400):
+        memory.happened(f"check {number}", at=NOON - DAY, event="check_run.created")
+    memory.happened("issue", at=NOON - DAY / 2)
+    memory.answer = 202
+    assert await worker.look()
+    assert (memory.repeats[0], len(memory.repeats)) == ("issue", 300)
+    await worker.look()
+    assert sorted(set(memory.repeats)) == sorted(memory.repeats)
+    assert len(memory.repeats) == 401
+
+
+async def test_f38_a_look_that_was_broken_off_is_made_anew(scene: Scene) -> None:
+    memory = scene.memory
+    memory.happened("lost", at=NOON - 2 * DAY)
+    await scene.looked(DAY * 2.2)
+    for fault in (RateLimited("Slowly.", retry_after_s=9), Unavailable("Away.")):
+        memory.faults = [fault]
+        with pytest.raises(type(fault)):
+            await scene.worker().look()
+        assert await scene.store.logbook("1").looked_at() == NOON - DAY * 2.2
+    await scene.worker().look()
+    assert memory.repeats == ["lost"]
+    assert await scene.store.logbook("1").looked_at() == NOON
+
+
+async def test_a_delivery_that_cannot_be_repeated_holds_up_no_other(scene: Scene) -> None:
+    memory = scene.memory
+    memory.happened("forgotten", at=NOON - 2 * DAY)
+    memory.happened("lost", at=NOON - DAY)
+    await scene.looked(DAY * 2.2)
+    assert await memory.failed(NOON - 3 * DAY)
+
+    class Forgetful(Memory):
+        async def deliver_again(self, attempt: Attempt) -> None:
+            if attempt.guid == "forgotten":
+                raise NotFound("GitHub shows nothing there.")
+            await super().deliver_again(attempt)
+
+    scene.memory = Forgetful(attempts=memory.attempts)
+    await scene.worker().look()
+    assert scene.memory.repeats == ["lost"]
+
+
+async def test_one_worker_looks_at_a_time_and_none_right_after_another(scene: Scene) -> None:
+    first, second = scene.worker(), scene.worker()
+    async with scene.store.logbook("1").turn() as ours, scene.store.logbook("2").turn() as of_another_app:
+        assert (ours, of_another_app) == (True, True)
+        assert not await first.look()
+        assert scene.memory.times_asked == 0
+    await asyncio.gather(first.look(), second.look())
+    await first.look()
+    await second.look()  # each looks at its own start
+    asked_before = scene.memory.times_asked
+    scene.memory.now += timedelta(seconds=100)
+    await first.look()
+    await second.look()
+    assert scene.memory.times_asked == asked_before
+    scene.memory.now += timedelta(seconds=200)
+    await first.look()
+    assert scene.memory.times_asked > asked_before
+
+
+async def test_f12_after_a_long_time_away_labels_are_looked_for_and_each_starts_one_run(scene: Scene) -> None:
+    scene.memory.labels = [asked(NOON - 4 * DAY, 7), asked(NOON - 4 * DAY, 8), asked(NOON - 9 * DAY, 9)]
+    await scene.take(asked(NOON - 4 * DAY + timedelta(seconds=2), 8), "it arrived, and its time was another one")
+    for _ in range(2):
+        await scene.looked(5 * DAY)
+        await scene.worker().look()
+    assert sorted(run.task.number for run in await scene.runs()) == [7, 8]
+
+
+async def test_f12_the_very_first_look_is_for_labels_too(scene: Scene) -> None:
+    scene.memory.labels = [asked(NOON - 90 * DAY)]
+    await scene.worker().look()
+    assert [run.task.number for run in await scene.runs()] == [7]
+
+
+async def test_f12_a_label_whose_delivery_github_still_has_is_not_taken_twice(scene: Scene) -> None:
+    scene.memory.labels = [asked(NOON - 2 * DAY, 7)]
+    scene.memory.happened("lost", at=NOON - 2 * DAY + timedelta(seconds=3))
+    await scene.worker().look()
+    assert scene.memory.repeats == ["lost"]
+    assert await scene.runs() == []
+
+
+async def test_after_a_short_time_away_nobody_looks_for_labels(scene: Scene) -> None:
+    scene.memory.labels = [asked(NOON - DAY)]
+    await scene.looked(2 * DAY)
+    await scene.worker().look()
+    assert await scene.runs() == []
+
+
+def stop(requester: Person | None, number: int = 7) -> StopRequested:
+    return StopRequested(
+        repository=HERE, number=number, comment_id=None, requester=requester, at=NOON, intent=f"closed/5/{number}"
+    )
+
+
+async def stops(scene: Scene, run_id: int) -> list[Any]:
+    return [one.requester for one in await scene.store.stops(run_id)]
+
+
+async def test_f25_a_run_that_nobody_wants_any_more_is_stopped_once(scene: Scene) -> None:
+    run_id, other = await scene.take(asked(NOON - DAY), "1"), await scene.take(asked(NOON - DAY, 8), "2")
+    scene.memory.unwanted = {7: stop(ANN)}
+    await scene.worker().look()
+    await scene.worker().look()
+    assert (await stops(scene, run_id), await stops(scene, other)) == ([ANN], [])
+
+
+async def test_f25_what_is_not_found_is_looked_for_twice(scene: Scene) -> None:
+    run_id, worker = await scene.take(asked(NOON - DAY), "1"), scene.worker()
+    scene.memory.unwanted = {7: stop(None)}
+    assert await worker.look()
+    scene.memory.unwanted = {}
+    assert not await worker.look()
+    scene.memory.unwanted = {7: stop(None)}
+    scene.memory.now += timedelta(minutes=5)
+    assert await worker.look()
+    assert await stops(scene, run_id) == []
+    assert not await worker.look()
+    assert await stops(scene, run_id) == [None]
+
+
+async def test_f31_a_run_of_which_github_says_nothing_holds_up_no_other(scene: Scene) -> None:
+    await scene.take(asked(NOON - DAY), "1")
+    other = await scene.take(asked(NOON - DAY, 8), "2")
+    scene.memory.unwanted = {8: stop(ANN, 8)}
+
+    class Half(Memory):
+        async def withdrawn(self, run: Run) -> StopRequested | None:
+            if run.task.number == 7:
+                raise Denied("GitHub does not allow us to look.")
+            return await super().withdrawn(run)
+
+    scene.memory = Half(unwanted=scene.memory.unwanted)
+    await scene.worker().look()
+    assert await stops(scene, other) == [ANN]
+
+
+async def test_a_run_that_has_ended_is_not_asked_about(scene: Scene) -> None:
+    run = await scene.store.load(await scene.take(asked(NOON - DAY), "1"))
+    await scene.store.save(run.model_copy(update={"status": Status.FAILED, "ended_at": NOON}))
+    scene.memory.unwanted = {7: stop(None)}
+    assert not await scene.worker().look()
