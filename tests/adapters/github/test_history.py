@@ -1,6 +1,7 @@
 """What GitHub remembers means the same as what it told us, or would have told."""
 
 import json
+import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -107,6 +108,10 @@ async def past(tmp_path: Path, pem: str, public_pem: str) -> AsyncIterator[Past]
         past = Past(hub, history, installation, registered.id)
         past.secrets = secrets
         yield past
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True)
 
 
 async def test_a_label_that_is_found_is_the_request_that_its_delivery_is(past: Past) -> None:
@@ -228,10 +233,26 @@ async def test_f25_an_issue_that_is_gone_ends_its_run_and_nobody_is_named(past: 
 @pytest.mark.faults
 async def test_f56_a_branch_that_was_deleted_ends_its_run(past: Past) -> None:
     past.hub.add_label(HERE, 1, "minion", by="ada")
-    assert await past.history.withdrawn(past.run(branch="main", head_sha="a")) is None
-    found = await past.history.withdrawn(past.run(branch="minions/1-9", head_sha="a"))
+    here, run = past.hub.repository(HERE).path, past.run(branch="minions/1-9", head_sha="a")
+    git(here, "branch", "minions/1-9", "main")
+    assert await past.history.withdrawn(run) is None
+    git(here, "branch", "-D", "minions/1-9")
+    found = await past.history.withdrawn(run)
     assert found is not None
     assert found.requester is None
+
+
+@pytest.mark.faults
+async def test_f56_a_pull_request_that_somebody_closed_ends_its_run(past: Past) -> None:
+    past.hub.add_label(HERE, 1, "minion", by="ada")
+    past.hub.open_issue(HERE, by="ada", title="Stands for the pull request: both are issues")
+    run = past.run(pull_request_number=2)
+    assert await past.history.withdrawn(run) is None
+    past.hub.close_issue(HERE, 2, by="bob")
+    found = await past.history.withdrawn(run)
+    assert found is not None
+    assert found.requester is not None
+    assert (found.requester.login, found.number) == ("bob", 1)
 
 
 @pytest.mark.faults
