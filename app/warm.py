@@ -14,7 +14,8 @@ from app.processes import prepared_home
 from app.settings import Settings
 from blueprints.steps.configuration import layout
 
-_NAME: Final = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
+_NAME: Final = re.compile(r"(?!\.+/)[A-Za-z0-9_.-]+/(?!\.+$)[A-Za-z0-9_.-]+")
+"""As in deliveries, and no way to another path: it becomes a part of an address."""
 
 
 def warm(settings: Settings, full_name: str, tell: Callable[[str], None] = print) -> int:

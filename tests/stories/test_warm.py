@@ -61,13 +61,15 @@ async def test_a_set_up_that_fails_is_told_with_its_words(town: Any) -> None:
 
 
 async def test_a_repository_without_the_app_is_told(town: Any) -> None:
-    code, said = await warm(town.stage.environment, "somebody/elsewhere")
+    code, said = await warm(town.stage.environment, "some_body/else.where")
     assert code == 2
-    assert "The App is not installed on somebody/elsewhere, or there is no such repository." in said
+    assert "The App is not installed on some_body/else.where, or there is no such repository." in said
 
 
-async def test_a_name_that_is_none_is_told(town: Any) -> None:
-    assert await warm(town.stage.environment, "slugs") == (2, "minions: 'slugs' is no repository: give OWNER/NAME.\n")
+@pytest.mark.parametrize("name", ["slugs", "a/b/c", "../slugs", "ann/..", "ann/slugs?x"])
+async def test_a_name_that_is_none_is_told(town: Any, name: str) -> None:
+    said = f"minions: {name!r} is no repository: give OWNER/NAME.\n"
+    assert await warm(town.stage.environment, name) == (2, said)
 
 
 async def until(look: Callable[[], Awaitable[Any]], *, within_s: float = 120) -> Any:
