@@ -20,10 +20,12 @@ def is_folder_name(name: str) -> bool:
 class Layout:
     """The files that lie directly in the root, all in `folders`, and those directly in a folder above one of them.
 
-    That is the cone mode of https://git-scm.com/docs/git-sparse-checkout. Without folders it is everything.
+    That is the cone mode of https://git-scm.com/docs/git-sparse-checkout. Without folders it is every file.
     """
 
     folders: tuple[str, ...] = ()
+    submodules: bool = False
+    """Whether it holds the files of submodules, too."""
 
     @property
     def is_whole(self) -> bool:

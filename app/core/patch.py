@@ -32,6 +32,8 @@ class FileChange(BaseModel, frozen=True):
     deleted: int
     size: int = 0
     """Bytes of the file afterwards; 0 if it was deleted."""
+    submodule: str = ""
+    """Path of the submodule that the file belongs to, which is another repository; empty for a file of this one."""
 
 
 class AddedLine(BaseModel, frozen=True):

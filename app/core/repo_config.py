@@ -38,7 +38,7 @@ _NO_FOLDER: Final = "must be a folder of the repository, such as `libs/parser`; 
 IMAGE_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$"
 """A reference: never an option, a path, or a variable of somebody's shell."""
 _NO_IMAGE: Final = "must be the name of a container image, such as `python:3.12`"
-_OWN_WORDS: Final = {"image": _NO_IMAGE, "sparse": _NO_FOLDER}
+_OWN_WORDS: Final = {"image": _NO_IMAGE, "sparse": _NO_FOLDER, "submodules": "must be `true` or `false`"}
 """Complaints by key, where there is a better one than the value's type gives."""
 Image = Annotated[str, Field(max_length=300, pattern=IMAGE_NAME)]
 
@@ -59,6 +59,8 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
 
     The rest is left out. None are named: the tree holds everything.
     """
+    submodules: bool = False
+    """Whether the work tree holds the files of submodules. They have to be public and on the same host."""
     setup_timeout_s: Annotated[float, Field(ge=1, le=3_600, strict=False)] = 1_200
     """For all set-up commands together."""
     test_timeout_s: Annotated[float, Field(ge=1, le=3_600, strict=False)] = 1_200
@@ -89,7 +91,7 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     @property
     def layout(self) -> Layout:
         """Which files the work tree holds."""
-        return Layout(folders=self.sparse)
+        return Layout(folders=self.sparse, submodules=self.submodules)
 
     def over(self, detected: "RepoConfig") -> "RepoConfig":
         """What is said here, and for commands that are not said, what was detected."""

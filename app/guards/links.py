@@ -16,8 +16,15 @@ _FILES: Final = {"100644", "100755"}
 
 
 def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
-    """A finding for each file that is no plain file afterwards; deleting a link is all right."""
+    """A finding for each file of a submodule, and each that is no plain file afterwards.
+
+    Deleting a link is all right.
+    """
     for file in patch.files:
+        if file.submodule:
+            sentence = "This file belongs to a submodule, which is another repository. Give it back its old contents."
+            yield Finding(guard=NAME, sentence=sentence, path=file.path.encode("utf-8", "backslashreplace").decode())
+            continue
         if file.change is Change.DELETED or file.new_mode in _FILES:
             continue
         if file.new_mode == _SYMLINK:

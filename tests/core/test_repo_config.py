@@ -51,6 +51,7 @@ def test_an_empty_file_says_nothing() -> None:
         ({"sparse": "libs/*"}, "globs are not known here"),
         ({"sparse": [3]}, "`sparse`, entry 1, must be a folder of the repository"),
         ({"sparse": ["a"] * 201}, "`sparse` must be"),
+        ({"submodules": "recursive"}, "`submodules` must be `true` or `false`."),
         ({"max_files": "many"}, "`max_files` must be a number, not text."),
         ({"max_files": True}, "`max_files` must be a number, not yes or no."),
     ],

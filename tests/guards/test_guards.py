@@ -60,6 +60,8 @@ BAD = [
     ("links", file("a", new_mode="120000")),
     ("links", file("vendor/x", new_mode="160000")),
     ("links", file("a", new_mode="100664")),
+    ("links", file("vendor/lib/a.py", submodule="vendor/lib")),
+    ("links", file("vendor/lib/a\udcff", submodule="vendor/lib", change=Change.DELETED)),
     ("names", file("../a")),
     ("names", file("/etc/passwd")),
     ("names", file(".git/config")),

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from app.core.patch import AddedLine, Change, FileChange
@@ -34,8 +34,10 @@ def line_counts(out: bytes) -> dict[str, tuple[int, int] | None]:
     return counts
 
 
-def files(raw: bytes, numstat: bytes, sizes: Mapping[str, int]) -> tuple[FileChange, ...]:
-    """Every file of a change. `sizes` gives bytes by object name."""
+def files(
+    raw: bytes, numstat: bytes, sizes: Mapping[str, int], submodules: Sequence[str] = ()
+) -> tuple[FileChange, ...]:
+    """Every file of a change. `sizes` gives bytes by object name; `submodules` are paths of those that are laid out."""
     counts = line_counts(numstat)
     found = []
     for old_mode, new_mode, new, status, path in raw_entries(raw):
@@ -51,6 +53,7 @@ def files(raw: bytes, numstat: bytes, sizes: Mapping[str, int]) -> tuple[FileCha
                 added=added,
                 deleted=deleted,
                 size=sizes.get(new, 0),
+                submodule=next((each for each in submodules if path == each or path.startswith(f"{each}/")), ""),
             )
         )
     return tuple(found)

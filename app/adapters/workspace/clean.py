@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
@@ -71,8 +71,11 @@ class Clean:
             await asyncio.to_thread(index.rename, self._index)
         await asyncio.to_thread(shutil.copyfile, self._index, index)
 
-    async def describe(self, base: str, tree: str) -> Patch:
-        """The difference of two trees, in git's own words: nothing that a box said is repeated."""
+    async def describe(self, base: str, tree: str, submodules: Sequence[str] = ()) -> Patch:
+        """The difference of two trees, in git's own words: nothing that a box said is repeated.
+
+        `submodules` are paths of those whose files are in both.
+        """
         form = ("-p", "--binary", "--full-index", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
         data, raw, numstat = await asyncio.gather(
             self._git.tell(*DIFF, *form, base, tree),
@@ -87,7 +90,7 @@ class Clean:
             if new not in {NOTHING, ""} and new_mode != LINK_TO_COMMIT
         ]
         sizes = await self._sizes(blobs)
-        files = change.files(raw.out, numstat.out, sizes)
+        files = change.files(raw.out, numstat.out, sizes, submodules)
         hidden = await self._as_text(base, tree, [file.path for file in files if file.binary and file.size <= AS_TEXT])
         return await asyncio.to_thread(_patch, data.out, files, hidden)
 

@@ -14,6 +14,11 @@ from app.core.world import Remote
 FETCH_S: Final = 900.0
 """The first fetch of a repository with a gigabyte of history, at 10 Mbit/s."""
 
+_OTHERS: Final = "refs/minions-others"
+"""Commits of other repositories: submodules."""
+LAID: Final = "refs/minions-laid"
+"""Commits with submodules in them, by the commit that they are made of."""
+
 
 class Mirror:
     """One repository's mirror at `path`; `remote` gives address and credential when something has to be fetched."""
@@ -29,6 +34,11 @@ class Mirror:
         """A file that is locked while a run takes hold of the mirror, and as old as the last such moment."""
         return self.path.with_suffix(".use")
 
+    @property
+    def lock(self) -> Path:
+        """A file that is locked by who changes refs that are not a run's own."""
+        return self.path.with_suffix(".lock")
+
     async def provide(self, sha: str, run_id: int) -> None:
         """Have commit `sha` here, and keep it for this run whatever becomes of its branch.
 
@@ -37,7 +47,7 @@ class Mirror:
         async with locked(self.in_use, shared=True):  # no sweep takes the mirror away before it is pinned
             await asyncio.to_thread(self.in_use.touch)
             if not await self._has(sha):
-                async with locked(self.path.with_suffix(".lock")):  # one process at a time fetches
+                async with locked(self.lock):  # one process at a time fetches
                     # Also finishes one that was broken off.
                     await self.git.tell("init", "--quiet", "--bare", "--template=", str(self.path))
                     await asyncio.to_thread(self._unlock)
@@ -49,7 +59,7 @@ class Mirror:
     async def let_go(self, run_id: int) -> None:
         """The run is over."""
         if (self.path / "HEAD").exists():
-            async with locked(self.path.with_suffix(".lock")):  # one process at a time fetches
+            async with locked(self.lock):  # one process at a time fetches
                 await self.git.ask("update-ref", "-d", _pin(run_id))
 
     async def talk(
@@ -69,9 +79,37 @@ class Mirror:
         )
         return said.ok, said.text, remotes.redacted(said.err, remote)
 
+    async def keep_laid(self, sha: str, commit: str) -> None:
+        """Keep what the tree of `sha` is made of, as long as the mirror."""
+        async with locked(self.lock):
+            await asyncio.to_thread(self._unlock)
+            await self.git.tell("update-ref", f"{LAID}/{sha}", commit)
+
+    async def url(self) -> str:
+        """The repository's address."""
+        return (await self._remote(False)).url
+
+    async def fetch_from(self, url: str, sha: str) -> tuple[bool, str]:
+        """Have a commit of another repository here, asking without a credential: success, words of a refusal.
+
+        What was fetched once is kept as long as the mirror.
+        """
+        if await self._has(sha):
+            return True, ""
+        remote = Remote(url=url)
+        async with locked(self.lock):
+            await asyncio.to_thread(self._unlock)
+            said = await self.git.ask(
+                *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", url, f"+{sha}:{_OTHERS}/{sha}"),
+                settings=remotes.settings(remote),
+                environment=remotes.environment(remote, self._local_config),
+                timeout_s=FETCH_S,
+            )
+        return said.ok, said.err
+
     def _unlock(self) -> None:
         """Git's own locks of a fetch that was killed. Nobody else fetches now; pins are each run's own affair."""
-        for place in (self.path, self.path / "refs" / "heads"):
+        for place in (self.path, self.path / "refs/heads", self.path / _OTHERS, self.path / LAID):
             for lock in place.glob("*.lock") if place == self.path else place.rglob("*.lock"):
                 lock.unlink(missing_ok=True)
 

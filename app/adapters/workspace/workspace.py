@@ -19,6 +19,7 @@ from app.adapters.workspace.furnishing import Furnishing
 from app.adapters.workspace.layers import Layers
 from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
+from app.adapters.workspace.submodules import Submodules
 from app.adapters.workspace.tree import READ_BYTES, Tree
 from app.core.errors import Conflict, RepositoryError, Unavailable
 from app.core.layout import Layout
@@ -70,6 +71,7 @@ class GitWorkspace:
         self._author = author
         self._asked_at = asked_at
         self._read_layout = read_layout
+        self._submodules = Submodules(mirror)
         self._being_made = ""
         self._files = Tree(folder.tree)
 
@@ -107,8 +109,10 @@ class GitWorkspace:
             while not await self._lay_over(layer.name):
                 await self.provide_base(sha)
         else:
+            layout = await self._layout(sha)
+            laid = await self._submodules.provide(sha, layout)
             await asyncio.to_thread(self._folder.make)
-            await self._fill(self._folder.files, sha, await self._layout(sha))
+            await self._fill(self._folder.files, laid.commit, layout)
         if set_up:
             failed = next((result for result in await self._furnish(sha, set_up) if not result.ok), None)
             if failed:
@@ -131,12 +135,13 @@ class GitWorkspace:
     async def provide_base(self, sha: str) -> Path:
         """The layer of a commit that is in the mirror, made if no run had this base before."""
         layout = await self._layout(sha)
-        name = f"{self._mirror.path.stem}-{sha}"
+        laid = await self._submodules.provide(sha, layout)
+        name = f"{self._mirror.path.stem}-{laid.commit}"
 
         async def make(folder: Path) -> None:
             for part in PARTS:
                 await asyncio.to_thread((folder / part).mkdir, 0o700)
-            await self._fill(folder, sha, layout)
+            await self._fill(folder, laid.commit, layout)
 
         return await self._layers.provide(name if layout.is_whole else f"{name}-{layout.name}", make)
 
@@ -164,7 +169,8 @@ class GitWorkspace:
         results: Sequence[CommandResult] = record.told() if record else ()
         name = record.name if record else ""
         if not record:
-            plan = await furnishing.plan(self._mirror.path.stem, base, commands, await self._layout(base))
+            laid = await self._submodules.laid(base)
+            plan = await furnishing.plan(self._mirror.path.stem, laid.commit, commands, await self._layout(base))
             made = await furnishing.make(plan, self._folder, await self.provide_base(base), timeout_s)
             if made is None:
                 return await self._furnish_alone(commands, timeout_s)
@@ -231,7 +237,9 @@ class GitWorkspace:
         if not base:
             return Patch()
         clean = self._clean()
-        return await clean.describe(base, await clean.apply(base, await self._git.diff(base)))
+        laid = await self._submodules.laid(base)
+        tree = await clean.apply(laid.commit, await self._git.diff(laid.commit))
+        return await clean.describe(laid.commit, tree, laid.submodules)
 
     async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
         """As `Workspace.publish` says. Raises Conflict, Denied, NotFound, Unavailable; RepositoryError if empty."""
@@ -306,6 +314,8 @@ class GitWorkspace:
 
     async def _commit(self, base: str, patch: Patch, message: str) -> str:
         clean = self._clean()
+        if (await self._submodules.laid(base)).submodules:
+            clean = Clean(self._mirror.path, self._folder.clean, self._folder.clean / "own-index")
         tree = await clean.apply(base, patch.data)
         if await clean.describe(base, tree) != patch:
             raise RepositoryError("Git makes something else of the change than what was looked at; nothing was pushed")
