@@ -76,8 +76,12 @@ class Logbook(Protocol):
         """Up to when all that GitHub told us is known to have been looked after; None if that never was so."""
         ...
 
-    async def note(self, looked_at: datetime) -> None:
-        """Note that everything until then was looked after."""
+    async def note(self, looked_at: datetime, *, last: datetime | None) -> None:
+        """Note that everything until then was looked after.
+
+        `last` is what `looked_at` answered before. If it is not so any more, nothing is noted: an installation came back
+        meanwhile that was suspended. GitHub tells nothing of that time, so all is to be looked at anew.
+        """
         ...
 
     async def received(self, guids: Collection[str]) -> AbstractSet[str]:

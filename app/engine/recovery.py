@@ -4,7 +4,8 @@ Three looks, from what GitHub knows best to what it knows least:
 
 - *Deliveries that failed*, back to the last look: GitHub makes another attempt when it is asked to, with the guid of
   the first, so that the store takes each event once.
-- *Labels on open issues*, when we were away for longer than GitHub keeps deliveries, and at the very first start.
+- *Labels on open issues*, when we were away for longer than GitHub keeps deliveries, when an installation was suspended
+  (GitHub tells nothing of that time), and at the very first start.
 - *Runs that are under way*: whether their issue is still open and labelled, their branch and pull request are there.
 
 What is found goes the way of every event: a decision, and the store. When GitHub asks to slow down or does not answer,
@@ -110,7 +111,7 @@ class Recovery:
             done_to, is_busy = await self._deliver_again(began, last)
             if is_long:
                 await self._start_what_is_labelled(began, since)
-            await self._logbook.note(done_to)
+            await self._logbook.note(done_to, last=last)
             await self._stop_what_is_withdrawn()
             self._is_busy = is_busy or bool(self._missing)
             return self._is_busy

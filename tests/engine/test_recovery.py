@@ -10,7 +10,7 @@ import pytest
 
 from app.adapters.store import PostgresStore
 from app.core.errors import Denied, ForgeError, NotFound, RateLimited, Unavailable
-from app.core.events import StopRequested, WorkRequested
+from app.core.events import InstallationChanged, StopRequested, WorkRequested
 from app.core.history import Attempt
 from app.core.run import Run, Status
 from app.core.store import Delivery
@@ -111,7 +111,8 @@ class Scene:
 
     async def looked(self, ago: timedelta) -> None:
         """The last look was so long ago."""
-        await self.store.logbook("1").note(self.memory.now - ago)
+        logbook = self.store.logbook("1")
+        await logbook.note(self.memory.now - ago, last=await logbook.looked_at())
 
     async def take(self, request: WorkRequested, guid: str) -> int:
         """The delivery of a label arrives."""
@@ -252,6 +253,23 @@ async def test_after_a_short_time_away_nobody_looks_for_labels(scene: Scene) -> 
     await scene.looked(2 * DAY)
     await scene.worker().look()
     assert await scene.runs() == []
+
+
+async def test_f31_what_was_labelled_while_we_were_suspended_is_looked_for(scene: Scene) -> None:
+    worker = scene.worker()
+    await worker.look()
+    scene.memory.labels = [asked(NOON - DAY)]
+    scene.memory.now += timedelta(minutes=5)
+    await worker.look()
+    assert await scene.runs() == []
+    delivery = Delivery(app_id="1", guid="back again", event="installation", action="unsuspend")
+    back = InstallationChanged(installation_id=3, account="octo", change="unsuspended", at=NOON)
+    last = await scene.store.logbook("1").looked_at()
+    await scene.store.accept(delivery, back, "why")
+    await scene.store.logbook("1").note(scene.memory.now, last=last)  # a look that began before
+    scene.memory.now += timedelta(minutes=5)
+    await worker.look()
+    assert [run.task.number for run in await scene.runs()] == [7]
 
 
 def stop(requester: Person | None, number: int = 7) -> StopRequested:

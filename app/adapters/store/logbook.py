@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import DateTime, func, select
+from sqlalchemy import DateTime, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -41,12 +41,13 @@ class PostgresLogbook:
             looked_at: datetime | None = found.scalar_one_or_none()
         return looked_at
 
-    async def note(self, looked_at: datetime) -> None:
-        """Note that everything until then was looked after."""
-        write = upsert(tables.recoveries).values(app_id=self._app_id, looked_at=looked_at)
-        write = write.on_conflict_do_update(index_elements=["app_id"], set_={"looked_at": looked_at})
+    async def note(self, looked_at: datetime, *, last: datetime | None) -> None:
+        """Note that everything until then was looked after, if nobody changed that since `last` was read."""
+        row = tables.recoveries.c
+        known = update(tables.recoveries).where(row.app_id == self._app_id, row.looked_at == last)
+        first = upsert(tables.recoveries).values(app_id=self._app_id, looked_at=looked_at).on_conflict_do_nothing()
         async with reachable(), self._engine.begin() as connection:
-            await connection.execute(write)
+            await connection.execute(first if last is None else known.values(looked_at=looked_at))
 
     async def received(self, guids: Collection[str]) -> AbstractSet[str]:
         """Which of these deliveries are in the store."""

@@ -60,6 +60,10 @@ class PostgresStore:
                 return Receipt(reason=f"Delivery {delivery.guid} was received before: nothing to do.")
             if isinstance(decision, InstallationChanged):
                 await _note_installation(connection, decision)
+                if delivery is not None and decision.change == "unsuspended":
+                    # Nothing was told of that time: the next look is one at everything, as the first one was.
+                    row = tables.recoveries.c
+                    await connection.execute(delete(tables.recoveries).where(row.app_id == delivery.app_id))
                 return Receipt(reason=reason, is_new=True)
             if isinstance(decision, Pushed):
                 return await self._warm(connection, decision, reason)
