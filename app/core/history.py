@@ -79,8 +79,8 @@ class Logbook(Protocol):
     async def note(self, looked_at: datetime, *, last: datetime | None) -> None:
         """Note that everything until then was looked after.
 
-        `last` is what `looked_at` answered before. If it is not so any more, nothing is noted: an installation was suspended
-        and came back meanwhile. GitHub tells nothing of that time, so all is to be looked at anew.
+        `last` is what `looked_at` answered before. If it is not so any more, nothing is noted: an installation was
+        suspended and came back meanwhile. GitHub tells nothing of that time, so all is to be looked at anew.
         """
         ...
 
