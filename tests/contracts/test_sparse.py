@@ -13,11 +13,13 @@ from app.adapters.workspace.folders import Ways
 from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
+from app.core.errors import ConfigError
 from app.core.layout import Layout
 from app.core.patch import Change, Patch
 from app.core.repo_config import RepoConfig
 from app.core.world import Remote
 from app.guards import outside
+from blueprints.steps.configuration import configuration, layout
 
 pytestmark = pytest.mark.contract
 
@@ -167,6 +169,32 @@ class TestCheckOut:
         await other.check_out(origin.commit({"layout": "nowhere web/-x"}))
         assert await other.paths("web") == ["-x/", "index.js"]
         assert (await other.patch()).is_empty
+
+
+class TestConfiguration:
+    """As a repository writes it, and as the program is put together."""
+
+    async def test_says_what_the_tree_holds(self, home: Path, reachable_folder: Path, origin: Origin) -> None:
+        said = "sparse:\n- ./web/\n- libs/other\ntest: make\nlint: []\nsetup: []\n"
+        base = origin.commit({".github/minion.yml": said})
+        workspaces = Workspaces(home / "data", BubblewrapBoxes(reachable_folder / "sandbox"), read_layout=layout)
+        workspace = workspaces.open(1, 7, origin.remote)
+        await workspace.check_out(base)
+        assert await workspace.paths() == [".git/", "README.md", "layout", "libs/", "web/"]
+        config = await configuration(workspace)
+        await workspace.write("web/index.js", b"changed\n")
+        assert list(outside.look(await workspace.patch(), config)) == []
+
+    async def test_that_cannot_be_used_leaves_nothing_out(
+        self, home: Path, reachable_folder: Path, origin: Origin
+    ) -> None:
+        base = origin.commit({".github/minion.yml": "sparse: ../web\n"})
+        workspaces = Workspaces(home / "data", BubblewrapBoxes(reachable_folder / "sandbox"), read_layout=layout)
+        workspace = workspaces.open(1, 7, origin.remote)
+        await workspace.check_out(base)
+        assert "web/" in await workspace.paths()
+        with pytest.raises(ConfigError, match="`sparse`"):
+            await configuration(workspace)
 
 
 class TestChange:

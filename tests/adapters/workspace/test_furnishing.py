@@ -15,6 +15,7 @@ from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import Unavailable
+from app.core.layout import Layout
 from app.core.world import Remote
 
 INSTALL = ("python3 -m venv --without-pip .venv",)
@@ -238,3 +239,26 @@ class TestEviction:
         await workspace.remove()
         workspaces.layers.evict(unused_s=-1)
         assert not (await set_up(workspaces, origin, 2, INSTALL))[1]
+
+
+async def test_what_the_tree_leaves_out_decides_nothing(home: Path, boxes: BubblewrapBoxes, origin: Origin) -> None:
+    async def wanted(_show: object) -> Layout:
+        return Layout(("web",))
+
+    workspaces = Workspaces(home / "sparse", boxes, read_layout=wanted)
+    if workspaces.ways.no_overlay:
+        pytest.skip(f"work trees cannot be layered here: {workspaces.ways.no_overlay}")
+    origin.commit({"web/package.json": "{}", "other/package.json": "{}"})
+    assert [(await set_up(workspaces, origin, number, INSTALL))[1] for number in (1, 2)] == [False, True]
+    origin.commit({"other/package.json": '{"name": "other"}'})
+    assert (await set_up(workspaces, origin, 3, INSTALL))[1]
+    origin.commit({"web/package.json": '{"name": "web"}'})
+    workspace, was_there = await set_up(workspaces, origin, 4, INSTALL)
+    assert not was_there
+    assert (await workspace.patch()).is_empty
+
+
+async def test_what_set_up_changed_is_taken_back_in_a_copy_too(copied: Workspaces, origin: Origin) -> None:
+    workspace, _ = await set_up(copied, origin, 1, BUILD)
+    assert await said(workspace, "cat code.py other.py made/copy.py") == "one\nother\none\n"
+    assert [file.path for file in (await workspace.patch()).files] == ["made/copy.py"]
