@@ -21,6 +21,7 @@ from app.adapters.workspace.furnishing import SITE
 from app.adapters.workspace.git import Git
 from app.adapters.workspace.layers import AHEAD, Layers
 from app.adapters.workspace.locks import locked_now
+from app.adapters.workspace.mirror import INDEX
 from app.adapters.workspace.mounts import unmount_below
 
 _log = logging.getLogger(__name__)
@@ -171,7 +172,7 @@ async def _unpinned(mirror: Path, run_id: int) -> bool:
 def _drop_halves(mirror: Path) -> None:
     """Half a pack of a fetch that was killed can be a gigabyte. Nobody fetches now."""
     packs = mirror / "objects" / "pack"
-    for half in (*packs.glob("tmp_*"), *packs.glob(".tmp-*")):
+    for half in (*packs.glob("tmp_*"), *packs.glob(".tmp-*"), *mirror.glob(f"{INDEX}*")):
         half.unlink(missing_ok=True)
 
 

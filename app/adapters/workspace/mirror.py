@@ -18,6 +18,8 @@ _OTHERS: Final = "refs/minions-others"
 """Commits of other repositories: submodules."""
 LAID: Final = "refs/minions-laid"
 """Commits with submodules in them, by the commit that they are made of."""
+INDEX: Final = "index-"
+"""Before the name of an index that is used while the mirror is locked."""
 
 
 class Mirror:
@@ -80,10 +82,9 @@ class Mirror:
         return said.ok, said.text, remotes.redacted(said.err, remote)
 
     async def keep_laid(self, sha: str, commit: str) -> None:
-        """Keep what the tree of `sha` is made of, as long as the mirror."""
-        async with locked(self.lock):
-            await asyncio.to_thread(self._unlock)
-            await self.git.tell("update-ref", f"{LAID}/{sha}", commit)
+        """Keep what the tree of `sha` is made of, as long as the mirror. The caller holds `lock`."""
+        await asyncio.to_thread(self._unlock)
+        await self.git.tell("update-ref", f"{LAID}/{sha}", commit)
 
     async def url(self) -> str:
         """The repository's address."""

@@ -19,7 +19,8 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from app.adapters.workspace import remote as remotes
 from app.adapters.workspace.clean import NOTHING
-from app.adapters.workspace.mirror import LAID, Mirror
+from app.adapters.workspace.locks import locked
+from app.adapters.workspace.mirror import INDEX, LAID, Mirror
 from app.core.errors import Denied, NotFound, RepositoryError
 from app.core.layout import Layout
 
@@ -73,7 +74,8 @@ class Submodules:
         for path, commit in wanted.items():
             url = address(await self._mirror.url(), addresses[path], path)
             await self._fetch(path, url, commit)
-        return await self._lay(sha, wanted)
+        async with locked(self._mirror.lock):
+            return await self._lay(sha, wanted)
 
     async def _links(self, sha: str) -> dict[str, str]:
         """Commits by path."""
@@ -113,7 +115,7 @@ class Submodules:
         raise error
 
     async def _lay(self, sha: str, wanted: Mapping[str, str]) -> Laid:
-        index = self._mirror.path / f"index-{uuid.uuid4().hex}"
+        index = self._mirror.path / f"{INDEX}{uuid.uuid4().hex}"
         own = {"GIT_INDEX_FILE": str(index)}
         try:
             await self._git.tell("read-tree", sha, environment=own)
