@@ -79,7 +79,8 @@ def test_what_is_missing_is_told_with_why_and_what_to_do() -> None:
     assert rationed([]).holds
 
 
-NOBODY = 65534
+NOBODY = 61_939
+"""A number that nobody runs anything as, unlike `nobody`: a PostgreSQL of another test may."""
 
 
 def as_nobody(home: Path, tree: Path) -> list[str]:
