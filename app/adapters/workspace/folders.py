@@ -9,7 +9,7 @@ files/  what boxes are given: tree/, cache/ and git/, all of the box's user
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -174,8 +174,8 @@ def in_use(runs: Path) -> set[str]:
     return {name for lower in runs.glob(f"*/{_LOWER}") for name in lower.read_text().split()}
 
 
-def _tried(attempt: object, place: Path) -> str:
-    assert callable(attempt)  # noqa: S101
+def _tried(attempt: Callable[[Path], None], place: Path) -> str:
+    """Why it does not work here; empty if it does."""
     try:
         attempt(place)
     except OSError as error:

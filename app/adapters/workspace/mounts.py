@@ -94,7 +94,8 @@ def mount_disk(image: Path, target: Path, size: int) -> None:
         )
         fresh.rename(image)
     _run("mount", "-t", "ext4", "-o", "loop,nosuid,nodev,noatime,noinit_itable", str(image), str(target))
-    (target / "lost+found").rmdir() if (target / "lost+found").is_dir() else None
+    if (target / "lost+found").is_dir():
+        (target / "lost+found").rmdir()
 
 
 def is_mounted(target: Path) -> bool:
