@@ -47,10 +47,12 @@ from app.core.events import Event
 from app.core.model import Model
 from app.core.redaction import Redactor
 from app.core.run import Run
+from app.core.signals import Signals
 from app.core.store import Store
 from app.core.task import Repository
 from app.core.world import Forge, GaveUp, Minion, Submission, World
 from app.engine.dispatch import Blueprints
+from app.engine.orders import Orders
 from app.engine.progress import Progress
 from app.engine.recovery import Recovery
 from app.engine.runner import OpenForge, Runner
@@ -85,6 +87,7 @@ class Outside:
         return Runner(
             store=self.store,
             blueprints=blueprints,
+            orders=Orders(self.store, blueprints, self.page_url, lambda: datetime.now(UTC)),
             progress=Progress(self.page_url, time.monotonic, interval_s=self.settings.progress_interval_s),
             open_forge=lambda repository: RedactedForge(open_forge(repository), self.redactor),
             open_workspace=self.workspace,
@@ -103,7 +106,7 @@ class Outside:
             run.id, run.task.repository.id, lambda write: forge.remote(write=write), asked_at=run.asked_at
         )
 
-    async def world(self, run: Run, node: Node[Any], forge: Forge) -> World:
+    async def world(self, run: Run, node: Node[Any], forge: Forge, signals: Signals) -> World:
         """Everything that a node may touch. A tree that another machine had is made again from what was saved."""
         workspace = self.workspace(run, forge)
         if run.visits:
@@ -113,7 +116,7 @@ class Outside:
             forge=forge,
             workspace=workspace,
             sandbox=workspace.sandbox,
-            minion=await self._minion(run, node, workspace),
+            minion=await self._minion(run, node, workspace, signals),
             guards=GuardSet(ALL),
             page_url=self.page_url(run),
             marker=wording.marker(run),
@@ -130,7 +133,7 @@ class Outside:
         except Exception:  # an outermost edge: a push must not be able to stop the worker
             _log.exception("%s is not prepared for its next run", name)
 
-    async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace) -> Minion:
+    async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace, signals: Signals) -> Minion:
         if node.agent is None:
             return NoMinion()
         return AgentLoop(
@@ -142,6 +145,7 @@ class Outside:
             journal=self.store.journal(run.id, len(run.visits)),
             rules=await read_rules(workspace),
             clock=time.monotonic,
+            signals=signals,
         )
 
 

@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Final
 
-from app.core.errors import RepositoryError
-from app.core.world import Check, Head, Permission, PullRequest, Reaction, Remote
+from app.core.errors import NotFound, RepositoryError
+from app.core.task import Place, Remark
+from app.core.world import Check, Head, Permission, Pull, PullRequest, Reaction, Remote
 
 _ENVIRONMENT: Final = {
     "PATH": os.defpath,
@@ -49,7 +52,7 @@ class LocalForge:
         """The repository itself, for reading and for writing alike."""
         return Remote(url=str(self._repository))
 
-    async def react(self, number: int, comment_id: int | None, reaction: Reaction) -> None:
+    async def react(self, number: int, place: Place | None, reaction: Reaction) -> None:
         """Nobody waits for a reaction."""
 
     async def find_or_create_branch(self, branch: str, *, base_sha: str, message: str) -> str:
@@ -59,6 +62,21 @@ class LocalForge:
     async def branch_sha(self, branch: str) -> str:
         """Where `branch` stands; empty if it does not exist."""
         return await self._git("rev-parse", "--verify", f"refs/heads/{branch}^{{commit}}")
+
+    async def delete_branch(self, branch: str, *, expected_sha: str) -> bool:
+        """Nobody can ask for that here."""
+        return False
+
+    async def pull(self, number: int) -> Pull:
+        """A local repository has no pull requests."""
+        raise NotFound("A repository of this machine has no pull requests.")
+
+    async def close_pull(self, number: int) -> None:
+        """A local repository has no pull requests."""
+
+    async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
+        """Nobody reviews here."""
+        return ()
 
     async def free_branch(self) -> str:
         """The first of `minions/task-1`, `minions/task-2`, … that does not exist: an earlier run may have left some."""

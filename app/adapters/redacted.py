@@ -2,10 +2,13 @@
 
 import logging
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from app.core.redaction import Redactor
-from app.core.world import Check, Forge, Head, Permission, PullRequest, Reaction, Remote
+from app.core.task import Place, Remark
+from app.core.world import Check, Forge, Head, Permission, Pull, PullRequest, Reaction, Remote
 
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
@@ -35,9 +38,9 @@ class RedactedForge:
         """As `Forge` says."""
         return await self._forge.remote(write=write)
 
-    async def react(self, number: int, comment_id: int | None, reaction: Reaction) -> None:
+    async def react(self, number: int, place: Place | None, reaction: Reaction) -> None:
         """As `Forge` says."""
-        await self._forge.react(number, comment_id, reaction)
+        await self._forge.react(number, place, reaction)
 
     async def find_or_create_branch(self, branch: str, *, base_sha: str, message: str) -> str:
         """As `Forge` says."""
@@ -46,6 +49,22 @@ class RedactedForge:
     async def branch_sha(self, branch: str) -> str:
         """As `Forge` says."""
         return await self._forge.branch_sha(branch)
+
+    async def delete_branch(self, branch: str, *, expected_sha: str) -> bool:
+        """As `Forge` says."""
+        return await self._forge.delete_branch(branch, expected_sha=expected_sha)
+
+    async def pull(self, number: int) -> Pull:
+        """As `Forge` says."""
+        return await self._forge.pull(number)
+
+    async def close_pull(self, number: int) -> None:
+        """As `Forge` says."""
+        await self._forge.close_pull(number)
+
+    async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
+        """As `Forge` says."""
+        return await self._forge.remarks(number, since=since)
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
         """As `Forge` says."""

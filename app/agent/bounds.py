@@ -12,6 +12,20 @@ WRAP_UP: Final = "[budget] "
 """How the notice begins, by which a resumed loop knows that it was given."""
 
 
+LAST_TURNS: Final = 6
+"""For a minion that is told to wrap up: one to see what there is, some to make it whole, one to submit."""
+TOLD_TO_END: Final = "[wrap up] "
+"""How the words begin by which a loop knows that it was told to come to an end."""
+
+
+def told_to_wrap_up() -> str:
+    """What the minion is told when a person wants it to come to an end."""
+    return (
+        f"{TOLD_TO_END}The person who asked for this wants it to come to an end now. You have {LAST_TURNS} turns left: "
+        f"make what there is whole, take out what is not, and submit; or give up, and say what is missing."
+    )
+
+
 def exhausted(budget: Budget, usage: Usage, seconds: float) -> GaveUp | None:
     """The result that ends the work if a bound is reached."""
     for bound, (used, limit) in _table(budget, usage, seconds).items():

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app.agent.bounds import WRAP_UP
+from app.agent.bounds import TOLD_TO_END, WRAP_UP
 from app.core.budget import Usage
 from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
 
@@ -52,6 +52,8 @@ class Conversation:
     """What the loop has to say before it asks again."""
     warned: bool = False
     """Whether the notice of the near end was given."""
+    wrapping_up_since: int | None = None
+    """Turns that had been used when it was told to come to an end."""
     result: dict[str, Any] | None = None
 
     @classmethod
@@ -82,6 +84,8 @@ class Conversation:
             case Noted():
                 self.owed = ""
                 self.warned = self.warned or entry.text.startswith(WRAP_UP)
+                if entry.text.startswith(TOLD_TO_END):
+                    self.wrapping_up_since = self.usage.turns
                 self.messages.append({"role": "user", "content": entry.text})
             case Closed():
                 self.result = entry.result

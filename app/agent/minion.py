@@ -10,15 +10,17 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from app.agent.bounds import exhausted, notice, out_of
+from app.agent.bounds import LAST_TURNS, exhausted, notice, out_of, told_to_wrap_up
 from app.agent.conversation import Call, Conversation
 from app.agent.prompt import first_messages
 from app.agent.tools.all_tools import chosen
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped, storable
 from app.core.blueprint import AgentSpec
+from app.core.budget import Budget
 from app.core.errors import ContextTooLong, ModelUnavailable, RepositoryError
 from app.core.journal import Closed, Entry, Journal, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
 from app.core.model import Model
+from app.core.signals import Signals
 from app.core.world import GaveUp, Sandbox, Submission, Workspace
 
 _log = logging.getLogger(__name__)
@@ -52,9 +54,11 @@ class AgentLoop:
         journal: Journal,
         rules: str,
         clock: Callable[[], float],
+        signals: Signals,
     ) -> None:
         self._model = model
-        self._budget = spec.budget
+        self._own_budget = spec.budget
+        self._signals = signals
         self._tools = chosen(spec.tools)
         self._schemas = [tool.schema for tool in self._tools.values()]
         self._prompt = prompt
@@ -65,6 +69,12 @@ class AgentLoop:
         self._clock = clock
         self._saved: bytes | None = None
         """The change as it was saved last, if this loop did."""
+
+    @property
+    def _budget(self) -> Budget:
+        """The node's own, with what was added to it."""
+        own = self._own_budget
+        return own.model_copy(update={"usd": own.usd + self._signals.raised_usd}) if self._signals.raised_usd else own
 
     async def work(self, facts: Mapping[str, str]) -> Submission | GaveUp:
         """Work, or go on where the journal ends, until something is submitted or given up.
@@ -90,6 +100,10 @@ class AgentLoop:
             await self._record(talk, Noted(text=talk.owed))
         elif ended := exhausted(self._budget, talk.usage, talk.seconds):
             await self._close(talk, ended)
+        elif talk.wrapping_up_since is not None and talk.usage.turns >= talk.wrapping_up_since + LAST_TURNS:
+            await self._close(talk, GaveUp(reason="wrap up", detail="It was told to wrap up, and did not submit."))
+        elif self._signals.wrap_up and talk.wrapping_up_since is None:
+            await self._record(talk, Noted(text=told_to_wrap_up()))
         elif not talk.warned and (text := notice(self._budget, talk.usage, talk.seconds)):
             await self._record(talk, Noted(text=text))
         else:

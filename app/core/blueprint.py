@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Final, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Generic, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
 from app.core.budget import Budget
 from app.core.errors import BlueprintError
+from app.core.orders import WORDS
 from app.core.task import Task
 from app.core.world import World
 
@@ -39,6 +40,10 @@ class State(BaseModel, validate_assignment=True):
     pull_request_url: str = ""
     explanation: str = ""
     """Why there is no pull request, and what to do next; for people. Empty if there is nothing to explain."""
+
+    def begun_again(self) -> Self:
+        """The state with which a run that has ended goes on, because somebody wants it to."""
+        return self.model_copy(update={"explanation": ""})
 
 
 class Wait(BaseModel, frozen=True):
@@ -167,6 +172,8 @@ class Blueprint(Generic[T]):
     edges: Mapping[Node[T], Edge[T]]
     version: int = 1
     """Counted up when a run of the old table could not go on with the new one."""
+    checks: Node[T] | None = None
+    """The node that looks after the checks of what was pushed: where the button "Fix CI" leads."""
 
     def __post_init__(self) -> None:
         for check in (self._check_names, self._check_words, self._check_reach, self._check_bounds):
@@ -210,6 +217,12 @@ class Blueprint(Generic[T]):
         names = [node.name for node in self.edges]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise BlueprintError(f"{self.name}: two nodes are called {_listed(twice)}")
+        if self.name in WORDS:
+            raise BlueprintError(
+                f"{self.name} is what `/minion {self.name}` asks of a run: give the blueprint another name"
+            )
+        if self.checks is not None and self.checks not in self.edges:
+            raise BlueprintError(f"{self.name}: {self.checks.name}, which sees to checks, is not in the table")
         if self.start not in self.edges:
             raise BlueprintError(f"{self.name}: the start, {self.start.name}, is not in the table")
         for node in self.edges:

@@ -13,6 +13,7 @@
     └── ForgeError            GitHub did not do it
         ├── NotFound          it is not there, or not visible to this installation
         ├── Denied            the installation may not do that
+        │   └── Locked        nobody may say anything there
         ├── Suspended         the installation was suspended
         ├── Conflict          the world moved on: a branch exists, a head is not what we pushed
         ├── RateLimited       not now; `retry_after_s` says when
@@ -76,6 +77,10 @@ class NotFound(ForgeError):
 
 class Denied(ForgeError):
     """The installation may not do that. `detail` names the missing permission where GitHub told it."""
+
+
+class Locked(Denied):
+    """The conversation is locked: nobody may comment or react there."""
 
 
 class Suspended(ForgeError):

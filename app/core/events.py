@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from app.core.task import Person, Repository, Task
+from app.core.orders import Order
+from app.core.task import Person, Place, Repository, Task
 
 HELP: Final = "help"
 """What `/minion help`, and `/minion` alone, ask for in the place of a blueprint."""
@@ -22,18 +23,46 @@ class WorkRequested(BaseModel, frozen=True):
 
 
 class StopRequested(BaseModel, frozen=True):
-    """Somebody commented `/minion stop`, took the label off, or closed, deleted or moved the issue."""
+    """Somebody took the label off, or closed, deleted or moved the issue, or the pull request was closed."""
 
     repository: Repository
     number: int
-    comment_id: int | None
-    """None if it was not said in a comment."""
+    """Of the issue, or of the pull request."""
     requester: Person | None
     """None if nobody said it: what the run is about is seen to be gone, and nobody needs a right for that."""
     at: datetime
     """GitHub's time: runs that were asked for later are not meant."""
     intent: str
     """Says which act this was, as that of `WorkRequested` does."""
+
+
+class OrderGiven(BaseModel, frozen=True):
+    """Somebody told a run to do something, in a comment or by a button of its check run."""
+
+    repository: Repository
+    number: int = 0
+    """Issue or pull request whose newest run is meant; 0 if the run is known otherwise."""
+    run_id: int | None = None
+    """The run whose button was pressed."""
+    check_sha: str = ""
+    """The commit whose checks were asked for once more; the run is that whose check hangs on it."""
+    order: Order
+    requester: Person
+    place: Place | None = None
+    """The comment; None if it was a button."""
+    at: datetime | None = None
+    """GitHub's time: runs that were asked for later are not meant. None if the run is known without."""
+    intent: str
+    """Says which act this was, as that of `WorkRequested` does."""
+    task: Task | None = None
+    """What would be asked for, were it asked for anew: the words of now. None if the delivery does not hold them."""
+
+
+class BranchDeleted(BaseModel, frozen=True):
+    """A branch with a name such as ours have is gone."""
+
+    repository: Repository
+    branch: str
 
 
 class InstallationChanged(BaseModel, frozen=True):
@@ -64,4 +93,4 @@ class Ignored(BaseModel, frozen=True):
     reason: str
 
 
-Event = WorkRequested | StopRequested | InstallationChanged | Pushed | Pinged | Ignored
+Event = WorkRequested | StopRequested | OrderGiven | BranchDeleted | InstallationChanged | Pushed | Pinged | Ignored

@@ -83,6 +83,10 @@ class Run(BaseModel, frozen=True):
     """How often the node at which it stands was tried in vain since something last went well."""
     is_reported: bool = False
     """Whether the end was told on GitHub."""
+    fresh_from: int = 0
+    """Visits before this one were of an earlier go: bounds on their number count from here."""
+    last_retry: int = 0
+    """The order by which it was begun again; 0 if it never was."""
     revision: int = 0
     """Counted up at each save; a save that does not know the newest one is refused."""
     asked_at: datetime

@@ -7,10 +7,11 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from app.core.errors import MinionsError
-from app.core.events import InstallationChanged, Pushed, StopRequested
+from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, Pushed, StopRequested
 from app.core.journal import Entry, Journal
+from app.core.orders import Given
 from app.core.run import Run
-from app.core.task import Person, Task
+from app.core.task import Task
 
 
 class Stale(MinionsError):
@@ -50,7 +51,7 @@ class Draft(BaseModel, frozen=True):
     """Name of the first node; empty if there is no such blueprint, which admission will say."""
 
 
-Act = Draft | StopRequested | InstallationChanged | Pushed
+Act = Draft | StopRequested | OrderGiven | BranchDeleted | InstallationChanged | Pushed
 """What a delivery can lead to."""
 
 
@@ -61,15 +62,6 @@ class Receipt(BaseModel, frozen=True):
     """A sentence: the answer to GitHub and the line in the log."""
     run_id: int | None = None
     is_new: bool = False
-
-
-class Stop(BaseModel, frozen=True):
-    """Somebody asked that a run ends. Whether they may is not known yet."""
-
-    id: int
-    requester: Person | None
-    """None if what the run is about is gone."""
-    comment_id: int | None
 
 
 class Recorded(BaseModel, frozen=True):
@@ -102,16 +94,17 @@ class Store(Protocol):
         """Save the run with its new visits, in one write; answer with it as it stands now (revision + 1).
 
         `patch` replaces the saved change, if given. `advance_at` adds a job that advances the run then. Raises Stale if
-        the run was saved by somebody else since it was loaded, Occupied if it would be the second at work on one issue.
+        the run was saved by somebody else since it was loaded, Occupied if it would be the second at work on one issue
+        or on one branch.
         """
         ...
 
-    async def stops(self, run_id: int) -> Sequence[Stop]:
-        """Who asked that this run ends, oldest first, without those that were passed over."""
+    async def orders(self, run_id: int, *, heeded: bool = False) -> Sequence[Given]:
+        """What this run was told and has not settled yet, oldest first; or what of it was heeded."""
         ...
 
-    async def pass_over(self, stop: Stop) -> None:
-        """Forget a wish that its author has no right to."""
+    async def settle(self, given: Given, *, heeded: bool) -> None:
+        """Note that an order was heeded, or that nothing came of it: it is not told again."""
         ...
 
     async def patch(self, run_id: int) -> bytes:

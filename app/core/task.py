@@ -32,6 +32,30 @@ class Repository(BaseModel, frozen=True):
         return self.full_name.partition("/")[2]
 
 
+class Place(BaseModel, frozen=True):
+    """A comment on GitHub: where something was said, and where the answer to it goes."""
+
+    number: int
+    """Issue or pull request that it stands under."""
+    comment_id: int
+    in_review: bool = False
+    """Whether it stands at a line of a pull request, or in a review; those are numbered apart."""
+
+
+class Remark(BaseModel, frozen=True):
+    """What a reviewer said about a pull request."""
+
+    author: Person
+    body: str
+    """Hidden parts already removed."""
+    path: str = ""
+    """The file that it is about; empty if it is about all of the change."""
+    line: int | None = None
+    hunk: str = ""
+    """The piece of the diff that it stands under."""
+    at: datetime
+
+
 class Task(BaseModel, frozen=True):
     """One thing that one person asked for. Later edits of the issue do not change it."""
 
@@ -49,4 +73,15 @@ class Task(BaseModel, frozen=True):
     """What stood behind the command, for example `/minion fix only touch the parser`."""
     comment_id: int | None = None
     """The comment that asked, if it was one: where the 👀 goes."""
+    in_review: bool = False
+    """Whether that comment is part of a review."""
+    remarks: tuple[Remark, ...] = ()
+    """What reviewers said about the pull request, oldest first."""
     asked_at: datetime
+
+    @property
+    def place(self) -> Place | None:
+        """The comment that asked, if it was one."""
+        if self.comment_id is None:
+            return None
+        return Place(number=self.number, comment_id=self.comment_id, in_review=self.in_review)

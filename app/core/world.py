@@ -7,6 +7,7 @@ tree, its minion has the budget, tools and prompt of the node.
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from app.core.budget import Usage
 from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
+from app.core.task import Place, Remark
 
 
 # -- The box ---------------------------------------------------------------------------------------------------------
@@ -196,6 +198,7 @@ class Reaction(StrEnum):
     EYES = "eyes"
     ROCKET = "rocket"
     CONFUSED = "confused"
+    YES = "+1"
     NO = "-1"
 
 
@@ -215,6 +218,17 @@ class Remote(BaseModel, frozen=True):
     """HTTP header that carries the credential, for this host only; a secret. Empty where none is needed."""
 
 
+class Button(BaseModel, frozen=True):
+    """What people can press on a check run that is completed; GitHub shows three at most."""
+
+    label: str
+    """At most 20 characters."""
+    description: str
+    """At most 40 characters."""
+    identifier: str
+    """At most 20 characters: comes back when it is pressed."""
+
+
 class Check(BaseModel, frozen=True):
     """A check run as we want it to be."""
 
@@ -227,6 +241,24 @@ class Check(BaseModel, frozen=True):
     title: str
     summary: str
     text: str = ""
+    buttons: tuple[Button, ...] = ()
+
+
+class Pull(BaseModel, frozen=True):
+    """A pull request as it stands, whoever opened it."""
+
+    number: int
+    url: str
+    head: Head
+    base: str
+    """The branch that it wants to go to."""
+    is_open: bool
+    is_merged: bool
+    is_ours: bool
+    """Whether we opened it, from a branch of ours in this repository."""
+    is_from_fork: bool
+    moved_at: datetime
+    """When its newest commit was made."""
 
 
 class PullRequest(BaseModel, frozen=True):
@@ -259,7 +291,7 @@ class Forge(Protocol):
         """Where git may fetch (or push, if `write`), with a credential of the narrowest kind."""
         ...
 
-    async def react(self, number: int, comment_id: int | None, reaction: Reaction) -> None:
+    async def react(self, number: int, place: Place | None, reaction: Reaction) -> None:
         """React to the comment, or to the issue itself if there is none."""
         ...
 
@@ -269,6 +301,22 @@ class Forge(Protocol):
 
     async def branch_sha(self, branch: str) -> str:
         """Where `branch` stands; empty if it does not exist."""
+        ...
+
+    async def delete_branch(self, branch: str, *, expected_sha: str) -> bool:
+        """Delete `branch` if it stands at `expected_sha`; False if it stands elsewhere, and is left alone."""
+        ...
+
+    async def pull(self, number: int) -> Pull:
+        """The pull request. Raises NotFound."""
+        ...
+
+    async def close_pull(self, number: int) -> None:
+        """Close the pull request, unless it is closed."""
+        ...
+
+    async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
+        """What was said in reviews of the pull request after `since`, oldest first, whoever said it."""
         ...
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:

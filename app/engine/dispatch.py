@@ -6,7 +6,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.core.blueprint import Blueprint
-from app.core.events import Event, Ignored, InstallationChanged, Pinged, Pushed, StopRequested, WorkRequested
+from app.core.events import (
+    BranchDeleted,
+    Event,
+    Ignored,
+    InstallationChanged,
+    OrderGiven,
+    Pinged,
+    Pushed,
+    StopRequested,
+    WorkRequested,
+)
 from app.core.store import Act, Draft
 
 Blueprints = Mapping[str, Blueprint[Any]]
@@ -19,13 +29,17 @@ class Decision(BaseModel, frozen=True):
     reason: str
 
 
-def decide(event: Event, blueprints: Blueprints) -> Decision:
+def decide(event: Event, blueprints: Blueprints) -> Decision:  # noqa: PLR0911 - a table: one event, one decision
     """What to do about `event`. Whether the requester may ask is not known here: admission looks it up."""
     match event:
         case WorkRequested():
             return Decision(act=draft(event, blueprints), reason=_accepted(event))
         case StopRequested():
             return Decision(act=event, reason=_stopping(event))
+        case OrderGiven():
+            return Decision(act=event, reason=_told(event))
+        case BranchDeleted():
+            return Decision(act=event, reason=f"{event.branch} was deleted: work on it ends.")
         case InstallationChanged():
             return Decision(
                 act=event, reason=f"Installation {event.installation_id} of {event.account}: {event.change}."
@@ -57,6 +71,12 @@ def _accepted(event: WorkRequested) -> str:
         f"{task.requester.login} asked for {event.blueprint} on {task.repository.full_name}#{task.number}: "
         f"queued, starts if {task.requester.login} may write there."
     )
+
+
+def _told(event: OrderGiven) -> str:
+    who, where = event.requester.login, event.repository.full_name
+    meant = f"#{event.number}" if event.number else f" run {event.run_id or event.check_sha[:10]}"
+    return f"{who} says {event.order.kind!r} to {where}{meant}: it is heeded if {who} may write there."
 
 
 def _stopping(event: StopRequested) -> str:

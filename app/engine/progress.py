@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.core import wording
 from app.core.blueprint import Blueprint
-from app.core.errors import Conflict, Denied, ForgeError, NotFound, Suspended
+from app.core.errors import Conflict, Denied, ForgeError, Locked, NotFound, Suspended
 from app.core.run import Run, Status, Trail
 from app.core.world import Forge, Reaction
 
@@ -36,9 +36,8 @@ class Progress:
         Each is find-or-create. The base is saved before anything hangs on it: after a crash the branch must be found
         on the base it was made on, whatever was merged meanwhile.
         """
-        task = run.task
-        await forge.react(task.number, task.comment_id, Reaction.EYES)
-        trail = run.trail
+        task, trail = run.task, run.trail
+        await self._react(run, forge, Reaction.EYES)
         if not trail.base_sha:
             head = await forge.default_head()
             trail = Trail(base_branch=head.branch, base_sha=head.sha, branch=wording.branch_name(task.number, run.id))
@@ -65,9 +64,14 @@ class Progress:
             trail = trail.model_copy(update={"check_id": check_id, "check_sha": trail.head_sha})
             if moved:
                 await forge.put_check(old_sha, wording.moved(check, trail.head_sha), check_id=old_id)
-        comment_id = await forge.put_comment(run.task.number, wording.marker(run), text, comment_id=trail.comment_id)
+        try:
+            number = run.task.number
+            comment_id = await forge.put_comment(number, wording.marker(run), text, comment_id=trail.comment_id)
+            trail = trail.model_copy(update={"comment_id": comment_id})
+        except Locked as error:
+            _log.info("Run %s: only its check run and its page tell of it: %s", run.id, error)
         self._told[run.id] = (self._clock(), text)
-        return run.model_copy(update={"trail": trail.model_copy(update={"comment_id": comment_id})})
+        return run.model_copy(update={"trail": trail})
 
     async def refuse(self, run: Run, forge: Forge, *, openly: bool) -> None:
         """Say why a run does not start: in a comment, or by a mere reaction to somebody who may not ask for one."""
@@ -75,7 +79,7 @@ class Progress:
             text = wording.refusal(run)
             await forge.put_comment(run.task.number, wording.marker(run), text, comment_id=run.trail.comment_id)
         else:
-            await forge.react(run.task.number, run.task.comment_id, Reaction.NO)
+            await self._react(run, forge, Reaction.NO)
 
     async def end(self, run: Run, blueprint: Blueprint[Any], forge: Forge) -> Run:
         """Tell how it ended. What GitHub does not let us say any more is logged, not tried for ever."""
@@ -83,11 +87,17 @@ class Progress:
             run = await self.tell(run, blueprint, forge, now=True)
             if word := _FINAL_WORD.get(run.status):
                 has_result = bool(run.trail.pull_request_number)
-                await forge.react(run.task.number, run.task.comment_id, word if has_result else Reaction.CONFUSED)
+                await self._react(run, forge, word if has_result else Reaction.CONFUSED)
         except (NotFound, Denied, Suspended, Conflict) as error:
             _log.warning("Run %s: its end cannot be told on GitHub: %s", run.id, error)
         self._told.pop(run.id, None)
         return run
+
+    async def _react(self, run: Run, forge: Forge, reaction: Reaction) -> None:
+        try:
+            await forge.react(run.task.number, run.task.place, reaction)
+        except Locked as error:
+            _log.info("Run %s: no reaction: %s", run.id, error)
 
     async def try_to_tell(self, run: Run, blueprint: Blueprint[Any], forge: Forge, *, now: bool = False) -> Run:
         """As `tell`, but progress that cannot be told does not stop the work."""

@@ -25,11 +25,13 @@ from app.core.errors import (
 )
 from app.core.journal import ModelAnswered
 from app.core.run import Run, Status, Visit
+from app.core.signals import Signals
 from app.core.store import Occupied, Stale, Store, StoreDown
 from app.core.task import Repository
-from app.core.world import Forge, Reaction, Workspace, World
-from app.engine import admission
+from app.core.world import Forge, Workspace, World
+from app.engine import admission, target
 from app.engine.dispatch import Blueprints
+from app.engine.orders import End, Orders
 from app.engine.progress import Progress
 
 _log = logging.getLogger(__name__)
@@ -43,7 +45,9 @@ T = TypeVar("T")
 
 OpenForge = Callable[[Repository], Forge]
 OpenWorkspace = Callable[[Run, Forge], Workspace]
-OpenWorld = Callable[[Run, Node[Any], Forge], Awaitable[World]]
+OpenWorld = Callable[[Run, Node[Any], Forge, Signals], Awaitable[World]]
+_KNOWN: Final = {"base_branch", "base_sha", "branch", "head_sha", "pull_request_number", "pull_request_url"}
+"""What a run's state knows of its trail from the beginning."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Runner:
     """The time of day, with time zone."""
     clock: Callable[[], float]
     """Seconds that only grow."""
+    orders: Orders
     look_s: float = 2.0
     """Between two looks, while a node works, whether somebody wants the run to end."""
 
@@ -72,8 +77,8 @@ class Runner:
             run = await self.store.load(run_id)
             if revision is not None and run.revision != revision:
                 return
-            while not run.is_reported:
-                run = await self._move(run)
+            while not run.is_reported or await self._has_orders(run):
+                run = await (self._heed if run.is_reported else self._move)(run)
                 if run.status is Status.WAITING or run.tries:
                     return
         except Stale as stale:
@@ -87,8 +92,8 @@ class Runner:
         try:
             if run.status.has_ended:
                 return await self._report(run, forge)
-            if why := await self._stopped(run, forge):
-                return await self._end(run, Status.STOPPED, why)
+            if end := await self.orders.heed_at_work(run, forge, Signals()):
+                return await self._end(run, end.status, end.why)
             return await (self._admit if run.status is Status.QUEUED else self._visit)(run, forge)
         except (RateLimited, Unavailable, ModelUnavailable) as error:
             return await self._put_off(run, error)
@@ -100,6 +105,27 @@ class Runner:
         except Exception:  # the outermost edge: a node that breaks ends its run, not the worker
             _log.exception("Run %s at %s broke", run.id, run.at)
             return await self._end(run, Status.FAILED, wording.broke(run.at))
+
+    async def _has_orders(self, run: Run) -> bool:
+        return bool(await self.store.orders(run.id))
+
+    async def _heed(self, run: Run) -> Run:
+        """Do what somebody wants of a run that has ended. Trouble that may pass puts it off; the run stays as it is."""
+        try:
+            heeded = await self.orders.heed_ended(run, self.open_forge(run.task.repository))
+            return await self.store.save(heeded.model_copy(update={"tries": 0})) if heeded.tries else heeded
+        except (RateLimited, Unavailable) as error:
+            if run.tries < _MOST_TRIES:
+                return await self._put_off(run, error)
+            return await self._leave_unheeded(run, error)
+        except ForgeError as error:
+            return await self._leave_unheeded(run, error)
+
+    async def _leave_unheeded(self, run: Run, error: ForgeError) -> Run:
+        _log.warning("Run %s: what it is told after its end cannot be heeded: %s %s", run.id, error, error.detail)
+        for given in await self.store.orders(run.id):
+            await self.store.settle(given, heeded=False)
+        return await self.store.save(run.model_copy(update={"tries": 0}))
 
     async def _admit(self, run: Run, forge: Forge) -> Run:
         if not await admission.may_ask(run, forge):
@@ -114,17 +140,37 @@ class Runner:
 
     async def _begin(self, run: Run, blueprint: Blueprint[Any], forge: Forge) -> Run:
         """Announce the run and give its state what the announcement made."""
+        task = run.task
+        if task.is_pull_request:
+            pull = await forge.pull(task.number)
+            if not run.trail.base_sha:
+                run = await self._take_branch(run.model_copy(update={"trail": target.trail_of(run, pull)}))
+            task = task.model_copy(update={"remarks": await target.remarks(run, pull, forge)})
         run = await self.progress.begin(run, blueprint, forge, self.store.save)
-        known = run.trail.model_dump(include={"base_branch", "base_sha", "branch", "head_sha"})
-        state: State = blueprint.state(task=run.task, **known)
+        state: State = blueprint.state(task=task, **run.trail.model_dump(include=_KNOWN))
         return await self.store.save(run.model_copy(update={"state": state.model_dump(mode="json")}))
+
+    async def _take_branch(self, run: Run) -> Run:
+        """Have the branch of a pull request. A run that only waits for its checks gives way: it has its result."""
+        try:
+            return await self.store.save(run)
+        except Occupied as error:
+            other = await self.store.load(error.run_id)
+            if other.status is not Status.WAITING:
+                raise
+        done = {"status": Status.DONE, "wait": None, "ended_at": self.now(), "tries": 0}
+        await self.store.save(other.model_copy(update=done), advance_at=self.now())
+        return await self.store.save(run)
 
     async def _visit(self, run: Run, forge: Forge) -> Run:
         blueprint = self._blueprint(run)
         node = blueprint.node(run.at)
         if not run.state:
-            run = await self._begin(run, blueprint, forge)
-        if len(run.visits) >= blueprint.most_visits:
+            try:
+                run = await self._begin(run, blueprint, forge)
+            except Occupied as error:
+                return await self._end(run, Status.REFUSED, wording.already_at_work(error.run_id))
+        if len(run.visits) - run.fresh_from >= blueprint.most_visits:
             raise BlueprintError(wording.went_round(blueprint.name, blueprint.most_visits))
         started, clock = self.now(), self.clock()
         state: State = blueprint.state.model_validate(run.state)
@@ -133,11 +179,12 @@ class Runner:
             word: str | Wait | None = EXHAUSTED
         else:
             run = await self.progress.try_to_tell(run, blueprint, forge)
-            world = await self.open_world(run, node, forge)
-            word, why = await self._unless_stopped(run, forge, node.run(state, world))
+            signals = await self.orders.signals(run)
+            world = await self.open_world(run, node, forge, signals)
+            word, end = await self._unless_stopped(run, forge, signals, node.run(state, world))
             patch = (await world.workspace.patch()).data
-            if why:
-                return await self._end(run, Status.STOPPED, why, patch=patch)
+            if end:
+                return await self._end(run, end.status, end.why, patch=patch)
         if isinstance(word, Wait):
             return await self._park(run, word)
         visit = Visit(
@@ -151,38 +198,26 @@ class Runner:
         )
         return await self.store.save(self._left(run, blueprint, visit, state), patch=patch)
 
-    async def _unless_stopped(self, run: Run, forge: Forge, work: Awaitable[T]) -> tuple[T | None, str]:
-        """What a node answers and no sentence, or why it was stopped. Broken off, nothing of it goes on."""
+    async def _unless_stopped(
+        self, run: Run, forge: Forge, signals: Signals, work: Awaitable[T]
+    ) -> tuple[T | None, End | None]:
+        """What a node answers and no end, or how it was ended. Broken off, nothing of it goes on."""
         working = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({working}, timeout=self.look_s))[0]:
                 try:
-                    if why := await self._stopped(run, forge):
-                        return None, why
+                    if end := await self.orders.heed_at_work(run, forge, signals):
+                        return None, end
                 except (ForgeError, StoreDown) as error:
-                    _log.info("Run %s: whether to stop cannot be told now: %s", run.id, error)
-            return working.result(), ""
+                    _log.info("Run %s: what it is told cannot be heeded now: %s", run.id, error)
+            return working.result(), None
         finally:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
 
-    async def _stopped(self, run: Run, forge: Forge) -> str:
-        """Why the run is to end: who wants it and may say so, or what is gone. Empty if it may go on."""
-        for stop in await self.store.stops(run.id):
-            if stop.requester is None:
-                return wording.gone()
-            login = stop.requester.login
-            may = (await forge.permission(login)).may_write
-            if stop.comment_id is not None:
-                await forge.react(run.task.number, stop.comment_id, Reaction.EYES if may else Reaction.NO)
-            if may:
-                return wording.stopped_by(login)
-            await self.store.pass_over(stop)
-        return ""
-
     def _left(self, run: Run, blueprint: Blueprint[Any], visit: Visit, state: State) -> Run:
         """The run after the visit, at the node that the table names next."""
-        target = blueprint.after(blueprint.node(visit.node), visit.outcome)
+        follows = blueprint.after(blueprint.node(visit.node), visit.outcome)
         moved = state.model_dump(include={"head_sha", "pull_request_number", "pull_request_url"})
         update: dict[str, object] = {
             "state": state.model_dump(mode="json"),
@@ -192,8 +227,8 @@ class Runner:
             "tries": 0,
             "error": "",
         }
-        if isinstance(target, Node):
-            update |= {"at": target.name, "status": Status.RUNNING}
+        if isinstance(follows, Node):
+            update |= {"at": follows.name, "status": Status.RUNNING}
         else:
             update |= {"status": Status.DONE, "error": state.explanation, "ended_at": self.now()}
         return run.model_copy(update=update)
@@ -261,5 +296,5 @@ class Runner:
 
 
 def _is_used_up(run: Run, node: Node[Any]) -> bool:
-    been = sum(visit.node == node.name and visit.outcome != EXHAUSTED for visit in run.visits)
+    been = sum(visit.node == node.name and visit.outcome != EXHAUSTED for visit in run.visits[run.fresh_from :])
     return node.at_most is not None and been >= node.at_most

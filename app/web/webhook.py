@@ -15,7 +15,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 
-from app.adapters.github.payloads import PayloadError
+from app.adapters.github.reading import PayloadError
 from app.adapters.github.signature import is_genuine
 from app.core.events import Event, Pinged
 from app.core.store import Delivery, Store, StoreDown

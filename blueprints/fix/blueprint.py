@@ -1,5 +1,6 @@
 """Fix an issue: change the code, tidy and test it, repair what is red, guard it, and open a pull request."""
 
+from collections.abc import Iterator
 from typing import Final, Literal
 
 from app.core import wording
@@ -8,6 +9,7 @@ from app.core.budget import Budget
 from app.core.fence import fenced
 from app.core.redaction import Redactor
 from app.core.repo_config import RepoConfig
+from app.core.task import Task
 from app.core.world import GaveUp, World
 from blueprints.steps.change import Change
 from blueprints.steps.delivery import explain, publish
@@ -17,6 +19,8 @@ from blueprints.steps.preparation import prepare
 
 _REPAIRS: Final = 3
 """More rounds than three hardly ever turn red into green; they turn tests into what passes."""
+_HUNK: Final = 2_000
+"""Characters of the piece of diff that a remark stands under: its end, which is the line that is meant."""
 
 
 class Fix(Change):
@@ -62,11 +66,21 @@ async def _work(fix: Fix, world: World, facts: dict[str, str]) -> Literal["chang
 def _task(fix: Fix) -> dict[str, str]:
     task = fix.task
     return {
-        "issue": fenced(f"{task.title}\n\n{task.body}", "the issue"),
+        "issue": fenced("\n\n".join([task.title, task.body, *_remarks(task)]), "the issue"),
         "instructions": task.instructions.strip() or "(nothing more)",
         "commands": _commands(fix.config),
         "limits": f"at most {fix.config.max_files} files and {fix.config.max_changed_lines} changed lines",
     }
+
+
+def _remarks(task: Task) -> Iterator[str]:
+    """What reviewers said, each with the place that it is about."""
+    if task.remarks:
+        yield "What reviewers said about this pull request, which is to be answered by the change:"
+    for remark in task.remarks:
+        where = f", at {remark.path}" + (f", line {remark.line}" if remark.line else "") if remark.path else ""
+        hunk = f"\n\n```diff\n{remark.hunk[-_HUNK:]}\n```" if remark.hunk else ""
+        yield f"{remark.author.login}{where}:{hunk}\n\n{remark.body}"
 
 
 def _commands(config: RepoConfig) -> str:

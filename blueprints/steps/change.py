@@ -1,6 +1,6 @@
 """What every run that changes code knows."""
 
-from typing import Final
+from typing import Final, Self
 
 from app.core.blueprint import State
 from app.core.budget import Usage
@@ -37,6 +37,10 @@ class Change(State):
     guards: tuple[str, ...] = ()
     """Guards that let the change pass."""
     findings: tuple[Finding, ...] = ()
+
+    def begun_again(self) -> Self:
+        """As `State` says: repairs are counted from here."""
+        return super().begun_again().model_copy(update={"repairs": 0})
 
     def keep(self, new: list[Evidence], where: Where) -> None:
         """Put evidence in the place of what was known from the same point of the run."""

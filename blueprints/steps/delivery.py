@@ -25,6 +25,8 @@ async def publish(change: Change, world: World) -> None:
     change.head_sha = await world.workspace.publish(
         patch, branch=change.branch, message=message, expected_sha=change.head_sha
     )
+    if change.task.is_pull_request and change.pull_request_number is not None:
+        return  # it was there before, in somebody's own words; the run's comment under it says what was done now
     facts = wording.PullRequestFacts(
         summary=summary,
         risks=redactor.redact(change.risks),

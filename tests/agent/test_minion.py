@@ -13,6 +13,7 @@ from app.core.budget import Budget, Usage
 from app.core.errors import BlueprintError, ContextTooLong, ModelError, ModelUnavailable
 from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
 from app.core.model import Reply
+from app.core.signals import Signals
 from app.core.world import GaveUp, Sandbox, Submission, Workspace
 
 Messages = Sequence[dict[str, Any]]
@@ -150,6 +151,7 @@ class Bench:
             journal=self.journal,
             rules="Be kind.",
             clock=self.time,
+            signals=Signals(),
         )
 
     async def work(self, model: ThinkingModel, budget: Budget | None = None) -> Submission | GaveUp:

@@ -9,6 +9,7 @@ from app.agent.minion import AgentLoop
 from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget
 from app.core.journal import Entry
+from app.core.signals import Signals
 from app.core.world import Sandbox, Submission, Workspace
 from app.demo.models import serve
 
@@ -48,6 +49,7 @@ async def test_a_played_script_changes_a_file(tree: Path, workspace: Workspace, 
             journal=MemoryJournal(),
             rules="",
             clock=time.monotonic,
+            signals=Signals(),
         )
         result = await minion.work({"what": "the moon"})
     assert isinstance(result, Submission)

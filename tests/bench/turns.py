@@ -18,6 +18,7 @@ from app.core.blueprint import AgentSpec
 from app.core.budget import Budget
 from app.core.journal import Entry, ModelAsked
 from app.core.patch import Patch
+from app.core.signals import Signals
 from app.core.world import CommandResult
 from app.demo.models import ModelServer, serve
 from app.demo.script import Act, Call, Script, Turn
@@ -127,6 +128,7 @@ async def _loop_ms(server: ModelServer, script: str) -> list[float]:
         journal=journal,
         rules="",
         clock=time.monotonic,
+        signals=Signals(),
     )
     await minion.work({})
     return journal.turns_ms()

@@ -15,7 +15,7 @@ from app.core.blueprint import EXHAUSTED, Blueprint, Node
 from app.core.errors import Conflict
 from app.core.patch import AddedLine, Change, FileChange, Patch
 from app.core.repo_config import RepoConfig
-from app.core.task import Person, Repository, Task
+from app.core.task import Person, Place, Remark, Repository, Task
 from app.core.world import (
     Check,
     CommandResult,
@@ -23,6 +23,7 @@ from app.core.world import (
     GaveUp,
     Head,
     Permission,
+    Pull,
     PullRequest,
     Reaction,
     Remote,
@@ -175,14 +176,37 @@ class FakeForge:
     async def remote(self, *, write: bool) -> Remote:
         return Remote(url="https://github.test/octo/cat.git")
 
-    async def react(self, number: int, comment_id: int | None, reaction: Reaction) -> None:
-        self.reactions.add((number, comment_id, reaction))
+    async def react(self, number: int, place: Place | None, reaction: Reaction) -> None:
+        self.reactions.add((number, place.comment_id if place else None, reaction))
 
     async def find_or_create_branch(self, branch: str, *, base_sha: str, message: str) -> str:
         return self.branches.setdefault(branch, ("e" * 40, message))[0]
 
     async def branch_sha(self, branch: str) -> str:
         return self.branches.get(branch, ("", ""))[0]
+
+    async def delete_branch(self, branch: str, *, expected_sha: str) -> bool:
+        return self.branches.pop(branch, (expected_sha, ""))[0] == expected_sha
+
+    async def pull(self, number: int) -> Pull:
+        branch, pull = next((branch, pull) for branch, pull in self.pulls.items() if pull["number"] == number)
+        return Pull(
+            number=number,
+            url=f"https://github.test/pull/{number}",
+            head=Head(branch=branch, sha=self.branches.get(branch, ("", ""))[0]),
+            base=pull["base"],
+            is_open=not pull.get("closed"),
+            is_merged=False,
+            is_ours=True,
+            is_from_fork=False,
+            moved_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+
+    async def close_pull(self, number: int) -> None:
+        next(pull for pull in self.pulls.values() if pull["number"] == number)["closed"] = True
+
+    async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
+        return ()
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
         number = check_id or len(self.checks) + 1

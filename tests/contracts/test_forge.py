@@ -164,7 +164,7 @@ class TestForge:
         comment = place.hub.add_comment("octo/hello", 1, "/minion fix", by="ada")
         for _ in range(2):
             await place.forge.react(1, None, Reaction.EYES)
-            await place.forge.react(1, comment.id, Reaction.ROCKET)
+            await place.forge.react(1, task.Place(number=1, comment_id=comment.id), Reaction.ROCKET)
         assert [one.content for one in place.hub.issue("octo/hello", 1).reactions] == ["eyes"]
         assert [one.content for one in comment.reactions] == ["rocket"]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,11 +16,12 @@ from app.adapters.store.tables import metadata
 from app.core.blueprint import Kind
 from app.core.budget import Usage
 from app.core.errors import NotFound, SettingsError
-from app.core.events import InstallationChanged, StopRequested
+from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, StopRequested
 from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Opened, ToolCalled
+from app.core.orders import Order, Retry, ShowStatus, Stop, WrapUp
 from app.core.run import Status, Visit
 from app.core.store import Delivery, Draft, Occupied, Stale, StoreDown
-from app.core.task import Person, Repository, Task
+from app.core.task import Person, Place, Repository, Task
 
 pytestmark = pytest.mark.contract
 
@@ -251,7 +253,6 @@ def stop(intent: str = "comment 9", number: int = 7, after_s: float = 1) -> Stop
     return StopRequested(
         repository=wanted.repository,
         number=number,
-        comment_id=9,
         requester=Person(id=2, login="bea"),
         at=wanted.asked_at + timedelta(seconds=after_s),
         intent=intent,
@@ -263,13 +264,13 @@ async def test_a_wish_to_stop_reaches_the_runs_that_are_meant(store: PostgresSto
     before = await jobs(store)
     receipt = await store.accept(delivery("guid-0002"), stop(), "Bea wants it.")
     assert (receipt.run_id, receipt.reason, await jobs(store)) == (meant, "Bea wants it.", before + 1)
-    (one,) = await store.stops(meant)
+    (one,) = await store.orders(meant)
     assert one.requester is not None
-    assert (one.requester.login, one.comment_id, await store.stops(other)) == ("bea", 9, [])
+    assert (one.requester.login, one.order, await store.orders(other)) == ("bea", Stop(), [])
     again = await store.accept(delivery("guid-0003"), stop(), "Bea wants it.")
-    assert (again.is_new, await jobs(store), await store.stops(meant)) == (False, before + 1, [one])
-    await store.pass_over(one)
-    assert await store.stops(meant) == []
+    assert (again.is_new, await jobs(store), await store.orders(meant)) == (False, before + 1, [one])
+    await store.settle(one, heeded=False)
+    assert await store.orders(meant) == await store.orders(meant, heeded=True) == []
 
 
 async def test_a_wish_to_stop_is_not_for_what_was_asked_later_or_has_ended(store: PostgresStore) -> None:
@@ -279,4 +280,83 @@ async def test_a_wish_to_stop_is_not_for_what_was_asked_later_or_has_ended(store
     run = await store.load(run_id)
     await store.save(run.model_copy(update={"status": Status.DONE, "ended_at": run.asked_at}))
     assert (await store.accept(delivery("guid-0003"), stop("comment 10"), "why")).run_id is None
-    assert await store.stops(run_id) == []
+    assert await store.orders(run_id) == []
+
+
+def told(order: Order, intent: str = "comment 9", **where: Any) -> OrderGiven:
+    wanted = task(where.pop("number", 7))
+    return OrderGiven(
+        repository=wanted.repository,
+        number=wanted.number,
+        order=order,
+        requester=Person(id=2, login="bea"),
+        place=Place(number=wanted.number, comment_id=9),
+        at=wanted.asked_at + timedelta(seconds=1),
+        intent=intent,
+        task=wanted,
+    ).model_copy(update=where)
+
+
+async def ended(store: PostgresStore, run_id: int, **trail: Any) -> None:
+    run = await store.load(run_id)
+    over = {"status": Status.DONE, "ended_at": run.asked_at, "trail": run.trail.model_copy(update=trail)}
+    await store.save(run.model_copy(update=over))
+
+
+async def test_an_order_is_for_the_run_at_work_or_else_for_the_newest(store: PostgresStore) -> None:
+    old, at_work = await started(store, "label 1"), await started(store, "label 2")
+    await ended(store, old)
+    assert (await store.accept(None, told(WrapUp()), "why")).run_id == at_work
+    (given,) = await store.orders(at_work)
+    assert (given.order, given.place, given.task) == (WrapUp(), Place(number=7, comment_id=9), task())
+    await store.settle(given, heeded=True)
+    assert [one.id for one in await store.orders(at_work, heeded=True)] == [given.id]
+    await ended(store, at_work)
+    newest = await started(store, "label 3")
+    await ended(store, newest)
+    assert (await store.accept(None, told(Retry(), "comment 10"), "why")).run_id == newest
+
+
+async def test_an_order_finds_its_run_by_button_commit_or_pull_request(store: PostgresStore) -> None:
+    run_id = await started(store)
+    await ended(store, run_id, pull_request_number=12, check_sha="c0ffee")
+    ways: list[dict[str, Any]] = [{"run_id": run_id}, {"check_sha": "c0ffee"}, {"number": 12}]
+    for number, where in enumerate(ways):
+        receipt = await store.accept(None, told(Retry(), f"press {number}", **{"number": 0, **where}), "why")
+        assert receipt.run_id == run_id
+    elsewhere = Repository(id=6, full_name="octo/dog", installation_id=3)
+    receipt = await store.accept(None, told(Retry(), "press 9", run_id=run_id, repository=elsewhere, task=None), "why")
+    assert (receipt.run_id, receipt.reason) == (None, "There is no such run in octo/dog.")
+
+
+async def test_an_order_for_which_there_is_no_run_is_kept_to_be_answered(store: PostgresStore) -> None:
+    receipt = await store.accept(None, told(ShowStatus()), "why")
+    run = await store.load(receipt.run_id or 0)
+    assert (run.blueprint, run.at, run.task.number) == ("status", "", 7)
+    again = await store.accept(None, told(Retry(), "comment 10"), "why")
+    assert again.run_id != run.id  # a question that was asked is no run
+
+
+async def test_a_branch_has_one_run_at_work(store: PostgresStore) -> None:
+    first, second = await started(store, "label 1", number=7), await started(store, "label 2", number=12)
+    on_branch = {"status": Status.RUNNING}
+    for run_id in (first, second):
+        run = await store.load(run_id)
+        moved = run.model_copy(update=on_branch | {"trail": run.trail.model_copy(update={"branch": "minions/7-1"})})
+        if run_id == first:
+            await store.save(moved)
+        else:
+            with pytest.raises(Occupied) as occupied:
+                await store.save(moved)
+            assert occupied.value.run_id == first
+
+
+async def test_a_branch_that_is_gone_ends_the_work_on_it_once(store: PostgresStore) -> None:
+    run_id = await started(store)
+    run = await store.load(run_id)
+    await store.save(run.model_copy(update={"trail": run.trail.model_copy(update={"branch": "minions/7-1"})}))
+    gone = BranchDeleted(repository=run.task.repository, branch="minions/7-1")
+    first = await store.accept(delivery("guid-0002"), gone, "gone")
+    again = await store.accept(delivery("guid-0003"), gone, "gone")
+    assert (first.run_id, first.is_new, again.is_new) == (run_id, True, False)
+    assert [(one.order, one.requester) for one in await store.orders(run_id)] == [(Stop(), None)]

@@ -10,25 +10,29 @@ import pytest
 
 from app.adapters.store import PostgresStore
 from app.core.blueprint import END, Blueprint, Node, State, Wait, step
-from app.core.errors import NotFound
-from app.core.events import StopRequested
+from app.core.errors import Locked, NotFound
+from app.core.events import OrderGiven, StopRequested
+from app.core.orders import Order, Stop
 from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
 from app.core.run import Run
-from app.core.store import Draft
-from app.core.task import Person, Repository, Task
+from app.core.signals import Signals
+from app.core.store import Draft, Receipt
+from app.core.task import Person, Place, Remark, Repository, Task
 from app.core.world import (
     Check,
     Finding,
     Forge,
     Head,
     Permission,
+    Pull,
     PullRequest,
     Reaction,
     Remote,
     Submission,
     World,
 )
+from app.engine.orders import Orders
 from app.engine.progress import Progress
 from app.engine.runner import Runner
 
@@ -45,6 +49,11 @@ class FakeGitHub:
     checks: dict[int, tuple[str, Check]] = field(default_factory=dict)
     comments: dict[int, str] = field(default_factory=dict)
     pulls: dict[str, str] = field(default_factory=dict)
+    opened: dict[int, Pull] = field(default_factory=dict)
+    """Pull requests as they stand, by number."""
+    said: list[Remark] = field(default_factory=list)
+    """In reviews, of whichever pull request."""
+    locked: set[int] = field(default_factory=set)
     faults: list[Exception] = field(default_factory=list)
 
     def _maybe(self) -> None:
@@ -65,8 +74,10 @@ class FakeGitHub:
     async def remote(self, *, write: bool) -> Remote:
         return Remote(url=f"file:///nowhere?write={write}")
 
-    async def react(self, number: int, comment_id: int | None, reaction: Reaction) -> None:
-        self.reactions.add((number, comment_id, reaction))
+    async def react(self, number: int, place: Place | None, reaction: Reaction) -> None:
+        if number in self.locked:
+            raise Locked("The conversation is locked.")
+        self.reactions.add((number, place.comment_id if place else None, reaction))
 
     async def find_or_create_branch(self, branch: str, *, base_sha: str, message: str) -> str:
         self._maybe()
@@ -74,6 +85,23 @@ class FakeGitHub:
 
     async def branch_sha(self, branch: str) -> str:
         return self.branches.get(branch, "")
+
+    async def delete_branch(self, branch: str, *, expected_sha: str) -> bool:
+        if self.branches.get(branch, expected_sha) != expected_sha:
+            return False
+        self.branches.pop(branch, None)
+        return True
+
+    async def pull(self, number: int) -> Pull:
+        if number not in self.opened:
+            raise NotFound("There is no such pull request.")
+        return self.opened[number]
+
+    async def close_pull(self, number: int) -> None:
+        self.opened[number] = self.opened[number].model_copy(update={"is_open": False})
+
+    async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:  # noqa: ARG002
+        return [remark for remark in self.said if remark.at > since]
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
         self._maybe()
@@ -89,6 +117,8 @@ class FakeGitHub:
         self._maybe()
         if number not in self.open_issues and comment_id is None:
             raise NotFound("The issue is gone.")
+        if number in self.locked:
+            raise Locked("The conversation is locked.")
         found = next((key for key, known in self.comments.items() if marker in known), None)
         comment_id = comment_id or found or len(self.comments) + 1
         self.comments[comment_id] = text
@@ -98,7 +128,19 @@ class FakeGitHub:
         self, *, branch: str, base: str, marker: str, title: str, body: str
     ) -> PullRequest:
         self.pulls[branch] = f"{title} into {base}: {body} {marker}"
-        return PullRequest(number=99, url="https://github.test/pull/99")
+        url = "https://github.test/pull/99"
+        self.opened[99] = Pull(
+            number=99,
+            url=url,
+            head=Head(branch=branch, sha=self.branches.get(branch, "")),
+            base=base,
+            is_open=True,
+            is_merged=False,
+            is_ours=True,
+            is_from_fork=False,
+            moved_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        return PullRequest(number=99, url=url)
 
 
 class FakeWorkspace:
@@ -202,6 +244,10 @@ BAKERY: Blueprint[Bread] = Blueprint(
 )
 
 
+def _page(run: Run) -> str:
+    return f"https://minions.test/runs/{run.key}"
+
+
 @dataclass
 class Bakery:
     """An engine with everything around it, and the time of day in the test's hand."""
@@ -215,13 +261,16 @@ class Bakery:
     oven: asyncio.Event | None = None
     """Set when a run comes to the oven and stays there."""
     broken_off: int = 0
+    signals: Signals = field(default_factory=Signals)
+    """Of the newest visit."""
 
     def runner(self, store: Any = None) -> Runner:
         """A runner as a new process would make it."""
         return Runner(
             store=store or self.store,
             blueprints=self.blueprints,
-            progress=Progress(lambda run: f"https://minions.test/runs/{run.key}", self.clock, interval_s=0),
+            progress=Progress(_page, self.clock, interval_s=0),
+            orders=Orders(store or self.store, self.blueprints, _page, lambda: self.time),
             open_forge=lambda _repository: self.github,
             open_workspace=lambda _run, _forge: self.workspace,
             open_world=self.open_world,
@@ -233,8 +282,9 @@ class Bakery:
         """Seconds of the test's own time."""
         return self.time.timestamp()
 
-    async def open_world(self, run: Run, node: Node[Any], forge: Forge) -> World:
+    async def open_world(self, run: Run, node: Node[Any], forge: Forge, signals: Signals) -> World:
         """A world whose forge and workspace are these fakes."""
+        self.signals = signals
         idle = Idle()
         oven: Any = self if self.oven and node.name == "bake" else forge
         return World(
@@ -258,21 +308,38 @@ class Bakery:
 
     async def ask_to_stop(self, login: str, *, comment_id: int | None, number: int = 7) -> None:
         """Somebody wants that there is no work on an issue."""
+        if comment_id is not None:
+            await self.tell(Stop(), login=login, comment_id=comment_id, number=number)
+            return
         self.asked += 1
         event = StopRequested(
             repository=Repository(id=5, full_name="octo/cat", installation_id=3),
             number=number,
-            comment_id=comment_id,
             requester=Person(id=len(login), login=login),
             at=self.time,
             intent=f"intent {self.asked}",
         )
         await self.store.accept(None, event, "asked")
 
-    async def ask(self, *, login: str = "ann", number: int = 7, blueprint: str = "bake") -> int:
-        """Somebody asks for work; answer with the run's id."""
+    async def tell(self, order: Order, *, login: str = "ann", comment_id: int = 9, number: int = 7) -> Receipt:
+        """Somebody tells the run on an issue something, in a comment."""
         self.asked += 1
-        task = Task(
+        place = Place(number=number, comment_id=comment_id)
+        task = self._task(login, number).model_copy(update={"comment_id": comment_id})
+        event = OrderGiven(
+            repository=task.repository,
+            number=number,
+            order=order,
+            requester=task.requester,
+            place=place,
+            at=self.time,
+            intent=f"intent {self.asked}",
+            task=task,
+        )
+        return await self.store.accept(None, event, "told")
+
+    def _task(self, login: str, number: int) -> Task:
+        return Task(
             repository=Repository(id=5, full_name="octo/cat", installation_id=3),
             number=number,
             title="Bread, please",
@@ -280,6 +347,11 @@ class Bakery:
             requester=Person(id=len(login), login=login),
             asked_at=self.time,
         )
+
+    async def ask(self, *, login: str = "ann", number: int = 7, blueprint: str = "bake") -> int:
+        """Somebody asks for work; answer with the run's id."""
+        self.asked += 1
+        task = self._task(login, number).model_copy(update={"is_pull_request": number in self.github.opened})
         known = self.blueprints.get(blueprint)
         draft = Draft(
             intent=f"intent {self.asked}",

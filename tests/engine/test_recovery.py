@@ -273,13 +273,11 @@ async def test_f31_what_was_labelled_while_we_were_suspended_is_looked_for(scene
 
 
 def stop(requester: Person | None, number: int = 7) -> StopRequested:
-    return StopRequested(
-        repository=HERE, number=number, comment_id=None, requester=requester, at=NOON, intent=f"closed/5/{number}"
-    )
+    return StopRequested(repository=HERE, number=number, requester=requester, at=NOON, intent=f"closed/5/{number}")
 
 
 async def stops(scene: Scene, run_id: int) -> list[Any]:
-    return [one.requester for one in await scene.store.stops(run_id)]
+    return [one.requester for one in await scene.store.orders(run_id)]
 
 
 async def test_f25_a_run_that_nobody_wants_any_more_is_stopped_once(scene: Scene) -> None:

@@ -308,7 +308,7 @@ async def test_who_may_write_can_end_a_run_in_the_middle_of_a_node(bakery: Any, 
     assert (run.status, run.is_reported, run.at, bakery.broken_off) == (Status.STOPPED, True, "bake", 1)
     assert "`ann` stopped it" in run.error
     assert await store.patch(run_id) == b"1"
-    assert {(7, 3, Reaction.NO), (7, 4, Reaction.EYES)} <= bakery.github.reactions
+    assert {(7, 3, Reaction.NO), (7, 4, Reaction.YES)} <= bakery.github.reactions
     assert [check.conclusion for _, check in bakery.github.checks.values()] == ["cancelled"]
     assert "⏹️ Stopped at" in next(iter(bakery.github.comments.values()))
     assert bakery.workspace.removed == 1

@@ -1,9 +1,11 @@
 """Branches: where they stand, and ours with its one empty commit."""
 
+from contextlib import suppress
+
 from github.Repository import Repository as Remote
 
 from app.adapters.github.client import Client
-from app.adapters.github.errors import present
+from app.adapters.github.errors import Invalid, present
 from app.core.errors import Conflict, NotFound, RepositoryError
 from app.core.world import Head
 
@@ -62,6 +64,22 @@ async def find_or_create(client: Client, branch: str, *, base_sha: str, message:
         return sha
 
     return await client.find_or_create(find, create)
+
+
+async def delete(client: Client, branch: str, *, expected_sha: str) -> bool:
+    """Delete a branch if it stands at `expected_sha`, or is gone; False if it stands elsewhere.
+
+    Between the look and the deletion somebody may push: git's own protocol could compare, this call cannot.
+    """
+    sha = await branch_sha(client, branch)
+    if sha and sha != expected_sha:
+        return False
+    if sha:
+        with suppress(NotFound, Invalid):  # somebody was quicker
+            await client.overwrite(
+                f"delete the branch {branch}", lambda remote: remote.get_git_ref(f"heads/{branch}").delete()
+            )
+    return True
 
 
 def _empty_commit(remote: Remote, base_sha: str, message: str) -> str:

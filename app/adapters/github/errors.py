@@ -17,7 +17,7 @@ import requests
 import urllib3
 from github import BadAttributeException, GithubException
 
-from app.core.errors import Conflict, Denied, ForgeError, NotFound, RateLimited, Suspended, Unavailable
+from app.core.errors import Conflict, Denied, ForgeError, Locked, NotFound, RateLimited, Suspended, Unavailable
 
 _UNTOLD_WAIT_S: Final = 60.0
 """Seconds to wait where GitHub does not say how long.
@@ -160,6 +160,8 @@ def _denied(doing: str, said: str, detail: str, headers: Mapping[str, str]) -> D
         return Denied(
             f"This App may not {doing}: accept its new permissions in the settings of the installation.", detail=detail
         )
+    if "locked" in said:
+        return Locked(f"The conversation is locked: nobody can {doing}.", detail=detail)
     if "archived" in said or "read-only" in said:
         return Denied(f"The repository is archived: nobody can {doing}.", detail=detail)
     return Denied(f"GitHub does not allow us to {doing}.", detail=detail)

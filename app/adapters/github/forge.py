@@ -2,12 +2,13 @@
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from github.Repository import Repository as Remote
 
-from app.adapters.github import branches, checks, comments, pulls
+from app.adapters.github import branches, checks, comments, pulls, reviews
 from app.adapters.github.app import App
 from app.adapters.github.client import Client
 from app.adapters.github.errors import Gone, Moved, present
@@ -15,8 +16,8 @@ from app.adapters.github.pace import Pace
 from app.adapters.github.tokens import READ_CODE, WRITE_CODE, Tokens
 from app.core import world
 from app.core.errors import NotFound
-from app.core.task import Repository
-from app.core.world import Check, Head, Permission, PullRequest, Reaction
+from app.core.task import Place, Remark, Repository
+from app.core.world import Check, Head, Permission, Pull, PullRequest, Reaction
 
 _LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
 
@@ -71,13 +72,16 @@ class GitHubForge:
         url = f"{self._git_url}/{repository.full_name}.git"
         return world.Remote(url=url, header=f"Authorization: Basic {pair}")
 
-    async def react(self, number: int, comment_id: int | None, reaction: Reaction) -> None:
+    async def react(self, number: int, place: Place | None, reaction: Reaction) -> None:
         """React; GitHub keeps one of a kind, so doing it twice changes nothing."""
 
         def add(remote: Remote) -> None:
-            issue = remote.get_issue(number)
-            target = issue if comment_id is None else issue.get_comment(comment_id)
-            target.create_reaction(reaction.value)
+            if place is None:
+                remote.get_issue(number).create_reaction(reaction.value)
+            elif place.in_review:
+                remote.get_pull(number).get_review_comment(place.comment_id).create_reaction(reaction.value)
+            else:
+                remote.get_issue(number).get_comment(place.comment_id).create_reaction(reaction.value)
 
         await self._client.overwrite(f"react on #{number}", add)
 
@@ -88,6 +92,23 @@ class GitHubForge:
     async def branch_sha(self, branch: str) -> str:
         """Where `branch` stands; empty if it does not exist."""
         return await branches.branch_sha(self._client, branch)
+
+    async def delete_branch(self, branch: str, *, expected_sha: str) -> bool:
+        """Delete `branch` if it stands at `expected_sha`."""
+        return await branches.delete(self._client, branch, expected_sha=expected_sha)
+
+    async def pull(self, number: int) -> Pull:
+        """The pull request. Raises NotFound."""
+        identity = await self._app.identity()
+        return await pulls.look(self._client, identity.login, number)
+
+    async def close_pull(self, number: int) -> None:
+        """Close the pull request, unless it is closed."""
+        await self._client.overwrite(f"close #{number}", lambda remote: remote.get_pull(number).edit(state="closed"))
+
+    async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
+        """What was said in reviews of the pull request after `since`, oldest first."""
+        return await reviews.remarks(self._client, number, since=since)
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
         """Make our check run on `sha` look like `check`."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from app.adapters.github.app import App, Delivery, Installation, read
 from app.adapters.github.errors import Gone, Invalid, Moved, Unauthorized
-from app.adapters.github.payloads import PayloadError
+from app.adapters.github.reading import PayloadError
 from app.core.errors import Denied, ForgeError, NotFound, RateLimited, Unavailable
 from app.core.events import Event, Ignored, StopRequested, WorkRequested
 from app.core.history import Attempt
@@ -305,7 +305,6 @@ def _gone(run: Run) -> StopRequested:
     return StopRequested(
         repository=task.repository,
         number=task.number,
-        comment_id=None,
         requester=None,
         at=task.asked_at,
         intent=f"gone/{task.repository.id}/{task.number}",

@@ -1,12 +1,16 @@
 """Pull requests: ours from one of our branches, opened once."""
 
+from datetime import datetime
+
 from github.PullRequest import PullRequest as Pull
 from github.Repository import Repository as Remote
 
 from app.adapters.github.client import Client
 from app.adapters.github.comments import marked
-from app.adapters.github.errors import Invalid
+from app.adapters.github.errors import Invalid, present
+from app.core import world
 from app.core.errors import Conflict
+from app.core.wording import is_branch_name
 from app.core.world import PullRequest
 
 _TITLE_CHARACTERS = 250
@@ -53,6 +57,28 @@ async def _create(
         if "no commits between" in error.detail.lower():
             raise Conflict(f"There is nothing in {branch} that {base} does not have.", detail=error.detail) from None
         raise
+
+
+async def look(client: Client, login: str, number: int) -> world.Pull:
+    """A pull request as it stands; it is ours if `login` opened it from a branch with a name of ours."""
+
+    def read(remote: Remote) -> world.Pull:
+        pull = remote.get_pull(number).complete()
+        here = pull.head.repo is not None and pull.head.repo.id == client.repository.id
+        commit = remote.get_git_commit(pull.head.sha)
+        return world.Pull(
+            number=pull.number,
+            url=pull.html_url,
+            head=world.Head(branch=pull.head.ref, sha=pull.head.sha),
+            base=pull.base.ref,
+            is_open=pull.state == "open",
+            is_merged=pull.merged_at is not None,
+            is_ours=here and pull.user is not None and pull.user.login == login and is_branch_name(pull.head.ref),
+            is_from_fork=not here,
+            moved_at=present(commit.committer.date, datetime),
+        )
+
+    return await client.read(f"read #{number}", read)
 
 
 def _find(remote: Remote, repository_id: int, login: str, branch: str) -> PullRequest | None:

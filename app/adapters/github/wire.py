@@ -72,6 +72,49 @@ class Comment(BaseModel):
     performed_via_github_app: App | None = None
 
 
+class ReviewComment(Comment):
+    """A comment at a line of a pull request's change. `line` is null where the change has moved on since."""
+
+    path: str = ""
+    line: int | None = None
+    original_line: int | None = None
+    diff_hunk: str = ""
+
+
+class Review(BaseModel):
+    """A review of a pull request; one that is not submitted yet has no time."""
+
+    id: Id
+    body: str | None = None
+    submitted_at: datetime | None = None
+    performed_via_github_app: App | None = None
+
+
+class CheckRun(BaseModel):
+    """A check run."""
+
+    id: Id
+    head_sha: str
+    external_id: str | None = None
+    completed_at: datetime | None = None
+    app: App | None = None
+
+
+class CheckSuite(BaseModel):
+    """All check runs of one App on one commit."""
+
+    id: Id
+    head_sha: str
+    updated_at: datetime
+    app: App | None = None
+
+
+class Requested(BaseModel):
+    """Which button was pressed."""
+
+    identifier: str
+
+
 class IssueEvent(BaseModel):
     """Event `issues`; `label` is there when it was labelled or unlabelled."""
 
@@ -90,6 +133,52 @@ class CommentEvent(BaseModel):
     sender: User
     issue: Issue
     comment: Comment
+
+
+class PullRequest(Issue):
+    """A pull request as its own events show it: as an issue has it, with `pull_request` left out."""
+
+    pull_request: dict[str, object] | None = {}
+
+
+class PullRequestEvent(BaseModel):
+    """Event `pull_request`."""
+
+    installation: Reference
+    repository: Repository
+    sender: User
+    pull_request: PullRequest
+
+
+class ReviewCommentEvent(PullRequestEvent):
+    """Event `pull_request_review_comment`."""
+
+    comment: ReviewComment
+
+
+class ReviewEvent(PullRequestEvent):
+    """Event `pull_request_review`."""
+
+    review: Review
+
+
+class CheckRunEvent(BaseModel):
+    """Event `check_run`; `requested_action` is there when a button was pressed."""
+
+    installation: Reference
+    repository: Repository
+    sender: User
+    check_run: CheckRun
+    requested_action: Requested | None = None
+
+
+class CheckSuiteEvent(BaseModel):
+    """Event `check_suite`."""
+
+    installation: Reference
+    repository: Repository
+    sender: User
+    check_suite: CheckSuite
 
 
 class Account(BaseModel):

@@ -6,26 +6,29 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from pydantic import TypeAdapter
-from sqlalchemy import DateTime, RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import tables
+from app.adapters.store import orders, tables
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.reachable import reachable
 from app.core.errors import NotFound
-from app.core.events import InstallationChanged, Pushed, StopRequested
+from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, Pushed, StopRequested
 from app.core.journal import Entry
+from app.core.orders import Given, Order, Stop
 from app.core.plain import plain
 from app.core.run import Run, Status, Visit
-from app.core.store import Act, Delivery, Draft, Occupied, Receipt, Recorded, Stale, Stop
+from app.core.store import Act, Delivery, Draft, Occupied, Receipt, Recorded, Stale
 from app.core.task import Repository
 
 _ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
 
 
+_HEEDED: Final = "heeded"
+_PASSED_OVER: Final = "passed over"
 RECENT: Final = timedelta(days=30)
 """A repository in which no run was asked for since is not prepared for another: its mirror would be gone by then."""
 
@@ -58,29 +61,29 @@ class PostgresStore:
         async with reachable(), self._engine.begin() as connection:
             if delivery is not None and not await _is_first(connection, delivery, reason):
                 return Receipt(reason=f"Delivery {delivery.guid} was received before: nothing to do.")
-            if isinstance(decision, InstallationChanged):
+            return await self._carry_out(connection, delivery, decision, reason)
+
+    async def _carry_out(
+        self, connection: AsyncConnection, delivery: Delivery | None, decision: Act, reason: str
+    ) -> Receipt:
+        match decision:
+            case Draft():
+                return await self._start(connection, delivery, decision, reason)
+            case StopRequested():
+                return await self._stop(connection, decision, reason)
+            case OrderGiven():
+                return await self._give(connection, decision, reason)
+            case BranchDeleted():
+                return await self._end_without_branch(connection, decision, reason)
+            case Pushed():
+                return await self._warm(connection, decision, reason)
+            case InstallationChanged():
                 await _note_installation(connection, decision)
                 if delivery is not None and decision.change == "unsuspended":
                     # Nothing was told of that time: the next look is one at everything, as the first one was.
                     row = tables.recoveries.c
                     await connection.execute(delete(tables.recoveries).where(row.app_id == delivery.app_id))
                 return Receipt(reason=reason, is_new=True)
-            if isinstance(decision, Pushed):
-                return await self._warm(connection, decision, reason)
-            if isinstance(decision, StopRequested):
-                return await self._stop(connection, decision, reason)
-            run_id = await _insert_run(connection, decision)
-            if run_id is None:
-                return Receipt(reason="This very request was received before: nothing to do.")
-            if delivery is not None:
-                row = tables.deliveries.c
-                await connection.execute(
-                    update(tables.deliveries)
-                    .where(row.app_id == delivery.app_id, row.guid == delivery.guid)
-                    .values(run_id=run_id)
-                )
-            await self._queue.put(connection, run_id)
-            return Receipt(reason=reason, run_id=run_id, is_new=True)
 
     async def load(self, run_id: int) -> Run:
         """The run. Raises NotFound."""
@@ -95,7 +98,8 @@ class PostgresStore:
     async def save(self, run: Run, *, patch: bytes | None = None, advance_at: datetime | None = None) -> Run:
         """Save the run with its new visits, in one write. Raises Stale and Occupied."""
         values = plain(run.model_dump(mode="json", include={"state", "wait", "trail", "status", "at", "error"}))
-        values |= {"tries": run.tries, "is_reported": run.is_reported, "ended_at": run.ended_at}
+        values |= run.model_dump(include={"tries", "is_reported", "ended_at", "fresh_from", "last_retry"})
+        values |= run.trail.model_dump(include={"branch", "pull_request_number"})
         values["revision"] = run.revision + 1
         if patch is not None:
             values["patch"] = patch
@@ -111,24 +115,20 @@ class PostgresStore:
                 if advance_at is not None:
                     await self._queue.put_later(connection, run.id, run.revision + 1, advance_at)
         except IntegrityError as error:
-            if str(tables.one_at_work.name) in str(error.orig):
+            if any(str(index.name) in str(error.orig) for index in (tables.one_at_work, tables.one_on_branch)):
                 raise await self._occupied(run) from None
             raise
         return run.model_copy(update={"revision": run.revision + 1})
 
-    async def stops(self, run_id: int) -> Sequence[Stop]:
-        """Who asked that this run ends, oldest first, without those that were passed over."""
-        row = tables.stops.c
-        query = select(row.id, row.requester, row.comment_id).where(row.run_id == run_id, ~row.is_passed_over)
+    async def orders(self, run_id: int, *, heeded: bool = False) -> Sequence[Given]:
+        """What this run was told and has not settled yet, oldest first; or what of it was heeded."""
         async with reachable(), self._engine.connect() as connection:
-            found = (await connection.execute(query.order_by(row.id))).mappings().all()
-        return [Stop.model_validate(dict(one)) for one in found]
+            return await orders.of(connection, run_id, fate=_HEEDED if heeded else "")
 
-    async def pass_over(self, stop: Stop) -> None:
-        """Forget a wish that its author has no right to."""
-        forget = update(tables.stops).where(tables.stops.c.id == stop.id).values(is_passed_over=True)
+    async def settle(self, given: Given, *, heeded: bool) -> None:
+        """Note that an order was heeded, or that nothing came of it: it is not told again."""
         async with reachable(), self._engine.begin() as connection:
-            await connection.execute(forget)
+            await orders.settle(connection, given.id, fate=_HEEDED if heeded else _PASSED_OVER)
 
     async def patch(self, run_id: int) -> bytes:
         """The change as it was saved last."""
@@ -175,34 +175,54 @@ class PostgresStore:
             return {row.status: row.runs for row in found}
 
     async def _stop(self, connection: AsyncConnection, event: StopRequested, reason: str) -> Receipt:
-        """Note the wish on every run that is meant, and have each looked after: it may be waiting for something."""
-        row = tables.runs.c
-        meant = select(row.id).where(
-            row.repository_id == event.repository.id,
-            row.number == event.number,
-            row.ended_at.is_(None),
-            row.task["asked_at"].astext.cast(DateTime(timezone=True)) <= event.at,
-        )
-        run_ids = list((await connection.execute(meant.order_by(row.id))).scalars())
-        new: list[int] = []
-        for run_id in run_ids:
-            values = {
-                "run_id": run_id,
-                "intent": event.intent,
-                "requester": event.requester.model_dump(mode="json") if event.requester else None,
-                "comment_id": event.comment_id,
-            }
-            noted = await connection.execute(
-                upsert(tables.stops).values(**values).on_conflict_do_nothing().returning(tables.stops.c.id)
-            )
-            if noted.scalar_one_or_none() is not None:
-                new.append(run_id)
-                await self._queue.put(connection, run_id)
-        if not run_ids:
+        """Note on every run that is meant that it shall end, and have each looked after: it may wait for something."""
+        meant = await orders.to_stop(connection, event)
+        if not meant:
             return Receipt(reason=f"Nothing is at work on {event.repository.full_name}#{event.number}.", is_new=True)
+        return await self._tell(connection, meant, event.intent, Stop(), reason, requester=event.requester)
+
+    async def _end_without_branch(self, connection: AsyncConnection, event: BranchDeleted, reason: str) -> Receipt:
+        meant = await orders.on_branch(connection, event.repository.id, event.branch)
+        if not meant:
+            return Receipt(reason=f"Nothing is at work on {event.branch}.", is_new=True)
+        return await self._tell(connection, meant, f"gone/{event.repository.id}/{event.branch}", Stop(), reason)
+
+    async def _give(self, connection: AsyncConnection, event: OrderGiven, reason: str) -> Receipt:
+        """Note an order on the run that is meant. Where there is none, that is what somebody is to be told."""
+        meant = await orders.told(connection, event)
+        if meant:
+            who = {"requester": event.requester, "place": event.place, "task": event.task}
+            return await self._tell(connection, meant, event.intent, event.order, reason, **who)
+        if event.task is None:
+            return Receipt(reason=f"There is no such run in {event.repository.full_name}.", is_new=True)
+        draft = Draft(intent=event.intent, task=event.task, blueprint=event.order.kind, blueprint_version=0, start="")
+        return await self._start(connection, None, draft, reason)
+
+    async def _tell(
+        self, connection: AsyncConnection, run_ids: Sequence[int], intent: str, order: Order, reason: str, **who: Any
+    ) -> Receipt:
+        new = [run_id for run_id in run_ids if await orders.note(connection, run_id, intent, order, **who)]
+        for run_id in new:
+            await self._queue.put(connection, run_id)
         if not new:
             return Receipt(reason="This very wish was noted before: nothing to do.", run_id=run_ids[-1])
         return Receipt(reason=reason, run_id=run_ids[-1], is_new=True)
+
+    async def _start(
+        self, connection: AsyncConnection, delivery: Delivery | None, draft: Draft, reason: str
+    ) -> Receipt:
+        run_id = await _insert_run(connection, draft)
+        if run_id is None:
+            return Receipt(reason="This very request was received before: nothing to do.")
+        if delivery is not None:
+            row = tables.deliveries.c
+            await connection.execute(
+                update(tables.deliveries)
+                .where(row.app_id == delivery.app_id, row.guid == delivery.guid)
+                .values(run_id=run_id)
+            )
+        await self._queue.put(connection, run_id)
+        return Receipt(reason=reason, run_id=run_id, is_new=True)
 
     async def _warm(self, connection: AsyncConnection, event: Pushed, reason: str) -> Receipt:
         """Prepare for the next run, where there is likely to be one."""
@@ -223,11 +243,12 @@ class PostgresStore:
         row = tables.runs.c
         query = select(row.id).where(
             row.repository_id == run.task.repository.id,
-            row.number == run.task.number,
+            or_(row.number == run.task.number, and_(row.branch == run.trail.branch, row.branch != "")),
             row.status.in_([Status.RUNNING.value, Status.WAITING.value]),
+            row.id != run.id,
         )
         async with reachable(), self._engine.connect() as connection:
-            other = (await connection.execute(query)).scalar_one_or_none()
+            other = (await connection.execute(query.limit(1))).scalar_one_or_none()
         return Occupied(f"Run {other} is at work on #{run.task.number} already.", run_id=other or 0)
 
 

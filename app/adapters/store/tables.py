@@ -48,6 +48,10 @@ runs = Table(
     Column("error", Text, nullable=False, server_default=""),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("is_reported", Boolean, nullable=False, server_default=text("false")),
+    Column("fresh_from", Integer, nullable=False, server_default="0"),
+    Column("last_retry", BigInteger, nullable=False, server_default="0"),
+    Column("branch", Text, nullable=False, server_default=""),
+    Column("pull_request_number", Integer),
     Column("revision", Integer, nullable=False, server_default="0"),
     Column("patch", LargeBinary, nullable=False, server_default=text("''::bytea")),
     _moment("asked_at", now=True),
@@ -63,6 +67,22 @@ one_at_work = Index(
 )
 """One active run for an issue, whoever asks and however often."""
 
+one_on_branch = Index(
+    "runs_one_on_branch",
+    runs.c.repository_id,
+    runs.c.branch,
+    unique=True,
+    postgresql_where=text("status IN ('running', 'waiting') AND branch <> ''"),
+)
+"""One active run for a branch: what follows up on a pull request pushes where the run that opened it did."""
+
+Index("runs_of_number", runs.c.repository_id, runs.c.number)
+Index(
+    "runs_of_pull_request",
+    runs.c.repository_id,
+    runs.c.pull_request_number,
+    postgresql_where=text("pull_request_number IS NOT NULL"),
+)
 Index("runs_of_repository", runs.c.repository_id, runs.c.asked_at)
 Index("runs_unfinished", runs.c.id, postgresql_where=text("NOT is_reported"))
 
@@ -85,7 +105,23 @@ stops = Table(
     Column("is_passed_over", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("run_id", "intent"),
 )
-"""Wishes that a run ends; the run's worker looks up whether they may be heeded."""
+"""Of older programs, which may still be at work during an upgrade: wishes that a run ends. Nothing is added here."""
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("order", JSONB, nullable=False),
+    Column("requester", JSONB, nullable=False),
+    Column("place", JSONB, nullable=False),
+    Column("task", JSONB, nullable=False),
+    Column("fate", Text, nullable=False, server_default=""),
+    _moment("given_at", now=True),
+    UniqueConstraint("run_id", "intent"),
+)
+"""What runs were told; `fate` is empty until the run's worker has settled it: `heeded` or `passed over`."""
 
 journal = Table(
     "journal",

@@ -1,6 +1,6 @@
 """Every sentence that people read on GitHub, as pure functions. What others wrote goes through `neutral` on the way."""
 
-from app.core.wording.branch import branch_name, commit_message, marker_commit_message
+from app.core.wording.branch import branch_name, commit_message, is_branch_name, marker_commit_message
 from app.core.wording.explanations import (
     gave_up,
     no_way_to_test,
@@ -9,12 +9,34 @@ from app.core.wording.explanations import (
     still_red,
     stopped_by_guards,
 )
-from app.core.wording.failures import blueprint_changed, broke, gone, stopped_by, tried_in_vain, went_round
-from app.core.wording.progress import check, comment, marker, moved
+from app.core.wording.failures import (
+    blueprint_changed,
+    broke,
+    gone,
+    pull_closed,
+    stopped_by,
+    tried_in_vain,
+    went_round,
+)
+from app.core.wording.orders import (
+    answer,
+    discarded,
+    has_ended,
+    has_result,
+    is_at_work,
+    moved_by_others,
+    no_checks_to_fix,
+    nothing_there,
+    order_marker,
+    standing,
+    unknown_node,
+)
+from app.core.wording.progress import check, comment, headline, marker, moved, run_of_check
 from app.core.wording.pull_request import PullRequestFacts, pull_request_body, pull_request_title
 from app.core.wording.refusals import (
     already_at_work,
     commands,
+    is_from_fork,
     issue_is_closed,
     may_not_ask,
     refusal,
@@ -24,6 +46,7 @@ from app.core.wording.refusals import (
 __all__ = [
     "PullRequestFacts",
     "already_at_work",
+    "answer",
     "blueprint_changed",
     "branch_name",
     "broke",
@@ -31,23 +54,38 @@ __all__ = [
     "commands",
     "comment",
     "commit_message",
+    "discarded",
     "gave_up",
     "gone",
+    "has_ended",
+    "has_result",
+    "headline",
+    "is_at_work",
+    "is_branch_name",
+    "is_from_fork",
     "issue_is_closed",
     "marker",
     "marker_commit_message",
     "may_not_ask",
     "moved",
+    "moved_by_others",
+    "no_checks_to_fix",
     "no_way_to_test",
     "nothing_changed",
+    "nothing_there",
+    "order_marker",
+    "pull_closed",
     "pull_request_body",
     "pull_request_title",
     "refusal",
+    "run_of_check",
     "set_up_failed",
+    "standing",
     "still_red",
     "stopped_by",
     "stopped_by_guards",
     "tried_in_vain",
     "unknown_blueprint",
+    "unknown_node",
     "went_round",
 ]

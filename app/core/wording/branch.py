@@ -1,5 +1,6 @@
 """What a run writes into git: the name of its branch and the messages of its commits."""
 
+import re
 import textwrap
 from typing import Final
 
@@ -9,6 +10,7 @@ from app.core.visible import visible
 
 SUBJECT: Final = 72
 """Characters that git tools show of a subject without cutting it."""
+_OURS: Final = re.compile(r"minions/(?:[0-9]{1,10}|task)-[0-9]{1,19}", re.ASCII)
 _NOREPLY: Final = "users.noreply.github.com"
 """https://docs.github.com/en/account-and-profile/reference/email-addresses-reference#your-noreply-email-address"""
 
@@ -16,6 +18,11 @@ _NOREPLY: Final = "users.noreply.github.com"
 def branch_name(number: int, run_id: int) -> str:
     """Unique to the run, and without a word that anybody typed."""
     return f"minions/{number}-{run_id}" if number else f"minions/task-{run_id}"
+
+
+def is_branch_name(name: str) -> bool:
+    """Whether this is a name that `branch_name` gives."""
+    return _OURS.fullmatch(name) is not None
 
 
 def marker_commit_message(number: int) -> str:

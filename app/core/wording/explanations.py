@@ -23,6 +23,7 @@ _REASONS: Final = {
     "tokens": "its tokens were used up",
     "dollars": "its money was used up",
     "seconds": "its time was used up",
+    "wrap up": "somebody wanted it to come to an end",
     "format": "the model did not keep to the form of its tools",
 }
 

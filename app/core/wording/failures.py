@@ -33,6 +33,11 @@ def stopped_by(login: str) -> str:
     return f"{code(login)} stopped it. To have it done anew, add the label again or comment the command again."
 
 
+def pull_closed(number: int) -> str:
+    """Somebody closed the pull request of a run that was not through with it."""
+    return f"#{number} was closed, so the work on it stopped."
+
+
 def gone() -> str:
     """Nobody said it, but there is nothing left to work on."""
     return "Its issue, its branch or its pull request is not there any more, so it stopped."

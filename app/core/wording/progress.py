@@ -8,11 +8,18 @@ from app.core.drawing import mermaid
 from app.core.neutral import code, fitted, neutral, neutral_line
 from app.core.run import Run, Status, Visit
 from app.core.wording.figures import counted, dollars, duration, table
-from app.core.world import Check
+from app.core.world import Button, Check
 
 Conclusion = Literal["success", "failure", "neutral", "cancelled", "timed_out", ""]
 
 _KINDS: Final = {Kind.STEP: "⚙️ step", Kind.AGENT: "🤖 agent"}
+_CHECK: Final = "minions-run-"
+_BUTTONS: Final = {
+    "retry": Button(label="Retry", description="Go on where it ended, or begin anew", identifier="retry"),
+    "fix checks": Button(label="Fix CI", description="See to the checks once more", identifier="fix checks"),
+    "discard": Button(label="Discard", description="Close pull request, delete branch", identifier="discard"),
+}
+"""The identifiers are kinds of orders."""
 _ONGOING: Final = {Status.QUEUED: "⏳ Queued", Status.RUNNING: "🏃 At work", Status.WAITING: "⏸️ Waiting"}
 
 
@@ -21,10 +28,21 @@ def marker(run: Run) -> str:
     return f"<!-- minions:run={run.id} -->"
 
 
+def external_id(run: Run) -> str:
+    """By which our check runs of a run are found again, on whatever commit."""
+    return f"{_CHECK}{run.id}"
+
+
+def run_of_check(external_id: str) -> int | None:
+    """The run whose check run this is; None if it is not one of ours."""
+    number = external_id.removeprefix(_CHECK)
+    return int(number) if number != external_id and number.isascii() and number.isdigit() and len(number) < 19 else None
+
+
 def comment(run: Run, blueprint: Blueprint[Any], page_url: str) -> str:
     """The one comment on the issue: where the run stands, and what it came to."""
     parts = [
-        f"**{_headline(run, blueprint)}** · `{blueprint.name}`, asked by {code(run.task.requester.login)}",
+        f"**{headline(run, blueprint)}** · `{blueprint.name}`, asked by {code(run.task.requester.login)}",
         _story(run),
         _links(run, page_url),
         f"<details><summary>{_figures(run)}</summary>\n\n```mermaid\n{mermaid(blueprint, run)}\n```\n\n</details>",
@@ -44,12 +62,13 @@ def check(run: Run, blueprint: Blueprint[Any], page_url: str) -> Check:
     parts = [_story(run), rows, _links(run, page_url), _figures(run)]
     return Check(
         name=f"minions / {blueprint.name}",
-        external_id=f"minions-run-{run.id}",
+        external_id=external_id(run),
         status=status,
         conclusion=_conclusion(run),
         details_url=page_url,
-        title=_headline(run, blueprint)[:250],
+        title=headline(run, blueprint)[:250],
         summary=fitted("\n\n".join(part for part in parts if part)),
+        buttons=_buttons(run),
     )
 
 
@@ -62,11 +81,22 @@ def moved(check: Check, sha: str) -> Check:
             "conclusion": "neutral",
             "title": "Carried on at the next commit",
             "summary": sentence,
+            "buttons": (),
         }
     )
 
 
-def _headline(run: Run, blueprint: Blueprint[Any]) -> str:
+def _buttons(run: Run) -> tuple[Button, ...]:
+    """What can be done with a run that has ended. GitHub shows them only then, and three at most."""
+    if not run.status.has_ended or run.status is Status.REFUSED:
+        return ()
+    if run.trail.pull_request_number:
+        return (_BUTTONS["fix checks"], _BUTTONS["discard"])
+    return (_BUTTONS["retry"], _BUTTONS["discard"])
+
+
+def headline(run: Run, blueprint: Blueprint[Any]) -> str:
+    """Where a run stands, in a few words."""
     match run.status:
         case Status.DONE if run.trail.pull_request_number:
             return f"✅ Pull request #{run.trail.pull_request_number} waits for review"

@@ -8,6 +8,7 @@ from app.core.blueprint import Blueprint
 from app.core.events import HELP
 from app.core.neutral import code, neutral, neutral_line
 from app.core.run import Run
+from app.core.wording.orders import listed_orders
 from app.core.wording.progress import marker
 
 
@@ -35,6 +36,14 @@ def already_at_work(run_id: int) -> str:
     )
 
 
+def is_from_fork(number: int) -> str:
+    """A pull request whose branch is in somebody else's repository."""
+    return (
+        f"#{number} comes from a fork, where Minions may not push and whose code it does not run. "
+        f"Its author can ask in their own repository, or somebody with write permission here can take the branch over."
+    )
+
+
 def issue_is_closed(number: int) -> str:
     """The issue was closed before the run began."""
     return f"#{number} is closed, or not there any more. Reopen it and ask again if the work is still wanted."
@@ -52,7 +61,7 @@ def unknown_blueprint(name: str, blueprints: Iterable[Blueprint[Any]]) -> str:
 def commands(blueprints: Iterable[Blueprint[Any]]) -> str:
     """Everything that a comment can ask for."""
     known = {f"{blueprint.name} [what else matters]": blueprint.summary for blueprint in blueprints}
-    more = {"stop": "End the run that is at work here; the change so far is kept.", HELP: "Show this."}
+    more = {**dict(listed_orders()), HELP: "Show this."}
     return f"At the beginning of a line, in a comment:\n\n{_listed(known | more)}"
 
 

@@ -6,9 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.github.payloads import PayloadError, parse
-from app.core.events import Event, Ignored, InstallationChanged, Pinged, Pushed, StopRequested, WorkRequested
-from app.core.task import Repository
+from app.adapters.github.payloads import parse
+from app.adapters.github.reading import PayloadError
+from app.core.events import (
+    BranchDeleted,
+    Event,
+    Ignored,
+    InstallationChanged,
+    OrderGiven,
+    Pinged,
+    Pushed,
+    StopRequested,
+    WorkRequested,
+)
+from app.core.orders import Discard, FixChecks, Order, RaiseBudget, Retry, ShowStatus, Stop, WrapUp
+from app.core.task import Place, Repository
 
 Json = dict[str, Any]
 
@@ -110,17 +122,17 @@ def test_help_is_asked_for(body: str) -> None:
 
 def test_a_comment_asks_for_an_end() -> None:
     stop = read("issue_comment", commented("/minion stop"))
-    assert isinstance(stop, StopRequested)
-    assert stop.requester is not None
-    assert (stop.repository.id, stop.number, stop.comment_id, stop.requester.login) == (11, 3, 21, "ada")
-    assert (stop.intent, stop.at.hour) == ("comment/11/21", 11)
+    assert isinstance(stop, OrderGiven)
+    assert (stop.order, stop.place) == (Stop(), Place(number=3, comment_id=21))
+    assert (stop.repository.id, stop.number, stop.requester.login) == (11, 3, "ada")
+    assert (stop.intent, stop.at and stop.at.hour) == ("comment/11/21", 11)
 
 
 @pytest.mark.parametrize("action", ["unlabeled", "closed", "deleted", "transferred"])
 def test_an_issue_without_its_label_or_out_of_reach_needs_no_work(action: str) -> None:
     stop = read("issues", labeled("minion:fix", action=action))
     assert isinstance(stop, StopRequested)
-    assert (stop.number, stop.comment_id, stop.intent.partition("/")[0]) == (3, None, action)
+    assert (stop.number, stop.intent.partition("/")[0]) == (3, action)
 
 
 def test_other_labels_and_bots_end_nothing() -> None:
@@ -277,3 +289,147 @@ def test_f5_a_push_that_lacks_something_says_what(lacking: str) -> None:
     del payload[lacking]
     with pytest.raises(PayloadError, match=f"This push delivery cannot be read: {lacking}: Field required."):
         read("push", payload)
+
+
+def told(event: str, payload: Json, **options: Any) -> OrderGiven:
+    answer = read(event, payload, **options)
+    assert isinstance(answer, OrderGiven), answer
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        ("stop", Stop()),
+        ("status", ShowStatus()),
+        ("wrap up", WrapUp()),
+        ("wrap up!", WrapUp()),
+        ("budget +$5", RaiseBudget(usd=5)),
+        ("budget 2.50", RaiseBudget(usd=2.5)),
+        ("budget + 3 USD", RaiseBudget(usd=3)),
+        ("retry", Retry()),
+        ("retry run_tests", Retry(node="run_tests")),
+        ("discard", Discard()),
+    ],
+)
+def test_a_comment_tells_a_run_what_to_do(words: str, order: Order) -> None:
+    given = told("issue_comment", commented(f"/minion {words}"))
+    assert (given.order, given.number, given.intent) == (order, 3, "comment/11/21")
+    assert given.task is not None
+    assert given.task.body == "It fails.\n"
+
+
+@pytest.mark.parametrize(
+    "words", ["budget", "budget -5", "budget $0", "budget lots", "budget 5000", "wrap it", "retry a b"]
+)
+def test_an_order_that_cannot_be_understood_asks_for_help(words: str) -> None:
+    assert asked("issue_comment", commented(f"/minion {words}")).blueprint == "help"
+
+
+PULL: Json = ISSUE | {"head": {"ref": "topic"}, "number": 12}
+
+
+def at_line(body: str, **changes: Any) -> Json:
+    comment = {
+        "id": 31,
+        "body": body,
+        "created_at": "2026-11-21T12:00:00Z",
+        "user": ADA,
+        "path": "src/a.py",
+        "line": None,
+        "original_line": 4,
+        "diff_hunk": "@@ -1 +1 @@\n-a\n+b",
+    }
+    base: Json = {"action": "created", "installation": {"id": 5}, "repository": REPOSITORY, "sender": ADA}
+    return base | {"pull_request": PULL, "comment": comment} | changes
+
+
+def test_a_comment_at_a_line_asks_with_the_line() -> None:
+    work = asked("pull_request_review_comment", at_line("/minion fix rename it"))
+    assert (work.blueprint, work.task.instructions, work.intent) == ("fix", "rename it", "review comment/11/31")
+    assert (work.task.number, work.task.is_pull_request) == (12, True)
+    assert work.task.place == Place(number=12, comment_id=31, in_review=True)
+    (remark,) = work.task.remarks
+    assert (remark.path, remark.line, remark.hunk.splitlines()[-1]) == ("src/a.py", 4, "+b")
+
+
+def test_a_review_may_hold_a_command() -> None:
+    review = {"id": 41, "body": "Not yet.\n\n/minion fix", "submitted_at": "2026-11-21T12:00:00Z", "user": ADA}
+    payload = at_line("", action="submitted", review=review)
+    work = asked("pull_request_review", payload)
+    assert (work.blueprint, work.task.place, work.intent) == ("fix", None, "review/11/41")
+    assert "no command" in reason("pull_request_review", payload | {"review": review | {"body": None}})
+    assert "is a Bot" in reason("pull_request_review", payload | {"sender": BOT})
+
+
+def test_our_own_words_in_reviews_are_never_heard() -> None:
+    comment = at_line("/minion fix")["comment"] | {"performed_via_github_app": {"id": 42}}
+    assert "our own" in reason("pull_request_review_comment", at_line("", comment=comment))
+
+
+def test_a_pull_request_may_be_labelled_and_closed() -> None:
+    payload = at_line("", action="labeled", label={"name": "minion:fix"})
+    assert asked("pull_request", payload).task.is_pull_request
+    taken_off = read("pull_request", payload | {"action": "unlabeled"})
+    closed = read("pull_request", payload | {"action": "closed", "sender": BOT})
+    for one in (taken_off, closed):
+        assert isinstance(one, StopRequested)
+        assert one.number == 12
+    assert isinstance(closed, StopRequested)
+    assert closed.requester is None  # a robot that merges closes it, too
+
+
+def check_run(action: str = "requested_action", identifier: str = "retry", **changes: Any) -> Json:
+    run = {
+        "id": 51,
+        "head_sha": "c0ffee",
+        "external_id": "minions-run-9",
+        "completed_at": "2026-11-21T13:00:00Z",
+        "app": {"id": 42},
+    }
+    base: Json = {"action": action, "installation": {"id": 5}, "repository": REPOSITORY, "sender": ADA}
+    return base | {"check_run": run | changes, "requested_action": {"identifier": identifier}}
+
+
+@pytest.mark.parametrize(
+    ("action", "identifier", "order"),
+    [
+        ("requested_action", "retry", Retry()),
+        ("requested_action", "fix checks", FixChecks()),
+        ("requested_action", "discard", Discard()),
+        ("rerequested", "", Retry()),
+    ],
+)
+def test_a_button_tells_the_run_whose_check_it_is(action: str, identifier: str, order: Order) -> None:
+    given = told("check_run", check_run(action, identifier))
+    assert (given.order, given.run_id, given.place, given.number) == (order, 9, None, 0)
+    later = told("check_run", check_run(action, identifier, completed_at="2026-11-21T14:00:00Z"))
+    assert given.intent == told("check_run", check_run(action, identifier)).intent != later.intent
+
+
+def test_buttons_that_are_not_ours_do_nothing() -> None:
+    assert "not one of ours" in reason("check_run", check_run(app={"id": 43}))
+    assert "not one of ours" in reason("check_run", check_run(external_id="minions-run-x"))
+    assert "no button 'merge'" in reason("check_run", check_run(identifier="merge"))
+    assert "is a Bot" in reason("check_run", check_run() | {"sender": BOT})
+
+
+def test_all_checks_of_a_commit_may_be_wanted_once_more() -> None:
+    suite = {"id": 61, "head_sha": "c0ffee", "updated_at": "2026-11-21T13:00:00Z", "app": {"id": 42}}
+    payload = check_run("rerequested") | {"check_suite": suite}
+    given = told("check_suite", payload)
+    assert (given.order, given.check_sha, given.run_id) == (Retry(), "c0ffee", None)
+    assert "not ours" in reason("check_suite", payload | {"check_suite": suite | {"app": {"id": 43}}})
+
+
+def test_a_branch_of_ours_that_is_deleted_ends_the_work_on_it() -> None:
+    push: Json = {
+        "installation": {"id": 5},
+        "repository": REPOSITORY | {"default_branch": "main"},
+        "ref": "refs/heads/minions/7-9",
+        "deleted": True,
+    }
+    gone = read("push", push)
+    assert isinstance(gone, BranchDeleted)
+    assert gone.branch == "minions/7-9"
+    assert "not its default branch" in reason("push", push | {"ref": "refs/heads/minions/mine"})

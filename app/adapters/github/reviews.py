@@ -1,0 +1,52 @@
+"""What reviewers said about a pull request."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from github.NamedUser import NamedUser
+from github.Repository import Repository as Remote
+
+from app.adapters.github.client import Client
+from app.core.hidden import strip_hidden
+from app.core.task import Person, Remark
+
+
+async def remarks(client: Client, number: int, *, since: datetime) -> tuple[Remark, ...]:
+    """What was said in reviews after `since`, oldest first: at lines of the change, and about all of it.
+
+    Drafts of reviews are not shown to us. Accounts that are gone have said nothing that can be checked.
+    """
+
+    def read(remote: Remote) -> tuple[Remark, ...]:
+        found = [*_at_lines(remote, number, since), *_reviews(remote, number)]
+        return tuple(sorted((one for one in found if one.at > since), key=lambda one: one.at))
+
+    return await client.read(f"read the reviews of #{number}", read)
+
+
+def _at_lines(remote: Remote, number: int, since: datetime) -> Iterator[Remark]:
+    for said in remote.get_pull(number).get_review_comments(since=since):
+        if said.user is not None:
+            yield Remark(
+                author=_person(said.user),
+                body=strip_hidden(said.body or ""),
+                path=said.path or "",
+                line=said.line or said.original_line,
+                hunk=said.diff_hunk or "",
+                at=said.created_at,
+            )
+
+
+def _reviews(remote: Remote, number: int) -> Iterator[Remark]:
+    for said in remote.get_pull(number).get_reviews():
+        if said.user is not None and said.body and said.submitted_at is not None:
+            at = said.submitted_at
+            yield Remark(
+                author=_person(said.user),
+                body=strip_hidden(said.body),
+                at=at if at.tzinfo else at.replace(tzinfo=UTC),
+            )
+
+
+def _person(user: NamedUser) -> Person:
+    return Person(id=user.id, login=user.login, is_bot=user.type != "User")
