@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.agent.bounds import LAST_TURNS
 from app.agent.minion import AgentLoop
 from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget, Usage
@@ -137,6 +138,7 @@ class Bench:
     sandbox: Sandbox
     time: Time = field(default_factory=Time)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
+    signals: Signals = field(default_factory=Signals)
 
     def model(self, policy: Policy, **more: Any) -> ThinkingModel:
         return ThinkingModel(policy, self.time, **more)
@@ -151,7 +153,7 @@ class Bench:
             journal=self.journal,
             rules="Be kind.",
             clock=self.time,
-            signals=Signals(),
+            signals=self.signals,
         )
 
     async def work(self, model: ThinkingModel, budget: Budget | None = None) -> Submission | GaveUp:
@@ -474,3 +476,39 @@ async def test_a_resumed_loop_begins_with_the_same_words(bench: Bench) -> None:
     [opened] = bench.kept(Opened)
     assert opened.messages[1]["content"] == "Task: greet the moon"
     assert opened.model == "tests/thinking"
+
+
+async def test_a_minion_that_is_told_to_wrap_up_has_some_turns_left(bench: Bench) -> None:
+    def policy(messages: Messages) -> dict[str, Any]:
+        bench.signals.wrap_up = len(messages) >= 4
+        return say("", READ)
+
+    result = await bench.work(bench.model(policy))
+    assert isinstance(result, GaveUp)
+    assert result.reason == "wrap up"
+    told = [entry.text for entry in bench.kept(Noted)]
+    assert [text.startswith("[wrap up]") for text in told] == [True]
+    asked = len(bench.kept(ModelAnswered))
+    assert asked == 2 + LAST_TURNS
+    again = bench.model(policy)
+    assert await bench.loop(again).work({"task": "greet the moon"}) == result  # as after a crash: it is in the journal
+    assert again.asked == []
+
+
+async def test_a_minion_that_wraps_up_submits_what_it_has(bench: Bench) -> None:
+    def policy(messages: Messages) -> dict[str, Any]:
+        bench.signals.wrap_up = True
+        is_told = str(messages[-1].get("content")).startswith("[wrap up]")
+        return say("", SUBMIT) if is_told else say("", EDIT)
+
+    assert isinstance(await bench.work(bench.model(policy)), Submission)
+
+
+async def test_money_that_is_added_while_it_works_is_used(bench: Bench) -> None:
+    def policy(messages: Messages) -> dict[str, Any]:
+        if len(messages) > 4:
+            return say("", SUBMIT)
+        bench.signals.raised_usd = 5.0
+        return say("", READ)
+
+    assert isinstance(await bench.work(bench.model(policy), Budget(usd=0.15)), Submission)

@@ -12,5 +12,14 @@ PERMISSIONS: Final[Mapping[str, str]] = {
 }
 """The least that works. No workflows, administration or secrets, on purpose."""
 
-EVENTS: Final = ("issues", "issue_comment", "pull_request", "check_run", "check_suite", "push")
+EVENTS: Final = (
+    "issues",
+    "issue_comment",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "check_run",
+    "check_suite",
+    "push",
+)
 """Besides what every App gets: ping, installation, installation_repositories."""
