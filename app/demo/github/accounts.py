@@ -16,10 +16,13 @@ EVENT_NEEDS = {
     "issues": ("issues",),
     "issue_comment": ("issues", "pull_requests"),
     "pull_request": ("pull_requests",),
+    "pull_request_review": ("pull_requests",),
+    "pull_request_review_comment": ("pull_requests",),
     "check_run": ("checks",),
     "check_suite": ("checks",),
     "push": ("contents",),
     "create": ("contents",),
+    "delete": ("contents",),
 }
 """Any one of these permissions (read is enough) allows an App to subscribe to the event."""
 

@@ -84,6 +84,8 @@ class Needs:
 
     def check(self, caller: Caller, repository: Repository) -> None:
         """Raise Refusal (403) if the caller, who sees the repository, may not do this."""
+        if self._level != "read" and repository.archived:
+            raise Refusal(403, "Repository was archived so is read-only.")
         if caller.token is None:
             if ROLES.index(repository.role_of(caller.user)) < ROLES.index(self._person):
                 words = "Must have admin rights to Repository." if self._person == "admin" else _PERSON

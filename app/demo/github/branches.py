@@ -116,6 +116,8 @@ class Branches:
         forced = NOTHING not in {old, new} and await git.merge_base(old, new) != old
         if old == NOTHING:
             self._hooks.emit("create", lambda: payloads.create(url.url, repository, by, ref), repository=repository)
+        if new == NOTHING:
+            self._hooks.emit("delete", lambda: payloads.delete(url.url, repository, by, ref), repository=repository)
         self._hooks.emit(
             "push",
             lambda: payloads.push(

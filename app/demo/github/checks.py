@@ -97,7 +97,18 @@ class Checks:
 
     def rerequest(self, run: CheckRun, by: User) -> None:
         """Somebody pressed "Re-run". Only the App that owns the run hears of it, and the run stays as it is."""
+        run.suite.is_asked_again = True
         self._tell(run, "rerequested", by, only=run.suite.app)
+
+    def rerequest_suite(self, suite: CheckSuite, by: User) -> None:
+        """Somebody pressed "Re-run all checks": `check_suite.rerequested`, for the App whose suite it is."""
+        suite.is_asked_again = True
+        self._hooks.emit(
+            "check_suite",
+            lambda: payloads.check_suite(self._ground.url, "rerequested", suite, by),
+            repository=suite.repository,
+            only=suite.app,
+        )
 
     def press(self, run: CheckRun, by: User, identifier: str) -> None:
         """Somebody pressed one of the App's own buttons. Raises Refusal if there is no such button."""
@@ -131,7 +142,7 @@ class Checks:
         if change.actions is not None:
             run.actions = change.actions
         run.annotations += change.annotations
-        run.suite.updated_at = self._ground.now()
+        run.suite.updated_at, run.suite.is_asked_again = self._ground.now(), False
 
     def _tell(self, run: CheckRun, action: str, by: User, *, only: App | None = None, identifier: str = "") -> None:
         self._hooks.emit(

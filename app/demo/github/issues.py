@@ -6,13 +6,28 @@ from typing import Any, Literal
 from app.demo.github import payloads
 from app.demo.github.ground import Ground
 from app.demo.github.hooks import Hooks
-from app.demo.github.objects import App, Comment, Issue, IssueEvent, Label, Reaction, Repository, User
+from app.demo.github.objects import (
+    ROLES,
+    App,
+    Comment,
+    HistoryWord,
+    Issue,
+    IssueEvent,
+    Label,
+    Reaction,
+    Reason,
+    Repository,
+    ReviewComment,
+    User,
+)
 from app.demo.github.refusal import Refusal, invalid, not_found
 from app.demo.github.shapes.issues import REACTIONS
 
 LONGEST_BODY = 65_536
 """Characters; GitHub's own sentence names this number."""
 LONGEST_TITLE = 256
+Reacted = Issue | Comment | ReviewComment
+"""What people put emojis on."""
 
 
 class Issues:
@@ -30,13 +45,12 @@ class Issues:
         if len(title) > LONGEST_TITLE:
             raise invalid("Issue", "title", "custom", f"title is too long (maximum is {LONGEST_TITLE} characters)")
         fit(body, "Issue")
-        if repository.archived:
-            raise Refusal(403, "Repository was archived so is read-only.")
+        refuse_archived(repository)
         now = self._ground.now()
         issue = Issue(
             id=self._ground.new_id(),
             repository=repository,
-            number=max(repository.issues, default=0) + 1,
+            number=max([0, *repository.issues, *repository.gone]) + 1,
             title=title,
             body=body,
             user=user,
@@ -62,7 +76,7 @@ class Issues:
         issue.labels = [self.label_named(repository, name) for name in dict.fromkeys(labels)]
         self._tell(issue, "opened", by)
         for label in issue.labels:
-            self._happened(issue, "labeled", by, label)
+            self.happened(issue, "labeled", by, label)
             self._tell(issue, "labeled", by, label=label)
         return issue
 
@@ -88,7 +102,7 @@ class Issues:
             issue.state, issue.state_reason = "closed", None if issue.pull else reason
             issue.closed_at, issue.closed_by = self._ground.now(), by
             self._touch(issue)
-            self._happened(issue, "closed", by)
+            self.happened(issue, "closed", by)
             self._tell(issue, "closed", by)
 
     def reopen(self, issue: Issue, by: User) -> None:
@@ -97,7 +111,7 @@ class Issues:
             issue.state, issue.state_reason = "open", None if issue.pull else "reopened"
             issue.closed_at = issue.closed_by = None
             self._touch(issue)
-            self._happened(issue, "reopened", by)
+            self.happened(issue, "reopened", by)
             self._tell(issue, "reopened", by)
 
     def set_state(self, issue: Issue, by: User, state: Literal["open", "closed"], reason: str | None = None) -> None:
@@ -106,6 +120,22 @@ class Issues:
             self.close(issue, by, reason or "completed")
         else:
             self.reopen(issue, by)
+
+    def lock(self, issue: Issue, by: User, reason: Reason | None = None) -> None:
+        """From now on only people who may write can speak here: `locked`, unless it is."""
+        if not issue.locked:
+            issue.locked, issue.lock_reason = True, reason
+            self._touch(issue)
+            self.happened(issue, "locked", by)
+            self._tell(issue, "locked", by)
+
+    def unlock(self, issue: Issue, by: User) -> None:
+        """Everybody may speak again: `unlocked`, unless it is."""
+        if issue.locked:
+            issue.locked, issue.lock_reason = False, None
+            self._touch(issue)
+            self.happened(issue, "unlocked", by)
+            self._tell(issue, "unlocked", by)
 
     # -- Labels --------------------------------------------------------------------------------------------------
     def label_named(self, repository: Repository, name: str) -> Label:
@@ -120,7 +150,7 @@ class Issues:
             if label not in issue.labels:
                 issue.labels.append(label)
                 self._touch(issue)
-                self._happened(issue, "labeled", by, label)
+                self.happened(issue, "labeled", by, label)
                 self._tell(issue, "labeled", by, label=label)
 
     def remove_label(self, issue: Issue, by: User, name: str) -> None:
@@ -130,7 +160,7 @@ class Issues:
             raise Refusal(404, "Label does not exist")
         issue.labels.remove(label)
         self._touch(issue)
-        self._happened(issue, "unlabeled", by, label)
+        self.happened(issue, "unlabeled", by, label)
         self._tell(issue, "unlabeled", by, label=label)
 
     def set_labels(self, issue: Issue, by: User, names: Sequence[str]) -> None:
@@ -146,8 +176,8 @@ class Issues:
         if not body.strip():
             raise invalid("IssueComment", "body", "custom", "body cannot be blank")
         fit(body, "IssueComment")
-        if issue.repository.archived:
-            raise Refusal(403, "Repository was archived so is read-only.")
+        refuse_archived(issue.repository)
+        refuse_locked(issue, by)
         now = self._ground.now()
         comment = Comment(self._ground.new_id(), issue, by, body, now, now, app)
         issue.comments.append(comment)
@@ -160,6 +190,7 @@ class Issues:
         if not body.strip():
             raise invalid("IssueComment", "body", "custom", "body cannot be blank")
         fit(body, "IssueComment")
+        refuse_locked(comment.issue, by)
         before, comment.body = comment.body, body
         comment.updated_at = self._ground.now()
         self._tell_comment(comment, "edited", by, changes={"body": {"from": before}})
@@ -178,10 +209,11 @@ class Issues:
         raise not_found()
 
     # -- Reactions -----------------------------------------------------------------------------------------------
-    def react(self, thing: Issue | Comment, by: User, content: str) -> tuple[Reaction, bool]:
+    def react(self, thing: Reacted, by: User, content: str) -> tuple[Reaction, bool]:
         """Put an emoji on; answers with it and whether it is new. Nobody is told. Raises Refusal."""
         if content not in REACTIONS:
             raise invalid("Reaction", "content", "invalid")
+        refuse_locked(_conversation(thing), by)
         for there in thing.reactions:
             if there.user is by and there.content == content:
                 return there, False
@@ -193,13 +225,8 @@ class Issues:
     def _touch(self, issue: Issue) -> None:
         issue.updated_at = self._ground.now()
 
-    def _happened(
-        self,
-        issue: Issue,
-        event: Literal["labeled", "unlabeled", "closed", "reopened"],
-        by: User,
-        label: Label | None = None,
-    ) -> None:
+    def happened(self, issue: Issue, event: HistoryWord, by: User, label: Label | None = None) -> None:
+        """Write it into the issue's history."""
         issue.events.append(IssueEvent(self._ground.new_id(), event, by, issue.updated_at, label))
 
     def _tell(self, issue: Issue, action: str, by: User, **more: Any) -> None:
@@ -222,3 +249,22 @@ def fit(body: str | None, resource: str) -> None:
     """Raise Refusal if a body is longer than GitHub takes."""
     if body is not None and len(body) > LONGEST_BODY:
         raise invalid(resource, "body", "custom", f"Body is too long (maximum is {LONGEST_BODY} characters)")
+
+
+def refuse_archived(repository: Repository) -> None:
+    """Raise Refusal (403) if nothing can be changed any more."""
+    if repository.archived:
+        raise Refusal(403, "Repository was archived so is read-only.")
+
+
+def refuse_locked(issue: Issue, by: User) -> None:
+    """Raise Refusal (403) if the conversation is locked for this account: it is for bots, whatever their App may do."""
+    if issue.locked and ROLES.index(issue.repository.role_of(by)) < ROLES.index("write"):
+        raise Refusal(403, "Unable to create comment because issue is locked.")
+
+
+def _conversation(thing: Reacted) -> Issue:
+    """Where it stands."""
+    if isinstance(thing, Issue):
+        return thing
+    return thing.issue if isinstance(thing, Comment) else thing.review.pull.issue

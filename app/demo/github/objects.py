@@ -9,6 +9,10 @@ from typing import Any, Literal
 Role = Literal["none", "read", "triage", "write", "maintain", "admin"]
 ROLES: tuple[Role, ...] = ("none", "read", "triage", "write", "maintain", "admin")
 """From the least to the most."""
+HistoryWord = Literal["labeled", "unlabeled", "closed", "reopened", "locked", "unlocked", "converted_to_discussion"]
+"""What the history of an issue tells of."""
+Reason = Literal["off-topic", "too heated", "resolved", "spam"]
+"""Why a conversation was locked."""
 
 
 @dataclass(eq=False)
@@ -111,7 +115,7 @@ class IssueEvent:
     """Something that happened to an issue, as its history shows it."""
 
     id: int
-    event: Literal["labeled", "unlabeled", "closed", "reopened"]
+    event: HistoryWord
     actor: User
     created_at: datetime
     label: Label | None = None
@@ -132,6 +136,47 @@ class Side:
 
 
 @dataclass(eq=False)
+class Review:
+    """What somebody said of a pull request as a whole; remarks on lines belong to one."""
+
+    id: int
+    pull: "Pull"
+    user: User
+    state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED"]
+    body: str
+    sha: str
+    """The head that was looked at."""
+    submitted_at: datetime
+
+
+@dataclass(eq=False)
+class ReviewComment:
+    """A remark on a line of a pull request's difference. `line` and `position` are None once the line is outdated."""
+
+    id: int
+    review: Review
+    user: User
+    body: str
+    path: str
+    diff_hunk: str
+    """The hunk from its `@@` to the line."""
+    side: Literal["LEFT", "RIGHT"]
+    original_line: int
+    original_position: int
+    """Lines below the first `@@` of the file."""
+    original_sha: str
+    sha: str
+    line: int | None
+    position: int | None
+    start_line: int | None
+    created_at: datetime
+    updated_at: datetime
+    in_reply_to: int | None = None
+    """The id of the remark that began the thread."""
+    reactions: list[Reaction] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Pull:
     """What makes an issue a pull request. The figures are those of the diff from the merge base to the head."""
 
@@ -148,6 +193,10 @@ class Pull:
     additions: int = 0
     deletions: int = 0
     changed_files: int = 0
+    reviews: list[Review] = field(default_factory=list)
+    """Oldest first."""
+    remarks: list[ReviewComment] = field(default_factory=list)
+    """Review comments, oldest first."""
 
 
 @dataclass(eq=False)
@@ -167,6 +216,7 @@ class Issue:
     closed_at: datetime | None = None
     closed_by: User | None = None
     locked: bool = False
+    lock_reason: Reason | None = None
     app: App | None = None
     labels: list[Label] = field(default_factory=list)
     assignees: list[User] = field(default_factory=list)
@@ -212,6 +262,8 @@ class CheckSuite:
     created_at: datetime
     updated_at: datetime
     runs: list[CheckRun] = field(default_factory=list)
+    is_asked_again: bool = False
+    """Somebody pressed "Re-run", and the App has not said anything since: the suite counts as queued."""
 
 
 @dataclass(eq=False)
@@ -232,6 +284,8 @@ class Repository:
     labels: dict[str, Label] = field(default_factory=dict)
     """By lower-case name: GitHub's label names do not tell cases apart."""
     issues: dict[int, Issue] = field(default_factory=dict)
+    gone: dict[int, Issue | None] = field(default_factory=dict)
+    """Numbers of former issues: what became of them elsewhere, or None for those that were deleted."""
     suites: list[CheckSuite] = field(default_factory=list)
     protected: set[str] = field(default_factory=set)
     """Branches that refuse every push."""

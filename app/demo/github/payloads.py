@@ -14,10 +14,12 @@ from app.demo.github.objects import (
     Label,
     Pull,
     Repository,
+    Review,
+    ReviewComment,
     User,
 )
 from app.demo.github.plumbing import NOTHING
-from app.demo.github.shapes import accounts, checks, issues, pulls, repositories
+from app.demo.github.shapes import accounts, checks, issues, pulls, repositories, reviews
 
 Json = dict[str, Any]
 ZEN = "Keep it logically awesome."
@@ -91,6 +93,35 @@ def comment(url: str, action: str, one: Comment, sender: User, *, changes: Json 
     return shown | context(url, one.issue.repository, sender)
 
 
+def transferred(url: str, one: Issue, sender: User, arrived: Issue) -> Json:
+    """`issues` where it was."""
+    new = {"new_issue": issues.issue(url, arrived), "new_repository": repositories.repository(url, arrived.repository)}
+    return issue(url, "transferred", one, sender, changes=new)
+
+
+def arrived(url: str, one: Issue, sender: User, former: Issue) -> Json:
+    """`issues` where it came to."""
+    old = {"old_issue": issues.issue(url, former), "old_repository": repositories.repository(url, former.repository)}
+    return issue(url, "opened", one, sender, changes=old)
+
+
+def review(url: str, action: str, one: Review, sender: User) -> Json:
+    """`pull_request_review`. Webhooks tell the state in small letters, unlike the API."""
+    shown = reviews.review(url, one)
+    shown["state"] = shown["state"].lower()
+    pull = {"pull_request": pulls.simple(url, one.pull)}
+    return {"action": action, "review": shown} | pull | context(url, one.pull.issue.repository, sender)
+
+
+def review_comment(url: str, action: str, one: ReviewComment, sender: User, *, changes: Json | None = None) -> Json:
+    """`pull_request_review_comment`."""
+    shown: Json = {"action": action, "comment": reviews.comment(url, one)}
+    if changes is not None:
+        shown["changes"] = changes
+    pull = one.review.pull
+    return shown | {"pull_request": pulls.simple(url, pull)} | context(url, pull.issue.repository, sender)
+
+
 def synchronize(url: str, one: Pull, sender: User, before: str) -> Json:
     """`pull_request` when its head moved."""
     return issue(url, "synchronize", one.issue, sender) | {"before": before, "after": one.head.sha}
@@ -158,14 +189,18 @@ def push(
 
 def create(url: str, repository: Repository, sender: User, ref: str) -> Json:
     """`create` of a branch or tag."""
-    kind = "tag" if ref.startswith("refs/tags/") else "branch"
-    return context(url, repository, sender) | {
-        "ref": ref.removeprefix("refs/heads/").removeprefix("refs/tags/"),
-        "ref_type": kind,
-        "master_branch": repository.default_branch,
-        "description": None,
-        "pusher_type": "user",
-    }
+    more = {"master_branch": repository.default_branch, "description": None}
+    return context(url, repository, sender) | _named(ref) | more
+
+
+def delete(url: str, repository: Repository, sender: User, ref: str) -> Json:
+    """`delete` of a branch or tag."""
+    return context(url, repository, sender) | _named(ref)
+
+
+def _named(ref: str) -> Json:
+    short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+    return {"ref": short, "ref_type": "tag" if ref.startswith("refs/tags/") else "branch", "pusher_type": "user"}
 
 
 def _listed(some: Sequence[Repository]) -> list[Json]:

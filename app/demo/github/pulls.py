@@ -10,6 +10,7 @@ from app.demo.github.issues import Issues
 from app.demo.github.objects import App, Pull, Repository, Side, User
 from app.demo.github.plumbing import EMPTY_TREE, NOTHING, Git
 from app.demo.github.refusal import Refusal, invalid
+from app.demo.github.reviews import outdate
 
 _CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? #(\d{1,9})\b", re.IGNORECASE)
 """Keywords of docs.github.com, "Linking a pull request to an issue"."""
@@ -89,10 +90,23 @@ class Pulls:
         figures = await self.figures(pull.base.repository, pull.base.sha, sha)
         before, pull.head.sha = pull.head.sha, sha
         self._count(pull, figures)
+        await outdate(pull)
         pull.issue.updated_at = self._ground.now()
         self._hooks.emit(
             "pull_request",
             lambda: payloads.synchronize(self._ground.url, pull, by, before),
+            repository=pull.base.repository,
+        )
+
+    def set_draft(self, pull: Pull, by: User, *, draft: bool) -> None:
+        """`converted_to_draft`, or `ready_for_review`, unless it is so already."""
+        if pull.draft is draft:
+            return
+        pull.draft, pull.issue.updated_at = draft, self._ground.now()
+        action = "converted_to_draft" if draft else "ready_for_review"
+        self._hooks.emit(
+            "pull_request",
+            lambda: payloads.issue(self._ground.url, action, pull.issue, by),
             repository=pull.base.repository,
         )
 

@@ -15,7 +15,7 @@ from app.core.errors import SettingsError
 from app.demo.github import git, pages
 from app.demo.github.dressing import Dressing
 from app.demo.github.refusal import Refusal
-from app.demo.github.rest import apps, checks, issues, meta, pulls, reactions, repositories
+from app.demo.github.rest import apps, checks, issues, meta, pulls, reactions, repositories, reviews
 from app.demo.github.rest import git as git_data
 from app.demo.github.state import Hub
 
@@ -37,7 +37,7 @@ def build(hub: Hub) -> FastAPI:
     app.state.hub = hub
     app.state.pages = pages.Pages()
     # Order matters where paths overlap: `commits/{ref}/check-runs` stands before `commits/{ref}`.
-    for topic in (meta, apps, checks, reactions, issues, pulls, git_data, repositories):
+    for topic in (meta, apps, checks, reactions, issues, reviews, pulls, git_data, repositories):
         app.include_router(topic.router, prefix="/api/v3")
     app.include_router(repositories.here, prefix="/api/v3")
     app.include_router(git.router)

@@ -14,6 +14,7 @@ from app.demo.github import payloads
 from app.demo.github.accounts import Accounts
 from app.demo.github.branches import Branches
 from app.demo.github.checks import Checks
+from app.demo.github.departures import Departures
 from app.demo.github.faults import Faults
 from app.demo.github.ground import Ground, utc_now
 from app.demo.github.hooks import Hooks
@@ -27,12 +28,16 @@ from app.demo.github.objects import (
     Installation,
     Issue,
     Pull,
+    Reason,
     Repository,
+    Review,
+    ReviewComment,
     Role,
     User,
 )
 from app.demo.github.pulls import Pulls
 from app.demo.github.refusal import not_found
+from app.demo.github.reviews import Remark, Reviews, Verdict
 from app.demo.github.seed import clone, hook, start
 
 DELIVERY_TIMEOUT_S = 10.0
@@ -50,6 +55,8 @@ class Hub:
         self.accounts = Accounts(self.ground)
         self.hooks = Hooks(self.ground, self.accounts.installations, timeout_s=webhook_timeout_s)
         self.issues = Issues(self.ground, self.hooks)
+        self.departures = Departures(self.ground, self.hooks, self.issues)
+        self.reviews = Reviews(self.ground, self.hooks)
         self.pulls = Pulls(self.ground, self.hooks, self.issues)
         self.checks = Checks(self.ground, self.hooks)
         self.branches = Branches(self.ground, self.hooks, self.pulls, self.checks, self.accounts.installations)
@@ -268,6 +275,26 @@ class Hub:
         """Change its words: `edited`."""
         self.issues.edit(self.issue(full_name, number), self.user(by), title=title, body=body)
 
+    def lock_issue(self, full_name: str, number: int, *, by: str, reason: Reason | None = None) -> None:
+        """Let only people who may write speak there: `locked`."""
+        self.issues.lock(self.issue(full_name, number), self.user(by), reason)
+
+    def unlock_issue(self, full_name: str, number: int, *, by: str) -> None:
+        """Let everybody speak there again: `unlocked`."""
+        self.issues.unlock(self.issue(full_name, number), self.user(by))
+
+    def delete_issue(self, full_name: str, number: int, *, by: str) -> None:
+        """Delete an issue: `deleted`; whoever asks for it gets 410. Raises Refusal."""
+        self.departures.delete(self.issue(full_name, number), self.user(by))
+
+    def transfer_issue(self, full_name: str, number: int, target: str, *, by: str) -> Issue:
+        """Move an issue to another repository of the same owner: `transferred`, `opened` there. Raises Refusal."""
+        return self.departures.transfer(self.issue(full_name, number), self.user(by), self.repository(target))
+
+    def make_discussion(self, full_name: str, number: int, *, by: str) -> None:
+        """Convert an issue to a discussion: `closed` and `locked`. Raises Refusal."""
+        self.departures.make_discussion(self.issue(full_name, number), self.user(by))
+
     def add_label(self, full_name: str, number: int, label: str, *, by: str) -> None:
         """Put a label on: `labeled`, unless it is on already."""
         self.issues.add_labels(self.issue(full_name, number), self.user(by), [label])
@@ -287,6 +314,32 @@ class Hub:
     def delete_comment(self, comment: Comment, *, by: str) -> None:
         """Delete a comment: `issue_comment.deleted`."""
         self.issues.delete_comment(comment, self.user(by))
+
+    # -- Pull requests -------------------------------------------------------------------------------------------
+    async def review_pull(
+        self,
+        full_name: str,
+        number: int,
+        *,
+        by: str,
+        verdict: Verdict = "COMMENT",
+        body: str = "",
+        remarks: Sequence[Remark] = (),
+    ) -> Review:
+        """Review: `pull_request_review.submitted`, `pull_request_review_comment.created` a remark. Raises Refusal."""
+        return await self.reviews.submit(self.pull(full_name, number), self.user(by), verdict, body, remarks)
+
+    def reply(self, comment: ReviewComment, body: str, *, by: str) -> ReviewComment:
+        """Answer a review comment. Raises Refusal."""
+        return self.reviews.reply(comment, self.user(by), body)
+
+    def set_draft(self, full_name: str, number: int, *, by: str, draft: bool) -> None:
+        """Make a draft of a pull request, or ask for reviews: `converted_to_draft`, `ready_for_review`."""
+        self.pulls.set_draft(self.pull(full_name, number), self.user(by), draft=draft)
+
+    async def delete_branch(self, full_name: str, branch: str, *, by: str) -> None:
+        """Delete a branch: `delete`, `push`; its pull requests are closed. Raises Refusal."""
+        await self.branches.delete(self.repository(full_name), self.user(by), f"refs/heads/{branch}")
 
     async def merge_pull(self, full_name: str, number: int, *, by: str) -> str:
         """Merge a pull request: `push`, `pull_request.closed`. Answers with the merge commit. Raises Refusal."""

@@ -24,7 +24,10 @@ from app.demo.github.server import serve
 from app.demo.github.state import Hub
 
 PERMISSIONS = {"checks": "write", "contents": "write", "issues": "write", "pull_requests": "write", "statuses": "read"}
-EVENTS = ["issues", "issue_comment", "pull_request", "push", "create", "check_run", "check_suite"]
+EVENTS = [
+    *("issues", "issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment"),
+    *("push", "create", "delete", "check_run", "check_suite"),
+]
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from githubkit import GitHub, TokenAuthStrategy
 from githubkit.webhooks import parse
 
 from app.demo.github.objects import Installation
+from app.demo.github.reviews import Remark
 from app.demo.github.state import Hub
 
 Kit = GitHub[TokenAuthStrategy]
@@ -97,8 +98,38 @@ async def test_every_answer_about_a_pull_request_parses(kit: Kit, hub: Hub) -> N
         await pulls.async_list_commits(*REPO, number),
         await kit.rest.issues.async_get(*REPO, number),
     )
-    hub.pull("acme/greeting", number).draft = False
+    hub.set_draft("acme/greeting", number, by="ada", draft=False)
     assert parsed(await pulls.async_merge(*REPO, number, data={}), await pulls.async_get(*REPO, number))
+
+
+@pytest.mark.usefixtures("branch")
+async def test_every_answer_about_a_review_parses(kit: Kit, hub: Hub) -> None:
+    pulls, reactions = kit.rest.pulls, kit.rest.reactions
+    made = (await pulls.async_create(*REPO, title="Greet", head="minions/1-1", base="main")).parsed_data
+    remark: Any = {"path": "greet.py", "line": 2, "body": "Why?"}
+    theirs = await hub.review_pull(
+        "acme/greeting", made.number, by="ada", verdict="APPROVE", remarks=[Remark("greet.py", 2, "Well")]
+    )
+    review = await pulls.async_create_review(*REPO, made.number, event="COMMENT", body="B", comments=[remark])
+    comment = await pulls.async_create_review_comment(
+        *REPO, made.number, commit_id=made.head.sha, path="greet.py", line=1, side="LEFT", body="Gone?"
+    )
+    number = comment.parsed_data.id
+    assert parsed(
+        review,
+        comment,
+        await pulls.async_list_reviews(*REPO, made.number),
+        await pulls.async_get_review(*REPO, made.number, review.parsed_data.id),
+        await pulls.async_list_comments_for_review(*REPO, made.number, review.parsed_data.id),
+        await pulls.async_list_review_comments(*REPO, made.number),
+        await pulls.async_get_review_comment(*REPO, number),
+        await pulls.async_update_review_comment(*REPO, number, body="Really?"),
+        await pulls.async_create_reply_for_review_comment(*REPO, made.number, number, body="Yes"),
+        await reactions.async_create_for_pull_request_review_comment(*REPO, number, content="eyes"),
+        await reactions.async_list_for_pull_request_review_comment(*REPO, number),
+        await pulls.async_dismiss_review(*REPO, made.number, theirs.id, message="Changed since"),
+        await pulls.async_get(*REPO, made.number),
+    )
 
 
 async def test_every_answer_about_checks_parses(kit: Kit, branch: str) -> None:
@@ -155,10 +186,20 @@ async def test_every_webhook_parses_as_what_it_says_it_is(
     hub.delete_comment(comment, by="ada")
     hub.close_issue("acme/greeting", issue.number, by="ada")
     hub.reopen_issue("acme/greeting", issue.number, by="ada")
+    hub.lock_issue("acme/greeting", issue.number, by="ada", reason="too heated")
+    hub.unlock_issue("acme/greeting", issue.number, by="ada")
     await api.post("/repos/acme/greeting/pulls", json={"title": "P", "head": "minions/1-1", "base": "main"})
     hub.add_comment("acme/greeting", 2, "On a pull request", by="ada")
     hub.edit_issue("acme/greeting", 2, by="ada", title="Q")
     hub.add_label("acme/greeting", 2, "bug", by="ada")
+    hub.set_draft("acme/greeting", 2, by="ada", draft=True)
+    hub.set_draft("acme/greeting", 2, by="ada", draft=False)
+    remarks = [Remark("greet.py", 2, "Why?")]
+    review = await hub.review_pull("acme/greeting", 2, by="ada", verdict="REQUEST_CHANGES", remarks=remarks)
+    remark = hub.reply(hub.pull("acme/greeting", 2).remarks[0], "Because", by="rob")
+    hub.reviews.edit(remark, hub.user("rob"), "Because of that")
+    hub.reviews.delete(remark, hub.user("rob"))
+    hub.reviews.dismiss(review, hub.user("ada"))
     made = await api.post("/repos/acme/greeting/check-runs", json={"name": "m", "head_sha": branch})
     actions = [{"label": "Retry", "description": "Try again", "identifier": "retry"}]
     body = {"conclusion": "failure", "actions": actions}
@@ -166,11 +207,14 @@ async def test_every_webhook_parses_as_what_it_says_it_is(
     run = hub.checks.by_id(hub.repository("acme/greeting"), made.json()["id"])
     hub.checks.rerequest(run, hub.user("ada"))
     hub.checks.press(run, hub.user("ada"), "retry")
+    hub.checks.rerequest_suite(run.suite, hub.user("ada"))
     commit = (await api.get(f"/repos/acme/greeting/git/commits/{branch}")).json()
     body = {"message": "n", "tree": commit["tree"]["sha"], "parents": [branch]}
     sha = (await api.post("/repos/acme/greeting/git/commits", json=body)).json()["sha"]
     await api.patch("/repos/acme/greeting/git/refs/heads/minions/1-1", json={"sha": sha})
-    await api.delete("/repos/acme/greeting/git/refs/heads/minions/1-1")
+    await hub.delete_branch("acme/greeting", "minions/1-1", by="ada")
+    hub.transfer_issue("acme/greeting", issue.number, "acme/secret", by="ada")
+    hub.delete_issue("acme/secret", 1, by="ada")
     hub.select_repositories(installation, add=["acme/other"], remove=["acme/secret"])
     hub.suspend(installation, by="ada")
     hub.unsuspend(installation, by="ada")
@@ -187,10 +231,15 @@ async def test_every_webhook_parses_as_what_it_says_it_is(
         *(("installation", action) for action in ("created", "deleted", "suspend", "unsuspend")),
         *(("installation_repositories", action) for action in ("added", "removed")),
         *(("issues", act) for act in ("opened", "labeled", "unlabeled", "edited", "closed", "reopened")),
+        *(("issues", act) for act in ("locked", "unlocked", "transferred", "deleted")),
         *(("issue_comment", action) for action in ("created", "edited", "deleted")),
         *(("pull_request", act) for act in ("opened", "edited", "labeled", "synchronize", "closed")),
+        *(("pull_request", act) for act in ("converted_to_draft", "ready_for_review")),
+        *(("pull_request_review", act) for act in ("submitted", "dismissed")),
+        *(("pull_request_review_comment", act) for act in ("created", "edited", "deleted")),
         *(("check_run", action) for action in ("created", "completed", "rerequested", "requested_action")),
-        ("check_suite", "requested"),
+        *(("check_suite", action) for action in ("requested", "rerequested")),
         ("push", None),
         ("create", None),
+        ("delete", None),
     }

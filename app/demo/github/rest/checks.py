@@ -176,6 +176,18 @@ async def get_suite(suite_id: int, call: Reads) -> JSONResponse:
     raise not_found()
 
 
+@router.post("/check-suites/{suite_id}/rerequest")
+async def rerequest_suite(
+    suite_id: int, call: Annotated[Call, Depends(Needs("checks", level="write", person="write"))]
+) -> Response:
+    """Ask the App to run everything again."""
+    for one in call.repository.suites:
+        if one.id == suite_id:
+            call.hub.checks.rerequest_suite(one, call.caller.user)
+            return JSONResponse({}, status_code=201)
+    raise not_found()
+
+
 @router.get("/commits/{ref:path}/check-suites")
 async def list_suites(request: Request, ref: str, call: Reads) -> JSONResponse:
     """Check suites on a commit."""

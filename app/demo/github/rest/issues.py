@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.demo.github.auth import Call, Needs
-from app.demo.github.objects import ROLES, Comment, Issue
+from app.demo.github.objects import ROLES, Comment, Issue, Reason
 from app.demo.github.refusal import Refusal, invalid, not_found
 from app.demo.github.rest.wire import Sent, page, sent
 from app.demo.github.shapes import issues as shapes
@@ -15,6 +15,7 @@ router = APIRouter(prefix="/repos/{owner}/{name}")
 BOTH = ("issues", "pull_requests")
 Reads = Annotated[Call, Depends(Needs(*BOTH))]
 Speaks = Annotated[Call, Depends(Needs(*BOTH, level="write"))]
+Locks = Annotated[Call, Depends(Needs(*BOTH, level="write", person="write"))]
 Sorts = Annotated[Call, Depends(Needs(*BOTH, level="write", person="triage"))]
 _MAY_SORT = Needs(*BOTH, level="write", person="triage")
 
@@ -40,6 +41,12 @@ class IssueChange(Sent):
     labels: list[str] | None = None
     assignees: list[str] | None = None
     milestone: None = None
+
+
+class Lock(Sent):
+    """Why nobody shall speak."""
+
+    lock_reason: Reason | None = None
 
 
 class Words(Sent):
@@ -97,8 +104,26 @@ async def create_issue(
 
 @router.get("/issues/{number}")
 async def get_issue(number: int, call: Reads) -> JSONResponse:
-    """One issue or pull request."""
+    """One issue or pull request; one that was transferred is redirected here, and only here."""
+    arrived = call.repository.gone.get(number)
+    if arrived and call.caller.sees(arrived.repository):
+        there = f"{call.hub.url}/api/v3/repositories/{arrived.repository.id}/issues/{arrived.number}"
+        raise Refusal(301, "Moved Permanently", headers={"Location": there})
     return JSONResponse(shapes.issue(call.hub.url, issue_of(call, number)))
+
+
+@router.put("/issues/{number}/lock")
+async def lock_issue(number: int, call: Locks, body: Annotated[Lock, Depends(sent(Lock))]) -> Response:
+    """Let only people who may write speak."""
+    call.hub.issues.lock(issue_of(call, number), call.caller.user, body.lock_reason)
+    return Response(status_code=204)
+
+
+@router.delete("/issues/{number}/lock")
+async def unlock_issue(number: int, call: Locks) -> Response:
+    """Let everybody speak."""
+    call.hub.issues.unlock(issue_of(call, number), call.caller.user)
+    return Response(status_code=204)
 
 
 @router.get("/issues/{number}/events")
@@ -131,12 +156,22 @@ async def change_issue(
 
 def issue_of(call: Call, number: int) -> Issue:
     """The issue with this number, as far as the caller's token reaches. Raises Refusal (404, 403)."""
+    if number in call.repository.gone:
+        raise _left(call, number)
     issue = call.repository.issues.get(number)
     if issue is None:
         raise not_found()
     if issue.pull is None:  # `pull_requests` alone is enough for pull requests only
         Needs("issues").check(call.caller, call.repository)
     return issue
+
+
+def _left(call: Call, number: int) -> Refusal:
+    """What GitHub says of a former issue: 410 if it was deleted, 404 if it went where the caller cannot see it."""
+    arrived = call.repository.gone[number]
+    if arrived is None:
+        return Refusal(410, "This issue was deleted")
+    return not_found()
 
 
 def _assign(call: Call, issue: Issue, logins: list[str]) -> None:
@@ -160,8 +195,6 @@ async def list_comments(request: Request, number: int, call: Reads) -> JSONRespo
 async def create_comment(number: int, call: Speaks, body: Annotated[Words, Depends(sent(Words))]) -> JSONResponse:
     """Comment."""
     issue = issue_of(call, number)
-    if issue.locked and call.caller.token is None:
-        _MAY_SORT.check(call.caller, call.repository)
     comment = call.hub.issues.comment(issue, call.caller.user, body.body, app=call.caller.app)
     return JSONResponse(shapes.comment(call.hub.url, comment), status_code=201)
 

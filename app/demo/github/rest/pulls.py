@@ -85,7 +85,7 @@ async def create_pull(call: Writes, body: Annotated[NewPull, Depends(sent(NewPul
 @router.get("/pulls/{number}")
 async def get_pull(request: Request, number: int, call: Reads) -> Response:
     """One pull request, or its difference for the media types `diff` and `patch`."""
-    pull = _pull(call, number)
+    pull = pull_of(call, number)
     accept = request.headers.get("accept", "")
     git = Git(call.repository.path)
     if "diff" in accept:
@@ -101,7 +101,7 @@ async def change_pull(
     number: int, call: Writes, body: Annotated[PullChange, Depends(sent(PullChange))]
 ) -> JSONResponse:
     """Change a pull request: its author or whoever may write."""
-    pull, by = _pull(call, number), call.caller.user
+    pull, by = pull_of(call, number), call.caller.user
     if pull.issue.user is not by:
         Needs("pull_requests", level="write", person="write").check(call.caller, call.repository)
     if body.base and body.base != pull.base.branch:
@@ -115,7 +115,7 @@ async def change_pull(
 @router.get("/pulls/{number}/files")
 async def list_files(request: Request, number: int, call: Reads) -> JSONResponse:
     """The files that a pull request changes."""
-    pull, git = _pull(call, number), Git(call.repository.path)
+    pull, git = pull_of(call, number), Git(call.repository.path)
     fork = await git.merge_base(pull.base.sha, pull.head.sha)
     shown, headers = page(request, await git.files(fork or pull.base.sha, pull.head.sha))
     listed = [commits.file(call.hub.url, call.repository, one, pull.head.sha) for one in shown]
@@ -125,7 +125,7 @@ async def list_files(request: Request, number: int, call: Reads) -> JSONResponse
 @router.get("/pulls/{number}/commits")
 async def list_commits(request: Request, number: int, call: Reads) -> JSONResponse:
     """The commits of a pull request, oldest first."""
-    pull, git = _pull(call, number), Git(call.repository.path)
+    pull, git = pull_of(call, number), Git(call.repository.path)
     shown, headers = page(request, (await git.log(pull.head.sha, f"^{pull.base.sha}"))[::-1])
     return JSONResponse([commits.commit(call.hub.url, call.repository, one) for one in shown], headers=headers)
 
@@ -137,14 +137,15 @@ async def merge_pull(
     body: Annotated[Merge, Depends(sent(Merge))],
 ) -> JSONResponse:
     """Merge, by a merge commit."""
-    pull = _pull(call, number)
+    pull = pull_of(call, number)
     if body.sha not in {None, pull.head.sha}:
         raise Refusal(409, "Head branch was modified. Review and try the merge again.")
     sha = await call.hub.branches.merge(pull, call.caller.user)
     return JSONResponse({"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
 
 
-def _pull(call: Call, number: int) -> Pull:
+def pull_of(call: Call, number: int) -> Pull:
+    """The pull request with this number. Raises Refusal (404)."""
     issue = call.repository.issues.get(number)
     if issue is None or issue.pull is None:
         raise not_found()

@@ -54,7 +54,7 @@ def run(url: str, one: CheckRun) -> Json:
 def verdict(suite: CheckSuite) -> tuple[str, str | None]:
     """Status and conclusion of a suite, from the newest run of each name."""
     newest = {one.name: one for one in suite.runs}.values()
-    if not newest:
+    if not newest or suite.is_asked_again:
         return "queued", None
     if any(one.status != "completed" for one in newest):
         return ("in_progress" if any(one.status != "queued" for one in newest) else "queued"), None

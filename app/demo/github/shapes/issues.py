@@ -117,7 +117,7 @@ def issue(url: str, one: Issue) -> Json:
         "state": one.state,
         "state_reason": one.state_reason,
         "locked": one.locked,
-        "active_lock_reason": None,
+        "active_lock_reason": one.lock_reason,
         "assignee": assignees[0] if assignees else None,
         "assignees": assignees,
         "milestone": None,
