@@ -6,6 +6,7 @@
     rest/      the REST API by topic, under /api/v3 as GitHub Enterprise Server has it
     git        git over HTTP, by `git http-backend`
     pages      what people see
+    faults     rules for what goes wrong, with the kinds in `troubles` and a ready mix in `weather`
     server     all of it on 127.0.0.1
 
 It is a double for demonstrations and tests, not a forge: nothing survives the process except the bare repositories.

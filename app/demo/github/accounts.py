@@ -166,6 +166,12 @@ class Accounts:
         self._tokens[token.value] = token
         return token
 
+    def expire(self, installation: Installation) -> None:
+        """The hour of every token of this installation is over."""
+        for token in self._tokens.values():
+            if token.installation is installation:
+                token.expires_at = self._ground.clock()
+
     def revoke(self, token: Token) -> None:
         """The token does not work any more."""
         self._tokens.pop(token.value, None)

@@ -5,12 +5,14 @@ import json
 import re
 import time
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.demo.github.auth import credential
+from app.demo.github.faults import Asked
 from app.demo.github.state import Hub
 
 VERSIONS = ("2022-11-28", "2026-03-10")
@@ -40,15 +42,25 @@ class Dressing:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        fault = self._hub.faults.take(scope["method"], scope["path"])
-        if fault and fault.is_done:
-            await self._answer(scope, receive)
-        if fault:
-            await _send(send, fault.status, fault.headers, fault.body.encode())
-        elif scope["path"].startswith("/api/v3"):
+        trouble = self._hub.faults.take(self._asked(scope))
+        if trouble:
+            await trouble.meet(_Exchange(self, self._hub, scope, receive, send))
+        else:
+            await self.serve(scope, receive, send)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request that meets no trouble."""
+        if scope["path"].startswith("/api/v3"):
             await self._api(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def _asked(self, scope: Scope) -> Asked:
+        header = dict(scope["headers"]).get(b"authorization", b"").decode(errors="replace")
+        value = credential(header)
+        token = self._hub.accounts.token(value)
+        paths = (scope["path"], self._by_name(scope)["path"])
+        return Asked(scope["method"], paths, value, token.installation.id if token else None)
 
     async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = {name.decode().lower(): value.decode(errors="replace") for name, value in scope["headers"]}
@@ -80,18 +92,7 @@ class Dressing:
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, dict[str, str], bytes]:
         """The answer of the app inside, whole: answers of the API are small."""
-        started: MutableMapping[str, Any] = {}
-        parts: list[bytes] = []
-
-        async def take(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                started.update(message)
-            else:
-                parts.append(message.get("body", b""))
-
-        await self._app(self._by_name(scope), receive, take)
-        headers = {name.decode(): value.decode("latin-1") for name, value in started["headers"]}
-        return started["status"], headers, b"".join(parts)
+        return await _whole(self._app, self._by_name(scope), receive)
 
     def _by_name(self, scope: Scope) -> Scope:
         """`/repositories/ID/…` means the same as `/repos/OWNER/NAME/…`."""
@@ -124,14 +125,76 @@ class Dressing:
         }
 
 
+class _Exchange:
+    """Implements `Exchange` on ASGI."""
+
+    def __init__(self, dressing: Dressing, hub: Hub, scope: Scope, receive: Receive, send: Send) -> None:
+        self._dressing = dressing
+        self._hub = hub
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+
+    async def real(self) -> tuple[int, dict[str, str], bytes]:
+        """Carry it out."""
+        return await _whole(self._dressing.serve, self._scope, self._receive)
+
+    async def pass_on(self) -> None:
+        """Serve it."""
+        await self._dressing.serve(self._scope, self._receive, self._send)
+
+    async def say(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Answer."""
+        await _send(self._send, status, headers, body)
+
+    async def cut(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Promise one byte more than there will be: uvicorn then closes the connection."""
+        kept = {name.lower(): value for name, value in headers.items()} | {"content-length": str(len(body) + 1)}
+        pairs = [(name.encode(), value.encode("latin-1")) for name, value in kept.items()]
+        await self._send({"type": "http.response.start", "status": 200, "headers": pairs})
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def silence(self) -> None:
+        """Wait for the caller to go."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    def moved(self) -> str:
+        """The address by id."""
+        place, query = str(self._scope["path"]), self._scope["query_string"].decode()
+        if found := re.match(r"/api/v3/repos/([^/]+/[^/]+)(/.*)?$", place):
+            place = f"/api/v3/repositories/{self._hub.repository(found[1]).id}{found[2] or ''}"
+        return f"{self._hub.url}{place}{f'?{query}' if query else ''}"
+
+    def now(self) -> float:
+        """GitHub's clock."""
+        return self._hub.ground.clock().timestamp()
+
+
+async def _whole(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, dict[str, str], bytes]:
+    """The whole answer of an ASGI application: status, headers, body."""
+    started: MutableMapping[str, Any] = {}
+    parts: list[bytes] = []
+
+    async def take(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            started.update(message)
+        else:
+            parts.append(message.get("body", b""))
+
+    await app(scope, receive, take)
+    headers = {name.decode(): value.decode("latin-1") for name, value in started["headers"]}
+    return started["status"], headers, b"".join(parts)
+
+
 def _message(text: str) -> bytes:
     return json.dumps({"message": text, "documentation_url": "https://docs.github.com/rest"}).encode()
 
 
-async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
+async def _send(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
     """One whole answer."""
     known = {"Content-Type": "application/json; charset=utf-8"}
-    lower = {name.lower(): value for name, value in (known | headers).items()}
+    lower = {name.lower(): value for name, value in {**known, **headers}.items()}
     if status in {204, 304}:
         lower.pop("content-type", None)
         lower.pop("content-length", None)

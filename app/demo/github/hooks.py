@@ -1,6 +1,7 @@
 """Webhook deliveries: signed, sent once each, kept with their answer, and sent again only when somebody asks."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -11,8 +12,10 @@ from typing import Any
 
 import httpx
 
+from app.demo.github.faults import Faults
 from app.demo.github.ground import Ground
 from app.demo.github.objects import App, Delivery, Installation, Repository
+from app.demo.github.troubles import Mishap
 
 Payload = Mapping[str, Any]
 KEPT_ANSWER = 10_000
@@ -26,13 +29,18 @@ class Hooks:
     While it runs, a payload is built at the moment of the event and its delivery is a task on the running loop.
     """
 
-    def __init__(self, ground: Ground, installations: Sequence[Installation], *, timeout_s: float) -> None:
+    def __init__(
+        self, ground: Ground, installations: Sequence[Installation], faults: Faults, *, timeout_s: float
+    ) -> None:
         self._ground = ground
+        self._faults = faults
         self._installations = installations
         self._timeout_s = timeout_s
         self._early: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._client: httpx.AsyncClient | None = None
+        self._answered = 0
+        self._moved = asyncio.Condition()
         self.deliveries: list[Delivery] = []
         """Every attempt, oldest first."""
 
@@ -63,7 +71,12 @@ class Hooks:
 
     def redeliver(self, delivery: Delivery) -> Delivery:
         """Send the same body with the same guid again, under a new id. Needs the server to run."""
-        again = self._record(
+        again = self._copy(delivery)
+        self._start(again)
+        return again
+
+    def _copy(self, delivery: Delivery) -> Delivery:
+        return self._record(
             delivery.app,
             delivery.event,
             delivery.action,
@@ -73,8 +86,6 @@ class Hooks:
             repository_id=delivery.repository_id,
             redelivery=True,
         )
-        self._start(again)
-        return again
 
     async def settled(self) -> None:
         """Wait until every delivery has been answered or has failed, those included that start meanwhile."""
@@ -85,6 +96,7 @@ class Hooks:
     async def open(self) -> None:
         """Begin to deliver, first of all what happened before."""
         # No proxy from the environment: receivers are on this machine.
+        self._moved = asyncio.Condition()
         self._client = httpx.AsyncClient(trust_env=False, timeout=self._timeout_s, follow_redirects=False)
         early, self._early = self._early, []
         for event in early:
@@ -165,13 +177,50 @@ class Hooks:
         self.deliveries.append(delivery)
         return delivery
 
-    def _start(self, delivery: Delivery) -> None:
-        task = asyncio.get_running_loop().create_task(self._deliver(delivery))
+    def _start(self, delivery: Delivery, *, is_safe: bool = False) -> None:
+        mishap = None if is_safe else self._faults.take_delivery(delivery)
+        task = asyncio.get_running_loop().create_task(self._attempt(delivery, mishap))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _attempt(self, delivery: Delivery, mishap: Mishap | None) -> None:
+        """One attempt and what becomes of it."""
+        kind = mishap.name if mishap else ""
+        if mishap and kind == "late":
+            await asyncio.sleep(mishap.seconds)
+        elif mishap and kind == "overtaken":
+            await self._let_pass(mishap)
+        elif kind == "twice":
+            self._start(self._copy(delivery), is_safe=True)
+        if kind == "dropped":
+            delivery.status = "failed to connect to host"
+        else:
+            await self._deliver(delivery)
+        if kind == "unheard":
+            delivery.status, delivery.status_code = "timed out", 0
+            delivery.response_headers, delivery.response_body = {}, ""
+        elif kind == "replayed":
+            await self._replay(delivery)
+        async with self._moved:
+            self._answered += 1
+            self._moved.notify_all()
+
+    async def _let_pass(self, mishap: Mishap) -> None:
+        """Wait until others were answered that began later."""
+        awaited = self._answered + mishap.behind
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(mishap.seconds), self._moved:
+                await self._moved.wait_for(lambda: self._answered >= awaited)
+
+    async def _replay(self, delivery: Delivery) -> None:
+        """Send the same body under another guid, which the signature does not cover. Nobody keeps the answer."""
+        headers = delivery.request_headers | {"X-GitHub-Delivery": str(uuid.uuid4())}
+        with contextlib.suppress(httpx.HTTPError):
+            if self._client:
+                await self._client.post(delivery.app.webhook_url, content=delivery.body, headers=headers)
+
     async def _deliver(self, delivery: Delivery) -> None:
-        """One attempt; whatever goes wrong is written into the delivery."""
+        """Send it; whatever goes wrong is written into the delivery."""
         began = time.monotonic()
         try:
             if self._client is None:

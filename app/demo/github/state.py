@@ -5,6 +5,7 @@ loop that the server runs on, and `await hub.settled()` to wait for the answers.
 called anywhere; what happened then is delivered when it starts.
 """
 
+import random
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -45,22 +46,30 @@ DELIVERY_TIMEOUT_S = 10.0
 
 
 class Hub:
-    """One GitHub. `root` is where the bare repositories lie; `now` can be replaced to let tokens expire."""
+    """One GitHub. `root` is where the bare repositories lie; `now` can be replaced to let tokens expire.
+
+    `chance` decides where rules of `faults` leave something to it.
+    """
 
     def __init__(
-        self, root: Path, *, now: Callable[[], datetime] = utc_now, webhook_timeout_s: float = DELIVERY_TIMEOUT_S
+        self,
+        root: Path,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        webhook_timeout_s: float = DELIVERY_TIMEOUT_S,
+        chance: random.Random | None = None,
     ) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.ground = Ground(root, now)
         self.accounts = Accounts(self.ground)
-        self.hooks = Hooks(self.ground, self.accounts.installations, timeout_s=webhook_timeout_s)
+        self.faults = Faults(chance)
+        self.hooks = Hooks(self.ground, self.accounts.installations, self.faults, timeout_s=webhook_timeout_s)
         self.issues = Issues(self.ground, self.hooks)
         self.departures = Departures(self.ground, self.hooks, self.issues)
         self.reviews = Reviews(self.ground, self.hooks)
         self.pulls = Pulls(self.ground, self.hooks, self.issues)
         self.checks = Checks(self.ground, self.hooks)
         self.branches = Branches(self.ground, self.hooks, self.pulls, self.checks, self.accounts.installations)
-        self.faults = Faults()
         self.repositories: dict[int, Repository] = {}
         self.redirects: dict[str, Repository] = {}
         """Former full names, lower case: GitHub redirects them."""
@@ -209,6 +218,10 @@ class Hub:
         """End the suspension: `installation.unsuspend`."""
         installation.suspended_at = installation.suspended_by = None
         self._tell_installation("unsuspend", installation, by)
+
+    def take_permission(self, installation: Installation, name: str) -> None:
+        """The installation does not have this permission any more, and neither do the tokens that it gave out."""
+        installation.permissions.pop(name)
 
     def select_repositories(
         self, installation: Installation, *, add: Sequence[str] = (), remove: Sequence[str] = (), by: str | None = None
