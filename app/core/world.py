@@ -316,7 +316,10 @@ class Forge(Protocol):
         ...
 
     async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
-        """What was said in reviews of the pull request after `since`, oldest first, whoever said it."""
+        """What was said in reviews of the pull request from `since` on, oldest first, whoever said it.
+
+        GitHub tells times in whole seconds.
+        """
         ...
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:

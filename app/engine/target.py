@@ -38,10 +38,14 @@ async def remarks(run: Run, pull: Pull, forge: Forge) -> tuple[Remark, ...]:
     found = list(run.task.remarks)
     for remark in await forge.remarks(pull.number, since=pull.moved_at):
         author = remark.author
-        if author.is_bot or remark.at > run.task.asked_at or any(remark.at == one.at for one in found):
+        if author.is_bot or remark.at > run.task.asked_at or any(_same(remark, one) for one in found):
             continue
         if author.login not in may:
             may[author.login] = (await forge.permission(author.login)).may_write
         if may[author.login]:
             found.append(remark)
     return tuple(sorted(found, key=lambda one: one.at)[-_MOST_REMARKS:])
+
+
+def _same(one: Remark, other: Remark) -> bool:
+    return (one.author.id, one.path, one.body) == (other.author.id, other.path, other.body)

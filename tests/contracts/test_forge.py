@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -14,15 +15,17 @@ from app.adapters.github.auth import AppAuth, KeyText
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.tokens import TALK, Tokens
 from app.core import task
-from app.core.errors import Conflict, RepositoryError
-from app.core.world import Check, Forge, Permission, Reaction
+from app.core.errors import Conflict, NotFound, RepositoryError
+from app.core.world import Check, Forge, Head, Permission, PullRequest, Reaction
 from app.demo.github.plumbing import Git
+from app.demo.github.reviews import Remark
 from app.demo.github.server import serve
 from app.demo.github.state import Hub
 
 pytestmark = pytest.mark.contract
 
 MARKER = "<!-- minions:run=7 -->"
+OURS = "minions/1-7"
 MESSAGE = "Minion at work on #1 [skip ci]"
 CHECK = Check(
     name="minions / fix",
@@ -45,6 +48,19 @@ class Place:
 
     async def branches(self) -> dict[str, str]:
         return {name.removeprefix("refs/heads/"): sha for name, sha in (await self.git.refs("refs/heads/")).items()}
+
+    async def opened(self) -> tuple[PullRequest, str]:
+        """A pull request of ours, and where its branch stands."""
+        sha = await self.made(OURS)
+        pull = await self.forge.find_or_create_pull_request(
+            branch=OURS, base="main", marker=MARKER, title="Change", body="What was done."
+        )
+        return pull, sha
+
+    async def made(self, branch: str) -> str:
+        """A branch of the default one, with a commit of its own."""
+        await self.git.move(f"refs/heads/{branch}", (await self.branches())["main"], "0" * 40)
+        return await self.change(branch)
 
     async def change(self, branch: str, message: str = "Change") -> str:
         """Somebody commits a file to a branch."""
@@ -167,6 +183,71 @@ class TestForge:
             await place.forge.react(1, task.Place(number=1, comment_id=comment.id), Reaction.ROCKET)
         assert [one.content for one in place.hub.issue("octo/hello", 1).reactions] == ["eyes"]
         assert [one.content for one in comment.reactions] == ["rocket"]
+
+    async def test_a_reaction_at_a_line_of_a_change_is_there_once(self, place: Place) -> None:
+        pull, _ = await place.opened()
+        review = await place.hub.review_pull(
+            "octo/hello", pull.number, by="ada", remarks=[Remark("changed.txt", 1, "Hm")]
+        )
+        (comment,) = [one for one in place.hub.pull("octo/hello", pull.number).remarks if one.review is review]
+        where = task.Place(number=pull.number, comment_id=comment.id, in_review=True)
+        for _ in range(2):
+            await place.forge.react(pull.number, where, Reaction.EYES)
+        assert [one.content for one in comment.reactions] == ["eyes"]
+
+    async def test_a_pull_request_is_seen_as_it_stands(self, place: Place) -> None:
+        pull, sha = await place.opened()
+        seen = await place.forge.pull(pull.number)
+        assert (seen.number, seen.url, seen.head, seen.base) == (
+            pull.number,
+            pull.url,
+            Head(branch=OURS, sha=sha),
+            "main",
+        )
+        assert (seen.is_open, seen.is_merged, seen.is_ours, seen.is_from_fork) == (True, False, True, False)
+        assert seen.moved_at.tzinfo is not None
+        for _ in range(2):
+            await place.forge.close_pull(pull.number)
+        assert not (await place.forge.pull(pull.number)).is_open
+        with pytest.raises(NotFound):
+            await place.forge.pull(99)
+
+    async def test_a_pull_request_of_somebody_else_is_not_ours(self, place: Place) -> None:
+        await place.made("minions/9-9")
+        theirs = await place.hub.pulls.open(
+            place.hub.repository("octo/hello"),
+            place.hub.user("ada"),
+            title="Mine",
+            body="",
+            head="minions/9-9",
+            base="main",
+            draft=False,
+        )
+        assert not (await place.forge.pull(theirs.issue.number)).is_ours
+
+    async def test_what_reviewers_say_is_told_in_order(self, place: Place) -> None:
+        pull, _ = await place.opened()
+        seen = await place.forge.pull(pull.number)
+        hidden = "Rename it.<!-- and mine -->"
+        await place.hub.review_pull("octo/hello", pull.number, by="ada", body="Not yet.", verdict="REQUEST_CHANGES")
+        await place.hub.review_pull("octo/hello", pull.number, by="rea", remarks=[Remark("changed.txt", 1, hidden)])
+        said = await place.forge.remarks(pull.number, since=seen.moved_at)
+        assert [(one.author.login, one.body, one.path, one.line) for one in said] == [
+            ("ada", "Not yet.", "", None),
+            ("rea", "Rename it.", "changed.txt", 1),
+        ]
+        assert said[1].hunk.startswith("@@")
+        assert await place.forge.remarks(pull.number, since=seen.moved_at + timedelta(days=1)) == ()
+
+    async def test_a_branch_is_deleted_unless_somebody_moved_it(self, place: Place) -> None:
+        mine = await place.made("minions/1-8")
+        await place.made("minions/1-9")
+        theirs = await place.change("minions/1-9", "More")
+        assert not await place.forge.delete_branch("minions/1-9", expected_sha=mine)
+        assert await place.forge.delete_branch("minions/1-8", expected_sha=mine)
+        assert await place.forge.delete_branch("minions/1-8", expected_sha=mine)  # as after a crash
+        assert (await place.branches()).get("minions/1-9") == theirs
+        assert "minions/1-8" not in await place.branches()
 
     async def test_a_branch_is_made_with_one_empty_commit(self, place: Place) -> None:
         base = (await place.forge.default_head()).sha

@@ -101,7 +101,7 @@ class FakeGitHub:
         self.opened[number] = self.opened[number].model_copy(update={"is_open": False})
 
     async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:  # noqa: ARG002
-        return [remark for remark in self.said if remark.at > since]
+        return [remark for remark in self.said if remark.at >= since]
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
         self._maybe()

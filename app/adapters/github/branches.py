@@ -71,15 +71,13 @@ async def delete(client: Client, branch: str, *, expected_sha: str) -> bool:
 
     Between the look and the deletion somebody may push: git's own protocol could compare, this call cannot.
     """
-    sha = await branch_sha(client, branch)
-    if sha and sha != expected_sha:
-        return False
-    if sha:
+    if await branch_sha(client, branch) == expected_sha:
+        # Its own address, by which it is deleted, is in the answer only.
         with suppress(NotFound, Invalid):  # somebody was quicker
             await client.overwrite(
-                f"delete the branch {branch}", lambda remote: remote.get_git_ref(f"heads/{branch}").delete()
+                f"delete the branch {branch}", lambda remote: remote.get_git_ref(f"heads/{branch}").complete().delete()
             )
-    return True
+    return not await branch_sha(client, branch)
 
 
 def _empty_commit(remote: Remote, base_sha: str, message: str) -> str:

@@ -25,14 +25,14 @@ def pressed(event: wire.CheckRunEvent, action: str, app_id: str, allowed_bots: C
     order = Retry() if action == "rerequested" else _ORDERS.get(identifier)
     if order is None:
         return Ignored(reason=f"There is no button {identifier[:20]!r} on our check runs.")
-    # Pressed anew after the next end of the run it is another wish; delivered anew it is the same.
+    # Pressed by another, or after the next end of the run, it is another wish; delivered anew it is the same.
     ended = check.completed_at.isoformat() if check.completed_at else ""
     return OrderGiven(
         repository=repository(event),
         run_id=run_id,
         order=order,
         requester=person(event.sender),
-        intent=f"button/{event.repository.id}/{check.id}/{action}/{order.kind}/{ended}",
+        intent=f"button/{event.repository.id}/{check.id}/{event.sender.id}/{action}/{order.kind}/{ended}",
     )
 
 
@@ -48,5 +48,5 @@ def rerun(event: wire.CheckSuiteEvent, app_id: str, allowed_bots: Collection[int
         check_sha=suite.head_sha,
         order=Retry(),
         requester=person(event.sender),
-        intent=f"suite/{event.repository.id}/{suite.id}/{suite.updated_at.isoformat()}",
+        intent=f"suite/{event.repository.id}/{suite.id}/{event.sender.id}/{suite.updated_at.isoformat()}",
     )

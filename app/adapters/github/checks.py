@@ -73,4 +73,6 @@ def _fields(check: Check) -> dict[str, Any]:
         fields["details_url"] = check.details_url
     if check.conclusion:
         fields["conclusion"] = check.conclusion
+    if check.status == "completed":
+        fields["actions"] = [button.model_dump() for button in check.buttons]
     return fields

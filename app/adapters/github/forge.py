@@ -107,7 +107,7 @@ class GitHubForge:
         await self._client.overwrite(f"close #{number}", lambda remote: remote.get_pull(number).edit(state="closed"))
 
     async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
-        """What was said in reviews of the pull request after `since`, oldest first."""
+        """What was said in reviews of the pull request from `since` on, oldest first."""
         return await reviews.remarks(self._client, number, since=since)
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:

@@ -12,14 +12,14 @@ from app.core.task import Person, Remark
 
 
 async def remarks(client: Client, number: int, *, since: datetime) -> tuple[Remark, ...]:
-    """What was said in reviews after `since`, oldest first: at lines of the change, and about all of it.
+    """What was said in reviews from `since` on, oldest first: at lines of the change, and about all of it.
 
     Drafts of reviews are not shown to us. Accounts that are gone have said nothing that can be checked.
     """
 
     def read(remote: Remote) -> tuple[Remark, ...]:
-        found = [*_at_lines(remote, number, since), *_reviews(remote, number)]
-        return tuple(sorted((one for one in found if one.at > since), key=lambda one: one.at))
+        found = [*_reviews(remote, number), *_at_lines(remote, number, since)]
+        return tuple(sorted((one for one in found if one.at >= since), key=lambda one: one.at))
 
     return await client.read(f"read the reviews of #{number}", read)
 

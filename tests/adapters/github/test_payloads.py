@@ -405,6 +405,8 @@ def test_a_button_tells_the_run_whose_check_it_is(action: str, identifier: str, 
     assert (given.order, given.run_id, given.place, given.number) == (order, 9, None, 0)
     later = told("check_run", check_run(action, identifier, completed_at="2026-11-21T14:00:00Z"))
     assert given.intent == told("check_run", check_run(action, identifier)).intent != later.intent
+    bobs = told("check_run", check_run(action, identifier) | {"sender": {"id": 9, "login": "bob", "type": "User"}})
+    assert bobs.intent != given.intent  # who may not press cannot use up the press of who may
 
 
 def test_buttons_that_are_not_ours_do_nothing() -> None:
