@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 EVERY_S: Final = 300.0
 SOON_S: Final = 30.0
-"""Seconds to the next look while something was asked for that did not arrive yet."""
+"""Seconds to the next look after one that failed, or while something was asked for that did not arrive yet."""
 _EARLY: Final = 0.9
 """Part of the time between two looks after which one is not too early."""
 KEPT: Final = timedelta(days=3)
@@ -90,6 +90,7 @@ class Recovery:
                 pause_s = max(pause_s, error.retry_after_s)
                 _log.info("What GitHub told us meanwhile is looked up later: %s", error)
             except (ForgeError, StoreDown) as error:
+                pause_s = min(SOON_S, self._every_s)
                 _log.info("What GitHub told us meanwhile cannot be looked up now: %s", error)
             except Exception:  # an outermost edge: runs go on, whatever is wrong here
                 _log.exception("What GitHub told us meanwhile cannot be looked up")
