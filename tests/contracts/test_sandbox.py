@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +43,12 @@ def box(boxes: BubblewrapBoxes, tree: Path) -> Sandbox:
 def closed(tmp_path: Path) -> Path:
     tmp_path.chmod(0o700)
     return tmp_path
+
+
+@pytest.fixture
+def forever() -> str:
+    """A number of seconds that no other process of the machine sleeps for."""
+    return f"9{secrets.randbelow(10**8):08}"
 
 
 def running_with(word: str) -> list[int]:
@@ -140,25 +147,26 @@ class TestCommands:
 
 
 class TestEnds:
-    async def test_time_out_kills_what_left_its_group(self, box: Sandbox) -> None:
-        command = "(setsid sleep 9119001 &) ; trap '' TERM; echo begun; sleep 9119002"
+    async def test_time_out_kills_what_left_its_group(self, box: Sandbox, forever: str) -> None:
+        command = f"(setsid sleep {forever} &) ; trap '' TERM; echo begun; sleep {forever}"
         result = await box.run(command, timeout_s=1)
         assert (result.exit_code, result.timed_out, result.output) == (124, True, "begun\n")
-        assert running_with("9119001") == running_with("9119002") == []
+        assert running_with(forever) == []
 
-    async def test_what_runs_in_the_background_ends_with_the_command(self, box: Sandbox) -> None:
-        result = await box.run("for i in 1 2 3; do (setsid nohup sleep 9229001 &) ; done; sleep 9229002 & echo done")
+    async def test_what_runs_in_the_background_ends_with_the_command(self, box: Sandbox, forever: str) -> None:
+        background = f"for i in 1 2 3; do (setsid nohup sleep {forever} &) ; done; sleep {forever} &"
+        result = await box.run(f"{background} echo done")
         assert (result.output, result.timed_out) == ("done\n", False)
-        assert running_with("9229001") == running_with("9229002") == []
+        assert running_with(forever) == []
 
-    async def test_cancelling_kills_the_box(self, box: Sandbox, tree: Path) -> None:
+    async def test_cancelling_kills_the_box(self, box: Sandbox, tree: Path, forever: str) -> None:
         os.mkfifo(tree / "gate")
-        task = asyncio.create_task(box.run("echo begun > gate; sleep 9339001"))
+        task = asyncio.create_task(box.run(f"echo begun > gate; sleep {forever}"))
         assert await asyncio.to_thread((tree / "gate").read_bytes) == b"begun\n"
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert running_with("9339001") == []
+        assert running_with(forever) == []
 
     async def test_no_zombie_stays(self, box: Sandbox) -> None:
         await box.run("(setsid sleep 60 &); sleep 60", timeout_s=0.3)
