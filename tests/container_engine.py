@@ -62,6 +62,7 @@ def engine(folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True)
     host = f"unix://{folder}/socket"
     command = [
+        *("setpriv", "--pdeathsig", "TERM", "--"),  # whatever becomes of the tests
         *("dockerd", "--host", host, "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"),
         *("--pidfile", f"{folder}/pid", "--config-file", f"{folder}/daemon.json", "--bridge", "none"),
         *("--iptables=false", "--ip6tables=false"),
