@@ -17,6 +17,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Literal, NoReturn, Protocol, TypeVar
 
+import anyio._backends._asyncio  # noqa: F401 # httpx imports both with its first client, which only a child has
+import httpcore  # noqa: F401
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncEngine
 
