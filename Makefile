@@ -8,6 +8,8 @@ TOOLS := git bwrap rg socat setpriv
 PACKAGES := git bubblewrap ripgrep socat util-linux libseccomp2
 # As Debian's pip: a company's own certificates are known to the system.
 export UV_SYSTEM_CERTS ?= 1
+# What some machines set for containers costs each of our processes seconds here: it would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check bench install
 .DEFAULT_GOAL := help
