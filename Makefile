@@ -22,7 +22,7 @@ demo: install ## watch a labelled issue become a pull request: no account, no ke
 
 test: check ## all checks and all tests
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap : INT TERM && \
-	$(RUN) pytest --basetemp="$$folder/tests" $(ARGS)
+	$(RUN) pytest --basetemp="$$folder/tests" --numprocesses=auto --maxprocesses=4 --max-worker-restart=0 $(ARGS)
 
 check: install ## style, types and floors
 	@$(RUN) ruff check .

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from xdist.remote import Producer
+from xdist.workermanage import WorkerController
 
 from app.adapters.postgres import EmbeddedPostgres
 from app.adapters.sandbox.container_engine import Engine
@@ -17,7 +19,28 @@ from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import migrate
 from app.adapters.workspace.mounts import unmount_below
 from tests.container_engine import IMAGE, engine, make_images, why_not
+from tests.distribution import Shares, let_put_away
 from tests.registries import reach_from_here
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
+    """Where several processes run the tests, files that share something stay together."""
+    return Shares(config, log)
+
+
+_workers: list[WorkerController] = []
+
+
+def pytest_testnodeready(node: WorkerController) -> None:
+    """One of several processes is there."""
+    _workers.append(node)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Before the processes are ended that run the tests."""
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        let_put_away(_workers)
 
 
 @pytest.fixture(scope="session")
