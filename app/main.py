@@ -21,6 +21,7 @@ from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyFile, KeyText
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
+from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import Tokens
 from app.adapters.litellm import LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
@@ -45,6 +46,7 @@ from app.core.blueprint import Node
 from app.core.errors import BlueprintError, ForgeError, MinionsError, SettingsError
 from app.core.events import Event
 from app.core.model import Model
+from app.core.pace import THE_APP, Allowance
 from app.core.redaction import Redactor
 from app.core.run import Run
 from app.core.signals import Signals
@@ -226,9 +228,24 @@ def chosen_model(settings: Settings) -> Model:
     )
 
 
+def chosen_paces(settings: Settings, store: PostgresStore | None = None) -> Paces:
+    """How fast GitHub is called: by all workers on one store together, or by this process where there is none."""
+    allowance = Allowance(
+        write_spacing_s=settings.write_spacing_s,
+        calls_at_once=settings.calls_at_once,
+        creations_per_hour=settings.creations_per_hour,
+    )
+    if store is None or not settings.write_spacing_s:  # a loopback server: no database is asked before a call
+        return Paces(allowance)
+    return Paces(allowance, lambda installation_id: store.turns(settings.app_id, installation_id, allowance))
+
+
 @asynccontextmanager
-async def github(settings: Settings, redactor: Redactor) -> AsyncIterator[tuple[App, GitHubForges]]:
+async def github(
+    settings: Settings, redactor: Redactor, paces: Paces | None = None
+) -> AsyncIterator[tuple[App, GitHubForges]]:
     """GitHub, as the App of the settings. Raises SettingsError if the key cannot be used."""
+    paces = paces or chosen_paces(settings)
     text = settings.private_key.get_secret_value()
     key = (
         KeyFile(settings.private_key_file, on_secret=redactor.add)
@@ -236,14 +253,14 @@ async def github(settings: Settings, redactor: Redactor) -> AsyncIterator[tuple[
         else KeyText(text, on_secret=redactor.add)
     )
     async with httpx.AsyncClient(follow_redirects=False) as http:
-        app = App(http, settings.api_url, AppAuth(settings.app_id, key))
+        app = App(http, settings.api_url, AppAuth(settings.app_id, key), pace=paces.of(THE_APP))
         forges = GitHubForges(
             app,
             Tokens(app, on_secret=redactor.add),
             api_url=settings.api_url,
             git_url=settings.github_url,
             on_secret=redactor.add,
-            write_spacing_s=settings.write_spacing_s,
+            paces=paces,
         )
         yield app, forges
 
@@ -279,10 +296,15 @@ def parser(settings: Settings) -> Callable[[str, dict[str, Any]], Event]:
     )
 
 
-def recovery(settings: Settings, store: PostgresStore, app: App, redactor: Redactor) -> Recovery:
+def recovery(settings: Settings, store: PostgresStore, app: App, redactor: Redactor, paces: Paces) -> Recovery:
     """What looks after events that never arrived."""
     history = GitHubHistory(
-        app, parser(settings), label=settings.label, blueprints=list(BLUEPRINTS), on_secret=redactor.add
+        app,
+        parser(settings),
+        label=settings.label,
+        blueprints=list(BLUEPRINTS),
+        paces=paces,
+        on_secret=redactor.add,
     )
     return Recovery(store, store.logbook(settings.app_id), history, BLUEPRINTS)
 
@@ -335,13 +357,14 @@ def work(settings: Settings) -> None:
         queue = ProcrastinateQueue(url, lost_after_s=settings.worker_lost_after_s)
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(opened(url, queue))
-            app, forges = await stack.enter_async_context(github(settings, redactor))
+            paces = chosen_paces(settings, store)
+            app, forges = await stack.enter_async_context(github(settings, redactor, paces))
             worker = await outside(settings, store, redactor, await commit_author(app, settings.github_url))
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home))
             sweeping = asyncio.create_task(sweeps.keep_sweeping())
-            looking = asyncio.create_task(recovery(settings, store, app, redactor).keep_looking())
+            looking = asyncio.create_task(recovery(settings, store, app, redactor, paces).keep_looking())
             try:
                 await queue.work(
                     worker.runner(BLUEPRINTS, forges.open).advance,

@@ -129,7 +129,23 @@ class Settings(BaseSettings):
         default=10.0, ge=0, description="Least seconds between two edits of a run's comment and check run."
     )
     write_spacing_s: float = Field(
-        default=1.0, ge=0, description="Least seconds between two writes to one installation, as GitHub asks."
+        default=1.0,
+        ge=0,
+        description="Least seconds between two writes to one installation by all workers together, as GitHub asks; "
+        "three times as many between two that notify people. 0 is for a GitHub on loopback: workers share no limits, "
+        "and what they create is not counted.",
+    )
+    calls_at_once: int = Field(
+        default=4,
+        ge=1,
+        le=100,
+        description="Reads of one installation by all workers together at the same time; GitHub bans above 100.",
+    )
+    creations_per_hour: int = Field(
+        default=500,
+        ge=1,
+        description="New branches, check runs, comments and pull requests in one installation within any 60 minutes, "
+        "as GitHub asks. Runs that would go beyond wait.",
     )
     worker_lost_after_s: float = Field(
         default=10.0, ge=1, description="Seconds of silence after which a worker's runs are taken over by another."

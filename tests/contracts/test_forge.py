@@ -13,9 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyText
 from app.adapters.github.forge import GitHubForges
+from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import TALK, Tokens
 from app.core import task
 from app.core.errors import Conflict, NotFound, RepositoryError
+from app.core.pace import Allowance
 from app.core.world import Check, Forge, Head, Permission, PullRequest, Reaction
 from app.demo.github.plumbing import Git
 from app.demo.github.reviews import Remark
@@ -112,7 +114,12 @@ async def place(tmp_path: Path, key: rsa.RSAPrivateKey) -> AsyncIterator[Place]:
         app = App(http, f"{url}/api/v3", AppAuth(str(registered.id), KeyText(pem.decode())))
         tokens = Tokens(app, on_secret=lambda _: None)
         forges = GitHubForges(
-            app, tokens, api_url=f"{url}/api/v3", git_url=url, on_secret=lambda _: None, write_spacing_s=0
+            app,
+            tokens,
+            api_url=f"{url}/api/v3",
+            git_url=url,
+            on_secret=lambda _: None,
+            paces=Paces(Allowance(write_spacing_s=0)),
         )
         yield Place(hub, forges.open(asked), lambda: forges.open(asked))
 

@@ -10,7 +10,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.adapters.github.auth import AppAuth
 from app.adapters.github.errors import Unauthorized, from_answer, translated
+from app.adapters.github.pace import Pace, Paces
 from app.core.errors import Denied, Unavailable
+from app.core.pace import THE_APP, Allowance
 
 API_VERSION: Final = "2022-11-28"
 """https://docs.github.com/en/rest/about-the-rest-api/api-versions; also the one that GitHub Enterprise Server knows."""
@@ -81,12 +83,17 @@ class App:
         api_url: str,
         auth: AppAuth,
         *,
+        pace: Pace | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`api_url` is `https://api.github.com` or `https://HOST/api/v3`, without a slash at its end."""
+        """`api_url` is `https://api.github.com` or `https://HOST/api/v3`, without a slash at its end.
+
+        `pace` is that of the App's own calls, and without limits where it is not given.
+        """
         self._http = http
         self._api_url = api_url
         self._auth = auth
+        self._pace = pace or Paces(Allowance(write_spacing_s=0)).of(THE_APP)
         self._sleep = sleep
         self._identity: Identity | None = None
 
@@ -125,7 +132,7 @@ class App:
         await self._known("POST", f"/app/hook/deliveries/{delivery_id}/attempts", "ask for a delivery once more")
 
     async def read_as(self, token: str, path: str, doing: str) -> httpx.Response:
-        """Make one call that reads, with a token of an installation. Raises ForgeErrors."""
+        """Make one call that reads, with a token of an installation and in its pace. Raises ForgeErrors."""
         for pause in _PAUSES_S:
             try:
                 return _good(doing, await self._once("GET", path, doing, None, token))
@@ -142,12 +149,13 @@ class App:
         our clock is wrong is made anew once, on GitHub's clock.
         """
         pauses = _PAUSES_S if is_safe or verb == "GET" else ()
-        for pause in pauses:
-            try:
-                return await self._on_the_right_clock(verb, path, doing, json)
-            except Unavailable:
-                await self._sleep(pause)
-        return await self._on_the_right_clock(verb, path, doing, json)
+        async with self._pace.read():
+            for pause in pauses:
+                try:
+                    return await self._on_the_right_clock(verb, path, doing, json)
+                except Unavailable:
+                    await self._sleep(pause)
+            return await self._on_the_right_clock(verb, path, doing, json)
 
     async def _on_the_right_clock(
         self, verb: str, path: str, doing: str, json: Mapping[str, Any] | None

@@ -38,16 +38,20 @@ class Client:
             return await self._called(doing, call)
 
     async def write(self, doing: str, call: Callable[[Remote], T], *, notifies: bool = False) -> T:
-        """The same for a call that writes, once. `notifies` says whether people get a message by it."""
-        async with self.pace.write(notifies=notifies):
+        """The same for a call that makes something new, once. `notifies` says whether people get a message by it."""
+        async with self.pace.write(notifies=notifies, creates=True):
             return await self._called(doing, call)
 
     async def overwrite(self, doing: str, call: Callable[[Remote], T]) -> T:
         """The same for a write of a whole state, which may be repeated: if no answer comes, it is made once more."""
         try:
-            return await self.write(doing, call)
+            return await self._overwrite(doing, call)
         except Unavailable:
-            return await self.write(doing, call)
+            return await self._overwrite(doing, call)
+
+    async def _overwrite(self, doing: str, call: Callable[[Remote], T]) -> T:
+        async with self.pace.write(notifies=False, creates=False):
+            return await self._called(doing, call)
 
     async def find_or_create(self, find: Callable[[], Awaitable[T | None]], create: Callable[[], Awaitable[T]]) -> T:
         """Answer with what `find` finds, else with what `create` makes: one thing, whatever happens to the answers.

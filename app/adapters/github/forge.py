@@ -12,7 +12,7 @@ from app.adapters.github import branches, checks, comments, pulls, reviews
 from app.adapters.github.app import App
 from app.adapters.github.client import Client
 from app.adapters.github.errors import Gone, Moved, present
-from app.adapters.github.pace import Pace
+from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import READ_CODE, WRITE_CODE, Tokens
 from app.core import world
 from app.core.errors import NotFound
@@ -145,7 +145,7 @@ class GitHubForges:
         api_url: str,
         git_url: str,
         on_secret: Callable[[str], None],
-        write_spacing_s: float = 1.0,
+        paces: Paces,
     ) -> None:
         """Addresses have no slash at their end; `git_url` is that of the pages, too: `https://github.com`."""
         self._app = app
@@ -153,8 +153,7 @@ class GitHubForges:
         self._api_url = api_url
         self._git_url = git_url
         self._on_secret = on_secret
-        self._write_spacing_s = write_spacing_s
-        self._paces: dict[int, Pace] = {}
+        self._paces = paces
 
     async def find(self, full_name: str) -> Repository:
         """The repository `OWNER/NAME`. Raises NotFound if the App is not installed on it."""
@@ -162,6 +161,6 @@ class GitHubForges:
 
     def open(self, repository: Repository) -> GitHubForge:
         """The forge of one repository, for one visit of a run: it finds out the repository's present name once."""
-        pace = self._paces.setdefault(repository.installation_id, Pace(self._write_spacing_s))
+        pace = self._paces.of(repository.installation_id)
         client = Client(self._api_url, self._tokens, pace, repository)
         return GitHubForge(self._app, self._tokens, client, self._git_url, self._on_secret)

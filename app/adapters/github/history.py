@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from app.adapters.github.app import App, Delivery, Installation, read
 from app.adapters.github.errors import Gone, Invalid, Moved, Unauthorized
+from app.adapters.github.pace import Paces
 from app.adapters.github.reading import PayloadError
 from app.core.errors import Denied, ForgeError, NotFound, RateLimited, Unavailable
 from app.core.events import Event, Ignored, StopRequested, WorkRequested
@@ -88,6 +89,7 @@ class GitHubHistory:
         *,
         label: str,
         blueprints: Collection[str],
+        paces: Paces,
         on_secret: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -96,6 +98,7 @@ class GitHubHistory:
         self._parse = parse
         self._label = label
         self._labels = (label, *(f"{label}:{name}" for name in blueprints))
+        self._paces = paces
         self._on_secret = on_secret
         self._clock = clock
         self._tokens: dict[int, tuple[str, float]] = {}
@@ -243,7 +246,9 @@ class GitHubHistory:
 
     async def _read(self, installation_id: int, path: str, doing: str) -> Any:
         try:
-            return await self._app.read_as(await self._token(installation_id), path, doing)
+            token = await self._token(installation_id)
+            async with self._paces.of(installation_id).read():
+                return await self._app.read_as(token, path, doing)
         except Unauthorized as error:
             # Fresh ones may not be known everywhere yet, and old ones may be revoked: the next look has another one.
             self._tokens.pop(installation_id, None)

@@ -15,10 +15,12 @@ from app.adapters.store import orders, tables
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.reachable import reachable
+from app.adapters.store.turns import PostgresTurns
 from app.core.errors import NotFound
 from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, Pushed, StopRequested
 from app.core.journal import Entry
 from app.core.orders import Given, Order, Stop
+from app.core.pace import Allowance
 from app.core.plain import plain
 from app.core.run import Run, Status, Visit
 from app.core.store import Act, Delivery, Draft, Occupied, Receipt, Recorded, Stale
@@ -143,6 +145,10 @@ class PostgresStore:
     def logbook(self, app_id: str) -> PostgresLogbook:
         """What the workers of one App know together about what GitHub told it."""
         return PostgresLogbook(self._engine, app_id)
+
+    def turns(self, app_id: str, installation_id: int, allowance: Allowance) -> PostgresTurns:
+        """Whose turn it is at an installation, among all workers of one App."""
+        return PostgresTurns(self._engine, app_id, installation_id, allowance)
 
     async def records(self, run_id: int) -> Sequence[Recorded]:
         """Every journal entry of a run, in order."""

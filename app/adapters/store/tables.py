@@ -18,7 +18,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
 
@@ -175,3 +175,29 @@ recoveries = Table(
     Column("looked_at", DateTime(timezone=True), nullable=False),
 )
 """Up to when all that GitHub told an App was looked after."""
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("app_id", Text, primary_key=True),
+    Column("installation_id", BigInteger, primary_key=True),
+    _moment("next_write_at"),
+    _moment("next_notification_at"),
+    _moment("stopped_until"),
+    Column("creations", ARRAY(DateTime(timezone=True)), nullable=False, server_default="{}"),
+    prefixes=["UNLOGGED"],
+)
+"""When an installation may be written to again; `creations` are the newest, oldest first. Without a log on disk: a call
+must not wait for it, and after a crash of the database GitHub says stop once more, and that is all."""
+
+places = Table(
+    "places",
+    metadata,
+    Column("app_id", Text, primary_key=True),
+    Column("installation_id", BigInteger, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("lapses_at", DateTime(timezone=True), nullable=False),
+    prefixes=["UNLOGGED"],
+)
+"""Calls under way at an installation, at most as many as there are numbers. A place that lapsed is free."""

@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyText
 from app.adapters.github.forge import GitHubForges
+from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import TALK, Tokens
 from app.core import task
+from app.core.pace import Allowance
 from app.demo.github.faults import Fault
 from app.demo.github.objects import Installation
 from app.demo.github.server import serve
@@ -116,7 +118,12 @@ async def scene(tmp_path: Path, pem: str, public_pem: str) -> AsyncIterator[Scen
         app = App(http, f"{url}/api/v3", AppAuth(str(registered.id), KeyText(pem)), sleep=no_pause)
         tokens = Tokens(app, on_secret=secrets.append, sleep=no_pause)
         forges = GitHubForges(
-            app, tokens, api_url=f"{url}/api/v3", git_url=url, on_secret=secrets.append, write_spacing_s=0
+            app,
+            tokens,
+            api_url=f"{url}/api/v3",
+            git_url=url,
+            on_secret=secrets.append,
+            paces=Paces(Allowance(write_spacing_s=0)),
         )
         scene = Scene(hub, forges, installation, asked)
         scene.secrets = secrets

@@ -14,10 +14,12 @@ import pytest
 from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyText
 from app.adapters.github.history import GitHubHistory
+from app.adapters.github.pace import Paces
 from app.adapters.github.payloads import parse
 from app.adapters.github.permissions import EVENTS, PERMISSIONS
 from app.core.errors import NotFound, RateLimited
 from app.core.events import StopRequested, WorkRequested
+from app.core.pace import Allowance
 from app.core.run import Run, Status, Trail
 from app.core.task import Person, Repository, Task
 from app.demo.github.faults import Fault
@@ -102,6 +104,7 @@ async def past(tmp_path: Path, pem: str, public_pem: str) -> AsyncIterator[Past]
             partial(parse, app_id=str(registered.id)),
             label="minion",
             blueprints=["fix", "docs"],
+            paces=Paces(Allowance(write_spacing_s=0)),
             on_secret=secrets.append,
         )
         hub.open_issue(HERE, by="ada", title="It crashes", body="On <!-- hidden -->start.")
@@ -178,11 +181,16 @@ async def test_f32_an_installation_that_has_not_accepted_a_permission_is_passed_
 @pytest.mark.faults
 async def test_f38_github_may_ask_to_slow_down(past: Past) -> None:
     past.hub.add_label(HERE, 1, "minion", by="ada")
-    limit = {"x-ratelimit-remaining": "0", "retry-after": "3000"}
+    limit = {"x-ratelimit-remaining": "0", "retry-after": "0"}
     past.hub.faults.add(Fault("GET", r"/issues/1/events", 403, headers=limit))
     with pytest.raises(RateLimited):
         await past.labelled()
     assert len(await past.labelled()) == 1
+    past.hub.faults.add(Fault("GET", r"/issues/1/events", 403, headers=limit | {"retry-after": "3000"}))
+    for _ in range(2):
+        with pytest.raises(RateLimited) as caught:
+            await past.labelled()
+        assert caught.value.retry_after_s > 2000, "the second time GitHub is not asked"
 
 
 async def test_tokens_are_few_and_each_is_told_to_be_redacted(past: Past) -> None:

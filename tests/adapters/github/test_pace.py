@@ -1,7 +1,8 @@
 import pytest
 
-from app.adapters.github.pace import Pace
+from app.adapters.github.pace import OwnTurns, Pace, Paces
 from app.core.errors import RateLimited
+from app.core.pace import Allowance
 
 
 class Time:
@@ -19,14 +20,19 @@ class Time:
         self.now += seconds
 
 
-def paced(spacing_s: float = 1.0) -> tuple[Pace, Time]:
-    time = Time()
-    return Pace(spacing_s, clock=time.clock, sleep=time.sleep), time
+def paced(spacing_s: float = 1.0, **most: int) -> tuple[Pace, Time]:
+    time, allowance = Time(), Allowance(write_spacing_s=spacing_s, **most)
+    return Pace(OwnTurns(allowance, clock=time.clock), allowance, sleep=time.sleep), time
 
 
 async def write(pace: Pace, *, notifies: bool = False) -> None:
-    async with pace.write(notifies=notifies):
+    async with pace.write(notifies=notifies, creates=notifies):
         pass
+
+
+async def fail(pace: Pace, seconds: float) -> None:
+    async with pace.read():
+        raise RateLimited("slow down", retry_after_s=seconds)
 
 
 async def test_writes_are_spaced() -> None:
@@ -53,18 +59,41 @@ async def test_reads_wait_for_nothing() -> None:
 
 
 async def test_a_loopback_server_needs_no_pauses() -> None:
-    pace, time = paced(0)
-    for _ in range(3):
+    pace, time = paced(0, creations_per_hour=1)
+    for _ in range(100):
         await write(pace, notifies=True)
     assert time.slept == []
 
 
-async def fail(pace: Pace, seconds: float) -> None:
-    async with pace.read():
-        raise RateLimited("slow down", retry_after_s=seconds)
+async def test_what_comes_within_seconds_is_waited_for_and_what_comes_later_is_told() -> None:
+    pace, time = paced(20.0)
+    await write(pace)
+    await write(pace)
+    assert time.slept == [20.0]
+    await write(pace, notifies=True)
+    with pytest.raises(RateLimited) as caught:
+        await write(pace, notifies=True)
+    assert caught.value.retry_after_s == 60
+    assert time.slept == [20.0, 20.0]
 
 
-async def test_nobody_calls_while_github_says_stop() -> None:
+async def test_what_waits_for_its_turn_heeds_a_stop_that_is_said_meanwhile() -> None:
+    pace, time = paced()
+    await write(pace)
+
+    async def stopped(seconds: float) -> None:
+        await time.sleep(seconds)
+        with pytest.raises(RateLimited):
+            await fail(pace, 50)
+
+    pace._sleep = stopped
+    with pytest.raises(RateLimited) as caught:
+        await write(pace)
+    assert caught.value.retry_after_s == 50
+
+
+@pytest.mark.faults
+async def test_f38_nobody_calls_while_github_says_stop() -> None:
     pace, time = paced()
     with pytest.raises(RateLimited):
         await fail(pace, 50)
@@ -83,3 +112,18 @@ async def test_being_told_to_stop_does_not_make_the_stop_longer() -> None:
     with pytest.raises(RateLimited) as caught:
         await fail(pace, 0)
     assert caught.value.retry_after_s == 30
+
+
+async def test_who_finds_no_place_for_long_is_put_off() -> None:
+    allowance, time = Allowance(calls_at_once=1), Time()
+    turns = OwnTurns(allowance, clock=time.clock)
+    assert await turns.enter()
+    with pytest.raises(RateLimited, match="at once"):
+        await fail(Pace(turns, allowance, sleep=time.sleep), 1)
+    assert 30 <= sum(time.slept) < 31
+
+
+async def test_an_installation_has_one_pace() -> None:
+    paces = Paces(Allowance())
+    assert paces.of(3) is paces.of(3)
+    assert paces.of(4) is not paces.of(3)
