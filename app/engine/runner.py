@@ -36,10 +36,12 @@ from app.engine.progress import Progress
 
 _log = logging.getLogger(__name__)
 
-_MOST_TRIES: Final = 8
-"""With the pauses below, an hour of GitHub or the model being away."""
+_MOST_TRIES: Final = 12
+"""With the pauses below, 80 minutes of GitHub or the model being away."""
 _FIRST_PAUSE_S: Final = 5.0
 _LONGEST_PAUSE_S: Final = 900.0
+_PATIENCE: Final = timedelta(days=1)
+"""For so long since it was asked for a run goes on when GitHub said, however often GitHub says so: that is no trouble."""
 
 T = TypeVar("T")
 
@@ -239,7 +241,8 @@ class Runner:
 
     async def _put_off(self, run: Run, error: MinionsError) -> Run:
         """Try again later, by a job and not by sleeping: this worker has other things to do."""
-        tries = run.tries + 1
+        is_limit = isinstance(error, RateLimited) and self.now() - run.asked_at < _PATIENCE
+        tries = max(run.tries, 1) if is_limit else run.tries + 1
         if tries > _MOST_TRIES:
             return await self._end(run, Status.FAILED, wording.tried_in_vain(str(error), tries - 1))
         pause_s = min(_FIRST_PAUSE_S * 2 ** (tries - 1), _LONGEST_PAUSE_S)
