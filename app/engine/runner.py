@@ -41,7 +41,7 @@ _MOST_TRIES: Final = 12
 _FIRST_PAUSE_S: Final = 5.0
 _LONGEST_PAUSE_S: Final = 900.0
 _PATIENCE: Final = timedelta(days=1)
-"""For so long since it was asked for a run goes on when GitHub said, however often GitHub says so: that is no trouble."""
+"""For so long since it was asked for, a run that GitHub asks to wait does so, however often: that is no trouble."""
 
 T = TypeVar("T")
 

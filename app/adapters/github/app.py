@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.adapters.github.auth import AppAuth
 from app.adapters.github.errors import Unauthorized, from_answer, translated
+from app.adapters.github.known import Answer, Known
 from app.adapters.github.pace import Pace, Paces
 from app.core.errors import Denied, Unavailable
 from app.core.pace import THE_APP, Allowance
@@ -95,6 +96,7 @@ class App:
         self._auth = auth
         self._pace = pace or Paces(Allowance(write_spacing_s=0)).of(THE_APP)
         self._sleep = sleep
+        self._answers = Known()
         self._identity: Identity | None = None
 
     async def identity(self) -> Identity:
@@ -135,10 +137,20 @@ class App:
         """Make one call that reads, with a token of an installation and in its pace. Raises ForgeErrors."""
         for pause in _PAUSES_S:
             try:
-                return _good(doing, await self._once("GET", path, doing, None, token))
+                return await self._read(path, doing, token)
             except Unavailable:
                 await self._sleep(pause)
-        return _good(doing, await self._once("GET", path, doing, None, token))
+        return await self._read(path, doing, token)
+
+    async def _read(self, path: str, doing: str, token: str) -> httpx.Response:
+        known = self._answers.find(token, path)
+        answer = await self._once("GET", path, doing, None, token=token, etag=known.etag if known else "")
+        if answer.status_code == httpx.codes.NOT_MODIFIED and known:
+            headers = {"link": known.link} if known.link else {}
+            return httpx.Response(httpx.codes.OK, headers=headers, text=known.body, request=answer.request)
+        good = _good(doing, answer)
+        self._answers.keep(token, path, Answer(good.headers.get("etag", ""), good.headers.get("link", ""), good.text))
+        return good
 
     async def ask(
         self, verb: str, path: str, doing: str, *, json: Mapping[str, Any] | None = None, is_safe: bool = False
@@ -166,7 +178,7 @@ class App:
         return _good(doing, answer)
 
     async def _once(
-        self, verb: str, path: str, doing: str, json: Mapping[str, Any] | None, token: str = ""
+        self, verb: str, path: str, doing: str, json: Mapping[str, Any] | None, *, token: str = "", etag: str = ""
     ) -> httpx.Response:
         headers = {
             "Accept": "application/vnd.github+json",
@@ -174,6 +186,8 @@ class App:
             "User-Agent": USER_AGENT,
             "X-GitHub-Api-Version": API_VERSION,
         }
+        if etag:
+            headers["If-None-Match"] = etag
         with translated(doing):
             return await self._http.request(
                 verb, f"{self._api_url}{path}", headers=headers, json=json, timeout=TIMEOUT_S, follow_redirects=False

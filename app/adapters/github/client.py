@@ -8,6 +8,7 @@ from github.Repository import Repository as Remote
 
 from app.adapters.github import transport
 from app.adapters.github.errors import Moved, Unauthorized, present, translated
+from app.adapters.github.known import Known
 from app.adapters.github.pace import Pace
 from app.adapters.github.tokens import TALK, Tokens
 from app.core.errors import Conflict, Denied, Unavailable
@@ -22,11 +23,12 @@ _DEADLINE_S: Final = 120.0
 class Client:
     """What is called with it runs in a thread of its own, on a PyGithub object of its own."""
 
-    def __init__(self, api_url: str, tokens: Tokens, pace: Pace, repository: Repository) -> None:
+    def __init__(self, api_url: str, tokens: Tokens, pace: Pace, known: Known, repository: Repository) -> None:
         self.repository = repository
         self.pace = pace
         self._api_url = api_url
         self._tokens = tokens
+        self._known = known
         self._path = ""
 
     async def read(self, doing: str, call: Callable[[Remote], T]) -> T:
@@ -108,7 +110,7 @@ class Client:
 
     async def _in_thread(self, doing: str, call: Callable[[Remote], T], token: str, path: str) -> T:
         def run() -> T:
-            remote = transport.repository(self._api_url, token, path)
+            remote = transport.repository(self._api_url, token, path, self._known)
             try:
                 with translated(doing):
                     return call(remote)

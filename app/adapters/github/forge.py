@@ -12,6 +12,7 @@ from app.adapters.github import branches, checks, comments, pulls, reviews
 from app.adapters.github.app import App
 from app.adapters.github.client import Client
 from app.adapters.github.errors import Gone, Moved, present
+from app.adapters.github.known import Known
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import READ_CODE, WRITE_CODE, Tokens
 from app.core import world
@@ -135,7 +136,7 @@ def _state(remote: Remote, number: int) -> str:
 
 
 class GitHubForges:
-    """Opens forges; what must be shared is shared: tokens, and the pace of each installation."""
+    """Opens forges; what is shared is shared: tokens, the pace of each installation, and answers that are known."""
 
     def __init__(
         self,
@@ -154,6 +155,7 @@ class GitHubForges:
         self._git_url = git_url
         self._on_secret = on_secret
         self._paces = paces
+        self._known = Known()
 
     async def find(self, full_name: str) -> Repository:
         """The repository `OWNER/NAME`. Raises NotFound if the App is not installed on it."""
@@ -162,5 +164,5 @@ class GitHubForges:
     def open(self, repository: Repository) -> GitHubForge:
         """The forge of one repository, for one visit of a run: it finds out the repository's present name once."""
         pace = self._paces.of(repository.installation_id)
-        client = Client(self._api_url, self._tokens, pace, repository)
+        client = Client(self._api_url, self._tokens, pace, self._known, repository)
         return GitHubForge(self._app, self._tokens, client, self._git_url, self._on_secret)

@@ -20,6 +20,7 @@ from github.Requester import (
 )
 
 from app.adapters.github.app import API_VERSION, TIMEOUT_S, USER_AGENT
+from app.adapters.github.known import Answer, Known
 from app.core.errors import Unavailable
 
 _log = logging.getLogger("github.Requester")
@@ -27,7 +28,8 @@ _log = logging.getLogger("github.Requester")
 _TRIES_AGAIN: Final = 2
 _PER_PAGE: Final = 100
 _PENDING: Final = 202
-_NO_CONTENT: Final = frozenset({204, 205, 304})
+_NOT_MODIFIED: Final = 304
+_NO_CONTENT: Final = frozenset({204, 205, _NOT_MODIFIED})
 
 
 class _Http(HTTPRequestsConnectionClass):
@@ -41,10 +43,41 @@ class _Https(HTTPSRequestsConnectionClass):
 
 
 class _Requester(Requester):
-    """A Requester of its own class, so that the transport is set for ours and for nobody else's."""
+    """A Requester of its own class, so that the transport is set for ours and for nobody else's.
+
+    What is known already is asked for with its ETag. Callers cannot tell the difference, but for the allowance.
+    """
+
+    def __init__(self, *, token: str, known: Known, **options: Any) -> None:
+        super().__init__(auth=Token(token), **options)
+        self._token = token
+        self._known = known
+
+    def requestJson(  # noqa: N802 - PyGithub's name
+        self,
+        verb: str,
+        url: str,
+        parameters: dict[str, Any] | None = None,
+        headers: dict[str, Any] | None = None,
+        *more: Any,
+        **options: Any,
+    ) -> tuple[int, dict[str, Any], str]:
+        """One request and its answer: status, headers with lower-case names, body."""
+        if verb != "GET":
+            return super().requestJson(verb, url, parameters, headers, *more, **options)
+        address = self.add_parameters_to_url(url, parameters or {})
+        known = self._known.find(self._token, address)
+        if known:
+            headers = (headers or {}) | {"If-None-Match": known.etag}
+        status, told, body = super().requestJson(verb, url, parameters, headers, *more, **options)
+        if status == _NOT_MODIFIED and known:
+            return 200, told | {"link": known.link} if known.link else told, known.body
+        if status == 200:
+            self._known.keep(self._token, address, Answer(told.get("etag", ""), told.get("link", ""), body))
+        return status, told, body
 
 
-def repository(api_url: str, token: str, path: str) -> Repository:
+def repository(api_url: str, token: str, path: str, known: Known) -> Repository:
     """A repository that nothing was read of yet. `path`: `/repositories/ID` or `/repos/OWNER/NAME`.
 
     For one call in one thread: PyGithub's requester mixes up the answers of threads that share it. Close it by
@@ -55,7 +88,8 @@ def repository(api_url: str, token: str, path: str) -> Repository:
         # At DEBUG it writes whole answers into the log.
         _log.setLevel(logging.INFO)
     requester = _Requester(
-        auth=Token(token),
+        token=token,
+        known=known,
         base_url=api_url,
         timeout=int(TIMEOUT_S),
         user_agent=USER_AGENT,
