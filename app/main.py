@@ -91,7 +91,7 @@ class Outside:
             blueprints=blueprints,
             orders=Orders(self.store, blueprints, self.page_url, lambda: datetime.now(UTC)),
             progress=Progress(self.page_url, time.monotonic, interval_s=self.settings.progress_interval_s),
-            open_forge=lambda repository: RedactedForge(open_forge(repository), self.redactor),
+            open_forge=lambda run: RedactedForge(open_forge(run), self.redactor),
             open_workspace=self.workspace,
             open_world=self.world,
             now=lambda: datetime.now(UTC),
@@ -124,7 +124,7 @@ class Outside:
             marker=wording.marker(run),
         )
 
-    async def warm(self, repository: Repository, open_forge: OpenForge) -> None:
+    async def warm(self, repository: Repository, open_forge: Callable[[Repository], Forge]) -> None:
         """Prepare for the next run of a repository. What goes wrong is told in the log alone: that run will see it."""
         name = repository.full_name
         tell = partial(_log.info, "%s: %s", name)
@@ -367,7 +367,7 @@ def work(settings: Settings) -> None:
             looking = asyncio.create_task(recovery(settings, store, app, redactor, paces).keep_looking())
             try:
                 await queue.work(
-                    worker.runner(BLUEPRINTS, forges.open).advance,
+                    worker.runner(BLUEPRINTS, forges.of).advance,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
                 )

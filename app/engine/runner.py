@@ -27,7 +27,6 @@ from app.core.journal import ModelAnswered
 from app.core.run import Run, Status, Visit
 from app.core.signals import Signals
 from app.core.store import Occupied, Stale, Store, StoreDown
-from app.core.task import Repository
 from app.core.world import Forge, Workspace, World
 from app.engine import admission, target
 from app.engine.dispatch import Blueprints
@@ -45,7 +44,7 @@ _PATIENCE: Final = timedelta(days=1)
 
 T = TypeVar("T")
 
-OpenForge = Callable[[Repository], Forge]
+OpenForge = Callable[[Run], Forge]
 OpenWorkspace = Callable[[Run, Forge], Workspace]
 OpenWorld = Callable[[Run, Node[Any], Forge, Signals], Awaitable[World]]
 _KNOWN: Final = {"base_branch", "base_sha", "branch", "head_sha", "pull_request_number", "pull_request_url"}
@@ -90,7 +89,7 @@ class Runner:
 
     async def _move(self, run: Run) -> Run:
         """One step: admit, visit a node, or report the end. Trouble that may pass puts the run off."""
-        forge = self.open_forge(run.task.repository)
+        forge = self.open_forge(run)
         try:
             if run.status.has_ended:
                 return await self._report(run, forge)
@@ -114,7 +113,7 @@ class Runner:
     async def _heed(self, run: Run) -> Run:
         """Do what somebody wants of a run that has ended. Trouble that may pass puts it off; the run stays as it is."""
         try:
-            heeded = await self.orders.heed_ended(run, self.open_forge(run.task.repository))
+            heeded = await self.orders.heed_ended(run, self.open_forge(run))
             return await self.store.save(heeded.model_copy(update={"tries": 0})) if heeded.tries else heeded
         except (RateLimited, Unavailable) as error:
             if run.tries < _MOST_TRIES:
@@ -254,7 +253,7 @@ class Runner:
             later = later.model_copy(update={"error": str(error)})
         blueprint = self.blueprints.get(run.blueprint)
         if blueprint and later.status is Status.RUNNING and later.state and not isinstance(error, ForgeError):
-            later = await self.progress.try_to_tell(later, blueprint, self.open_forge(run.task.repository), now=True)
+            later = await self.progress.try_to_tell(later, blueprint, self.open_forge(run), now=True)
         return await self.store.save(later, advance_at=self.now() + timedelta(seconds=pause_s))
 
     async def _end(

@@ -155,7 +155,7 @@ async def advance(settings: Settings, order: Order, pipe: int) -> None:
     async with connected(url) as engine, github(settings, redactor) as (_, forges):
         store = FusedStore(engine, ProcrastinateQueue(url), fuse)
         worker = await outside(settings, store, redactor)
-        await worker.runner(BLUEPRINTS, forges.open).advance(order.run)
+        await worker.runner(BLUEPRINTS, forges.of).advance(order.run)
 
 
 def attempt(settings: Settings, order: Order) -> Answer:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
@@ -17,10 +18,13 @@ from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import READ_CODE, WRITE_CODE, Tokens
 from app.core import world
 from app.core.errors import NotFound
+from app.core.run import Run
 from app.core.task import Place, Remark, Repository
 from app.core.world import Check, Head, Permission, Pull, PullRequest, Reaction
 
 _LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
+_MOST_RUNS: Final = 1000
+"""Whose tokens are kept: twice as many as one worker can advance at a time. Who was longest away gets new ones."""
 
 
 class GitHubForge:
@@ -156,13 +160,25 @@ class GitHubForges:
         self._on_secret = on_secret
         self._paces = paces
         self._known = Known()
+        self._of_runs: OrderedDict[int, Tokens] = OrderedDict()
 
     async def find(self, full_name: str) -> Repository:
         """The repository `OWNER/NAME`. Raises NotFound if the App is not installed on it."""
         return await self._tokens.find(full_name)
 
     def open(self, repository: Repository) -> GitHubForge:
-        """The forge of one repository, for one visit of a run: it finds out the repository's present name once."""
+        """The forge of one repository, for one task: it finds out the repository's present name once."""
+        return self._open(repository, self._tokens)
+
+    def of(self, run: Run) -> GitHubForge:
+        """The forge of a run's repository, for one visit. The visits of a run share their tokens with no other run."""
+        tokens = self._of_runs.pop(run.id, None) or self._tokens.apart()
+        self._of_runs[run.id] = tokens
+        if len(self._of_runs) > _MOST_RUNS:
+            self._of_runs.popitem(last=False)
+        return self._open(run.task.repository, tokens)
+
+    def _open(self, repository: Repository, tokens: Tokens) -> GitHubForge:
         pace = self._paces.of(repository.installation_id)
-        client = Client(self._api_url, self._tokens, pace, self._known, repository)
-        return GitHubForge(self._app, self._tokens, client, self._git_url, self._on_secret)
+        client = Client(self._api_url, tokens, pace, self._known, repository)
+        return GitHubForge(self._app, tokens, client, self._git_url, self._on_secret)

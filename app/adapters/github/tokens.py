@@ -84,6 +84,10 @@ class Tokens:
         self._kept: dict[_Key, Token] = {}
         self._locks: dict[_Key, asyncio.Lock] = {}
 
+    def apart(self) -> "Tokens":
+        """The same for somebody else, without the tokens that are kept here."""
+        return Tokens(self._app, on_secret=self._on_secret, clock=self._clock, sleep=self._sleep)
+
     def __repr__(self) -> str:
         return f"Tokens({len(self._kept)} kept)"
 
