@@ -274,6 +274,8 @@ class Runner:
         except (RateLimited, Unavailable):
             if run.tries < _MOST_TRIES:
                 raise
+        except StoreDown:  # calls are paced by the database; without it nothing was tried
+            raise
         except ForgeError as error:
             _log.warning("Run %s: its end cannot be told on GitHub: %s", run.id, error)
         except Exception:  # an outermost edge, too: told or not, the run has ended, and nothing may begin that anew

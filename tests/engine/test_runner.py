@@ -9,7 +9,7 @@ from app.adapters.store import PostgresStore
 from app.core.errors import ModelUnavailable, RateLimited, Unavailable
 from app.core.journal import Journal
 from app.core.run import Run, Status
-from app.core.store import Store
+from app.core.store import Store, StoreDown
 from app.core.world import Permission, Reaction, World
 
 
@@ -194,6 +194,24 @@ async def test_an_end_that_cannot_be_told_is_told_later(bakery: Any, store: Post
     await bakery.runner().advance(run_id)
     assert (await store.load(run_id)).is_reported
     assert (7, None, Reaction.ROCKET) in bakery.github.reactions
+
+
+async def test_an_end_that_cannot_be_told_without_the_database_is_told_later(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+
+    class AtTheEnd(Passing):
+        async def save(self, run: Run, **more: Any) -> Run:
+            saved = await super().save(run, **more)
+            if saved.status is Status.DONE:
+                bakery.github.faults = [StoreDown("The pace of calls cannot be kept.")]
+            return saved
+
+    with pytest.raises(StoreDown):
+        await bakery.runner(AtTheEnd(store)).advance(run_id)
+    assert not (await store.load(run_id)).is_reported
+    await bakery.runner().advance(run_id)
+    assert (await store.load(run_id)).is_reported
+    assert [check.status for _, check in bakery.github.checks.values()] == ["completed"] * len(bakery.github.checks)
 
 
 async def test_an_issue_that_vanished_does_not_keep_the_run_alive(bakery: Any, store: PostgresStore) -> None:
