@@ -9,14 +9,12 @@ import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.adapters.github.auth import AppAuth
-from app.adapters.github.errors import Unauthorized, from_answer, translated
+from app.adapters.github.errors import API_VERSION, Unauthorized, from_answer, translated, watch_age
 from app.adapters.github.known import Answer, Known
 from app.adapters.github.pace import Pace, Paces
 from app.core.errors import Denied, Unavailable
 from app.core.pace import THE_APP, Allowance
 
-API_VERSION: Final = "2022-11-28"
-"""https://docs.github.com/en/rest/about-the-rest-api/api-versions; also the one that GitHub Enterprise Server knows."""
 USER_AGENT: Final = "minions"
 TIMEOUT_S: Final = 15.0
 """GitHub cuts a call after 10 seconds; the rest is for the way."""
@@ -189,9 +187,11 @@ class App:
         if etag:
             headers["If-None-Match"] = etag
         with translated(doing):
-            return await self._http.request(
+            answer = await self._http.request(
                 verb, f"{self._api_url}{path}", headers=headers, json=json, timeout=TIMEOUT_S, follow_redirects=False
             )
+        watch_age(answer.headers)
+        return answer
 
     async def _known(self, verb: str, path: str, doing: str) -> httpx.Response:
         try:

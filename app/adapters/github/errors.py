@@ -4,11 +4,13 @@ No error made here holds a body, a header or an address as it came: only GitHub'
 """
 
 import email.utils
+import logging
 import re
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,11 +21,17 @@ from github import BadAttributeException, GithubException
 
 from app.core.errors import Conflict, Denied, ForgeError, Locked, NotFound, RateLimited, Suspended, Unavailable
 
+_log = logging.getLogger(__name__)
+
+API_VERSION: Final = "2022-11-28"
+"""https://docs.github.com/en/rest/about-the-rest-api/api-versions; also the one that GitHub Enterprise Server knows."""
 _UNTOLD_WAIT_S: Final = 60.0
 """Seconds to wait where GitHub does not say how long.
 
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
 """
+_LONGEST_WAIT_S: Final = 86_400.0
+"""Seconds; a longer word to wait is a fault, and would stop an installation for good."""
 _SECRET: Final = re.compile(r"\b(?:gh[a-z]_|github_pat_|eyJ|v1\.)[A-Za-z0-9._-]{16,}")
 
 
@@ -49,6 +57,10 @@ class Gone(Denied):
     """410: deleted, or switched off."""
 
 
+class Outdated(Denied):
+    """410 or 400: GitHub does not serve the version of its API that this program speaks."""
+
+
 class Invalid(ForgeError):
     """422: GitHub does not take what was sent. `detail` holds its sentences."""
 
@@ -57,7 +69,7 @@ class Moved(ForgeError):
     """A redirect that is not followed: nothing was done, the thing has another address now."""
 
 
-def from_answer(  # noqa: PLR0911 - a table: one answer, one meaning
+def from_answer(  # noqa: C901, PLR0911 - a table: one answer, one meaning
     doing: str, status: int, data: Any, headers: Mapping[str, Any]
 ) -> ForgeError:
     """Answer with the error that an answer means. `doing` goes on "GitHub did not let us …": "read octo/hello"."""
@@ -78,6 +90,12 @@ def from_answer(  # noqa: PLR0911 - a table: one answer, one meaning
         )
     if status == 404:
         return NotFound(f"GitHub shows nothing there to {doing}.", detail=detail)
+    if status in {400, 410} and "api" in lower and "version" in lower:
+        _log.error("GitHub does not serve API version %s: %s", API_VERSION, detail)
+        return Outdated(
+            f"GitHub does not serve version {API_VERSION} of its API: the operator has to bring Minions up to date.",
+            detail=detail,
+        )
     if status == 410:
         return Gone(f"What we needed to {doing} is deleted or switched off.", detail=detail)
     if status in {403, 451}:
@@ -87,6 +105,18 @@ def from_answer(  # noqa: PLR0911 - a table: one answer, one meaning
     if status >= 500 or status == 408 or status < 300:
         return Unavailable(f"GitHub had trouble when we wanted to {doing}.", detail=detail)
     return Invalid(f"GitHub did not take what we sent to {doing}.", detail=detail)
+
+
+def watch_age(headers: Mapping[str, Any]) -> None:
+    """Have the log say that GitHub will end what we use: once for each date. Headers have lower-case names."""
+    ends = str(headers.get("sunset", "") or headers.get("deprecation", ""))
+    if ends:
+        _warn_of_age(ends[:40])
+
+
+@lru_cache(maxsize=32)
+def _warn_of_age(ends: str) -> None:
+    _log.warning("GitHub will end a part of its API that this version of Minions uses (%s): update it in time.", ends)
 
 
 @contextmanager
@@ -130,11 +160,12 @@ def retry_after_s(headers: Mapping[str, str]) -> float:
     """Seconds to wait, from headers with lower-case names: what Retry-After says, else the reset, else a minute."""
     after = headers.get("retry-after", "")
     if after.strip().isdigit():
-        return float(after)
+        return min(float(after), _LONGEST_WAIT_S)
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
         # By GitHub's clock, not ours. One second more: it does not say when within that second.
-        return max(1.0, float(reset) - server_time(headers.get("date", ""), default=time.time()) + 1)
+        left_s = float(reset) - server_time(headers.get("date", ""), default=time.time()) + 1
+        return min(max(1.0, left_s), _LONGEST_WAIT_S)
     return _UNTOLD_WAIT_S
 
 

@@ -19,7 +19,8 @@ from github.Requester import (
     RequestsResponse,
 )
 
-from app.adapters.github.app import API_VERSION, TIMEOUT_S, USER_AGENT
+from app.adapters.github.app import TIMEOUT_S, USER_AGENT
+from app.adapters.github.errors import API_VERSION, watch_age
 from app.adapters.github.known import Answer, Known
 from app.core.errors import Unavailable
 
@@ -123,6 +124,7 @@ def _retry() -> urllib3.Retry:
 def _sound(answer: RequestsResponse, verb: str) -> RequestsResponse:
     """The answer, if PyGithub can be trusted to read it."""
     status = answer.status
+    watch_age(answer.headers)
     if 300 <= status < 400 and status not in _NO_CONTENT:
         raise GithubException(status, {"message": "Moved"}, {})
     if status == _PENDING and verb in {"GET", "HEAD"}:

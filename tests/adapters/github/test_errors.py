@@ -6,7 +6,17 @@ import pytest
 import requests
 from github import GithubException, RateLimitExceededException
 
-from app.adapters.github.errors import Gone, Invalid, Moved, Unauthorized, from_answer, messages, translated
+from app.adapters.github.errors import (
+    Gone,
+    Invalid,
+    Moved,
+    Outdated,
+    Unauthorized,
+    from_answer,
+    messages,
+    translated,
+    watch_age,
+)
 from app.core.errors import Conflict, Denied, ForgeError, NotFound, RateLimited, Suspended, Unavailable
 
 DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
@@ -36,6 +46,8 @@ def meant(status: int, message: str = "", **headers: str) -> ForgeError:
         (408, "", Unavailable),
         (409, "Git Repository is empty.", Conflict),
         (410, "This issue was deleted", Gone),
+        (410, "API version 2022-11-28 is no longer supported.", Outdated),
+        (400, "'2022-11-28' is not a supported version of the GitHub API.", Outdated),
         (422, "Reference already exists", Conflict),
         (422, "Validation Failed", Invalid),
         (429, "", RateLimited),
@@ -58,6 +70,7 @@ def test_an_answer_means_one_thing(status: int, message: str, error: type[ForgeE
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(AT - 50), "date": DATE}, 1),
         ({"x-ratelimit-remaining": "12", "x-ratelimit-reset": str(AT + 3000)}, 60),
         ({"retry-after": "soon"}, 60),
+        ({"retry-after": "99999999"}, 86_400),
         ({}, 60),
     ],
 )
@@ -66,6 +79,15 @@ def test_f38_f39_f40_how_long_to_wait(headers: dict[str, str], seconds: float) -
     error = from_answer("do it", 429, None, headers)
     assert isinstance(error, RateLimited)
     assert error.retry_after_s == seconds
+
+
+@pytest.mark.faults
+def test_f49_the_operator_is_told_once_of_what_github_will_end(caplog: pytest.LogCaptureFixture) -> None:
+    for headers in ({"sunset": "Sat, 27 Nov 2027 10:00:00 GMT"}, {"deprecation": "@1795255200"}, {}):
+        for _ in range(3):
+            watch_age(headers)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert "27 Nov 2027" in caplog.text
 
 
 @pytest.mark.parametrize("header", [{"retry_after": "5"}, {"x_ratelimit_remaining": "0"}])

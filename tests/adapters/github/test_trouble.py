@@ -1,13 +1,23 @@
 """What goes wrong between us and GitHub, and what is true afterwards."""
 
+import asyncio
 import base64
 import logging
+import socket
 import time
+from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
+from app.adapters.github.app import App
+from app.adapters.github.auth import AppAuth, KeyText
+from app.adapters.github.forge import GitHubForges
+from app.adapters.github.tokens import Tokens
 from app.core.errors import Denied, ForgeError, NotFound, RateLimited, Suspended, Unavailable
+from app.core.run import Run, Status
+from app.core.task import Person, Task
 from app.core.world import Check, Permission, Reaction
 
 pytestmark = pytest.mark.faults
@@ -25,6 +35,10 @@ CHECK = Check(
     summary="At work.",
 )
 HTML = {"body": "<html>Unicorn!</html>", "headers": {"Content-Type": "text/html"}}
+
+
+async def no_pause(_: float) -> None:
+    """What is away here stays away."""
 
 
 async def comment(scene: Scene, text: str = "at work", comment_id: int | None = None) -> int:
@@ -84,6 +98,54 @@ async def test_f37_an_edit_that_failed_is_made_again(scene: Scene) -> None:
     scene.fail("PATCH", r"/comments/", 502)
     assert await comment(scene, "done", made) == made
     assert scene.comments() == [f"{MARKER}\ndone"]
+
+
+async def test_f37_an_edit_that_met_a_limit_is_made_when_that_is_over(scene: Scene) -> None:
+    made = await comment(scene)
+    limit = {"Retry-After": "0"}
+    scene.fail(
+        "PATCH", r"/comments/", 403, body='{"message": "You have exceeded a secondary rate limit."}', headers=limit
+    )
+    with pytest.raises(RateLimited):
+        await comment(scene, "done", made)
+    assert await comment(scene, "done", made) == made
+    assert scene.comments() == [f"{MARKER}\ndone"]
+
+
+async def test_f47_answers_of_calls_at_the_same_time_are_not_mixed_up(scene: Scene) -> None:
+    logins = {f"user-{number}": ("write", "read", "admin")[number % 3] for number in range(24)}
+    for login, role in logins.items():
+        scene.hub.add_user(login)
+        scene.hub.add_collaborator(HERE, login, role)
+    for _ in range(3):
+        told = await asyncio.gather(*(scene.forge.permission(login) for login in logins))
+        assert [permission.value for permission in told] == list(logins.values())
+
+
+async def test_f48_a_github_that_is_away_is_told_as_such(scene: Scene, pem: str) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # it does not listen: whoever calls is refused
+        away = f"http://127.0.0.1:{nobody.getsockname()[1]}/api/v3"
+        shared: dict[str, Any] = {"git_url": away, "on_secret": scene.secrets.append, "paces": scene.forges._paces}
+        async with httpx.AsyncClient() as http:
+            app = App(http, away, AppAuth("1", KeyText(pem)), sleep=no_pause)
+            tokens = Tokens(app, on_secret=scene.secrets.append)
+            for forges in (
+                GitHubForges(scene.forges._app, scene.forges._tokens, api_url=away, **shared),
+                GitHubForges(app, tokens, api_url=scene.forges._api_url, **shared),
+            ):
+                with pytest.raises(Unavailable, match="did not answer"):
+                    await forges.open(scene.asked).permission("ada")
+    assert await scene.forge.permission("ada") is Permission.WRITE
+
+
+async def test_f49_a_version_of_the_api_that_is_not_served_any_more_is_told(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.fail("GET", r"/issues/1$", 410, body='{"message": "API version 2022-11-28 is no longer supported."}')
+    with pytest.raises(Denied, match="bring Minions up to date"):
+        await scene.forge.issue_is_open(1)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 async def test_reads_are_repeated(scene: Scene) -> None:
@@ -214,6 +276,34 @@ async def test_f30_a_fresh_token_that_is_not_known_yet_is_tried_again(scene: Sce
     scene.fail("GET", r"/repositories/", 401, body='{"message": "Bad credentials"}', times=3)
     assert await scene.forge.permission("ada") is Permission.WRITE
     assert scene.minted == 1
+
+
+async def test_a_run_has_one_token_for_each_purpose_and_no_other_run_has_it(scene: Scene) -> None:
+    for _ in range(2):
+        for run_id in (7, 8):
+            forge = scene.forges.of(run(scene, run_id))
+            await forge.permission("ada")
+            await forge.react(1, None, Reaction.EYES)
+            await forge.remote(write=False)
+    assert scene.minted == 4
+    await scene.forges.of(run(scene, 7)).remote(write=True)
+    assert scene.minted == 5
+
+
+def run(scene: Scene, run_id: int) -> Run:
+    now = datetime.now(UTC)
+    ann = Person(id=1, login="ada")
+    return Run(
+        id=run_id,
+        key="key",
+        task=Task(repository=scene.asked, number=1, title="It crashes", body="", requester=ann, asked_at=now),
+        blueprint="fix",
+        blueprint_version=1,
+        status=Status.RUNNING,
+        at="test",
+        state={},
+        asked_at=now,
+    )
 
 
 async def test_a_token_that_is_never_accepted_is_told(scene: Scene) -> None:
