@@ -1,17 +1,21 @@
 """What all who call one installation agree on, in one process and in many."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
 from app.adapters.github.pace import OwnTurns, Pace
-from app.adapters.store import connected
+from app.adapters.store import ProcrastinateQueue, connected, opened
 from app.adapters.store.turns import PostgresTurns
 from app.core.errors import RateLimited
 from app.core.pace import CREATIONS_PER_MINUTE, THE_APP, Allowance, Turns
 from app.core.store import StoreDown
+from app.main import chosen_paces
+from app.settings import Settings
 
 pytestmark = pytest.mark.contract
 
@@ -173,3 +177,32 @@ async def test_a_database_that_is_away_is_told_as_such() -> None:
             with pytest.raises(StoreDown):
                 await call
         await turns.leave("1 x")
+
+
+def settings(**wanted: Any) -> Settings:
+    return Settings(app_id="42", **wanted)
+
+
+async def test_workers_on_one_database_share_the_pace_of_their_app(database_url: str) -> None:
+    queue = ProcrastinateQueue(database_url)
+    async with opened(database_url, queue) as one, opened(database_url, queue) as other:
+        with pytest.raises(RateLimited, match="enough"):
+            async with chosen_paces(settings(), one).of(3).read():
+                raise RateLimited("That is enough.", retry_after_s=5000)
+        there = chosen_paces(settings(), other)
+        with pytest.raises(RateLimited, match="it goes on in"):
+            async with there.of(3).write(notifies=False, creates=False):
+                pytest.fail("GitHub says stop")
+        async with there.of(THE_APP).read(), chosen_paces(settings(), None).of(3).read():
+            pass
+
+
+async def test_a_github_on_loopback_costs_no_statement() -> None:
+    url = "postgresql+psycopg://postgres@/none?host=/nowhere"
+    async with opened(url, ProcrastinateQueue(url)) as store:
+        for spacing_s, needs_database in [(0.0, False), (1.0, True)]:
+            pace = chosen_paces(settings(write_spacing_s=spacing_s), store).of(3)
+            for _ in range(2):
+                with pytest.raises(StoreDown) if needs_database else contextlib.nullcontext():
+                    async with pace.write(notifies=True, creates=True), pace.read():
+                        pass
