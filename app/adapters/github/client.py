@@ -36,24 +36,20 @@ class Client:
 
         Raises ForgeErrors.
         """
+        await self.locate()
         async with self.pace.read():
             return await self._called(doing, call)
 
     async def write(self, doing: str, call: Callable[[Remote], T], *, notifies: bool = False) -> T:
         """The same for a call that makes something new, once. `notifies` says whether people get a message by it."""
-        async with self.pace.write(notifies=notifies, creates=True):
-            return await self._called(doing, call)
+        return await self._write(doing, call, notifies=notifies, creates=True)
 
     async def overwrite(self, doing: str, call: Callable[[Remote], T]) -> T:
         """The same for a write of a whole state, which may be repeated: if no answer comes, it is made once more."""
         try:
-            return await self._overwrite(doing, call)
+            return await self._write(doing, call, notifies=False, creates=False)
         except Unavailable:
-            return await self._overwrite(doing, call)
-
-    async def _overwrite(self, doing: str, call: Callable[[Remote], T]) -> T:
-        async with self.pace.write(notifies=False, creates=False):
-            return await self._called(doing, call)
+            return await self._write(doing, call, notifies=False, creates=False)
 
     async def find_or_create(self, find: Callable[[], Awaitable[T | None]], create: Callable[[], Awaitable[T]]) -> T:
         """Answer with what `find` finds, else with what `create` makes: one thing, whatever happens to the answers.
@@ -74,8 +70,13 @@ class Client:
                 raise
         return await create()
 
-    async def _called(self, doing: str, call: Callable[[Remote], T]) -> T:
+    async def _write(self, doing: str, call: Callable[[Remote], T], *, notifies: bool, creates: bool) -> T:
+        # Before the turn and not in it, where it would be late for its time.
         await self.locate()
+        async with self.pace.write(notifies=notifies, creates=creates):
+            return await self._called(doing, call)
+
+    async def _called(self, doing: str, call: Callable[[Remote], T]) -> T:
         try:
             return await self._authorized(doing, call)
         except Moved:
@@ -86,7 +87,8 @@ class Client:
     async def locate(self) -> None:
         """Find out the repository's present name, once. Raises NotFound if it is not there for this installation."""
         if not self._path:
-            await self._find_address()
+            async with self.pace.read():
+                await self._find_address()
 
     async def _find_address(self) -> None:
         """By its id: the name from the moment of asking may be another repository's by now."""
