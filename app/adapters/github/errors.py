@@ -191,7 +191,7 @@ def _denied(doing: str, said: str, detail: str, headers: Mapping[str, str]) -> D
         return Denied(
             f"This App may not {doing}: accept its new permissions in the settings of the installation.", detail=detail
         )
-    if "locked" in said:
+    if re.search(r"\blocked\b", said):  # not "blocked"
         return Locked(f"The conversation is locked: nobody can {doing}.", detail=detail)
     if "archived" in said or "read-only" in said:
         return Denied(f"The repository is archived: nobody can {doing}.", detail=detail)
