@@ -1,9 +1,11 @@
 """Where a change is applied, measured and committed: a place that no box can write."""
 
 import asyncio
+import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,11 @@ MOST_AS_TEXT: Final = 500
 """Such files in one change; no configuration lets more files pass."""
 NAMES: Final = 100
 """Of files in one argument list: the longest ones fit."""
+NAMES_BYTES: Final = 100_000
+"""Of all names in one argument list: Linux takes 131,072 bytes for one argument (MAX_ARG_STRLEN), and 2 MB for all."""
+FOLDER: Final = b"040000 "
+"""Before a folder's name, among what a tree holds."""
+APPLY: Final = ("apply", "--cached", "--whitespace=nowarn", "-")
 DIFF: Final = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv")
 
 
@@ -49,19 +56,57 @@ class Clean:
         """For a command that has to see the new objects, like a push."""
         return self._git.environment
 
+    async def read(self, base: str, data: bytes, submodules: Sequence[str] = ()) -> Patch:
+        """What a patch changes in commit `base`, told by `describe`. Raises RepositoryError if git does not take it.
+
+        An index of all files of a large repository takes longer to write than the rest of it takes, so a patch that
+        names few files is applied to these only.
+        """
+        if not data:
+            return Patch()
+        said = await self._git.ask("apply", "--numstat", "-z", "-", stdin=data)
+        paths = list(change.line_counts(said.out)) if said.ok else []
+        tree = await self._apply_to_part(base, data, paths)
+        if tree:
+            return await self.describe(base, tree, submodules, paths)
+        return await self.describe(base, await self.apply(base, data), submodules)
+
     async def apply(self, base: str, data: bytes) -> str:
         """Apply a patch to commit `base`; answer with the tree. Raises RepositoryError if git does not take it."""
-        await asyncio.to_thread((self._folder / "objects").mkdir, parents=True, exist_ok=True)
-        index = self._folder / f"index-{uuid.uuid4().hex}"
-        own = {"GIT_INDEX_FILE": str(index)}
-        try:
+        async with self._own_index() as (index, own):
             await self._copy_index(base, index)
             if data:
-                options = ("--cached", "--whitespace=nowarn", "-")
-                said = await self._git.ask("apply", *options, stdin=data, environment=own)
+                said = await self._git.ask(*APPLY, stdin=data, environment=own)
                 if not said.ok:
                     raise RepositoryError(f"Git does not accept the change: {said.err[:1000]}")
             return (await self._git.tell("write-tree", environment=own)).text
+
+    async def _apply_to_part(self, base: str, data: bytes, paths: Sequence[str]) -> str:
+        """A tree of nothing but `paths`, which a patch names, after it; empty if only the whole commit can tell."""
+        size = sum(len(os.fsencode(path)) * (path.count("/") + 1) for path in paths)
+        if not 0 < size <= NAMES_BYTES:
+            return ""
+        asked = {name for path in paths for name in _with_folders(path)}
+        async with self._own_index() as (_, own):
+            # With what lies above a file git refuses, as it would in the whole, to write beyond a link or below a file.
+            held = await self._git.ask("ls-tree", "-z", base, "--", *sorted(asked))
+            entries = held.out.split(b"\0")[:-1]
+            folders = {os.fsdecode(entry.partition(b"\t")[2]) for entry in entries if entry.startswith(FOLDER)}
+            if not held.ok or not folders.isdisjoint(paths):
+                return ""
+            files = b"".join(entry + b"\0" for entry in entries if not entry.startswith(FOLDER))
+            if files:
+                await self._git.tell("update-index", "-z", "--index-info", stdin=files, environment=own)
+            said = await self._git.ask(*APPLY, stdin=data, environment=own)
+            return (await self._git.tell("write-tree", environment=own)).text if said.ok else ""
+
+    @asynccontextmanager
+    async def _own_index(self) -> AsyncIterator[tuple[Path, Mapping[str, str]]]:
+        """A place for an index, and what tells git to use it; removed at the end."""
+        await asyncio.to_thread((self._folder / "objects").mkdir, parents=True, exist_ok=True)
+        index = self._folder / f"index-{uuid.uuid4().hex}"
+        try:
+            yield index, {"GIT_INDEX_FILE": str(index)}
         finally:
             await asyncio.to_thread(index.unlink, missing_ok=True)
 
@@ -71,16 +116,17 @@ class Clean:
             await asyncio.to_thread(index.rename, self._index)
         await asyncio.to_thread(shutil.copyfile, self._index, index)
 
-    async def describe(self, base: str, tree: str, submodules: Sequence[str] = ()) -> Patch:
+    async def describe(self, base: str, tree: str, submodules: Sequence[str] = (), paths: Sequence[str] = ()) -> Patch:
         """The difference of two trees, in git's own words: nothing that a box said is repeated.
 
-        `submodules` are paths of those whose files are in both.
+        `submodules` are paths of those whose files are in both. Only `paths` are compared, or everything without them.
         """
         form = ("-p", "--binary", "--full-index", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+        compared = (base, tree, "--", *paths)
         data, raw, numstat = await asyncio.gather(
-            self._git.tell(*DIFF, *form, base, tree),
-            self._git.tell(*DIFF, "-z", "--raw", "--no-abbrev", base, tree),
-            self._git.tell(*DIFF, "-z", "--numstat", base, tree),
+            self._git.tell(*DIFF, *form, *compared),
+            self._git.tell(*DIFF, "-z", "--raw", "--no-abbrev", *compared),
+            self._git.tell(*DIFF, "-z", "--numstat", *compared),
         )
         if not raw.out:
             return Patch()
@@ -124,6 +170,13 @@ class Clean:
         asked = "\n".join(blobs).encode() + b"\n"
         said = await self._git.tell("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=asked)
         return {name: int(size) for name, _, size in (line.partition(" ") for line in said.text.splitlines())}
+
+
+def _with_folders(path: str) -> Iterator[str]:
+    """A path, and those of the folders that it lies in."""
+    parts = path.split("/")
+    for depth in range(1, len(parts) + 1):
+        yield "/".join(parts[:depth])
 
 
 def _patch(data: bytes, files: tuple[FileChange, ...], hidden: bytes) -> Patch:

@@ -238,8 +238,7 @@ class GitWorkspace:
             return Patch()
         clean = self._clean()
         laid = await self._submodules.laid(base)
-        tree = await clean.apply(laid.commit, await self._git.diff(laid.commit))
-        return await clean.describe(laid.commit, tree, laid.submodules)
+        return await clean.read(laid.commit, await self._git.diff(laid.commit), laid.submodules)
 
     async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
         """As `Workspace.publish` says. Raises Conflict, Denied, NotFound, Unavailable; RepositoryError if empty."""
