@@ -67,12 +67,15 @@ strays | (cd /repo && xargs -0 -r rm -f --)
 
 DIFF: Final = """
 exec 9> /git/lock; flock 9
-rm -f /git/index.lock
+if [ -e /git/index.lock ]; then rm -f /git/index.lock; fi
 cp --preserve=timestamps /git/base-index /git/index
-strays | git update-index -z --no-skip-worktree --stdin
-git add --all > /tmp/said 2>&1 & adding=$!
-odd=$(find /repo -name .git -prune -o -name '.git[aim]*' ! -type f ! -type l ! -type d -print -quit 2> /dev/null)
-if [ -n "$odd" ]; then kill -9 $adding; echo "$odd is neither a file nor a folder"; exit 1; fi
+if [ -e /git/skipped ]; then strays | git update-index -z --no-skip-worktree --stdin; fi
+exec 8< <(exec git add --all 7>&1 > /tmp/said 2>&1); adding=$!
+read -r -t 1 -u 8
+if [ $? -gt 128 ]; then
+  odd=$(find /repo -name .git -prune -o -name '.git[aim]*' ! -type f ! -type l ! -type d -print -quit 2> /dev/null)
+  if [ -n "$odd" ]; then kill -9 $adding; echo "$odd is neither a file nor a folder"; exit 1; fi
+fi
 wait $adding || { cat /tmp/said; exit 1; }
 sum=0
 while read -r size; do sum=$((sum + size)); done < <(git diff-index --cached --raw --no-renames --no-abbrev "$1" \
@@ -81,7 +84,8 @@ if [ $sum -gt $2 ]; then echo $sum; exit 27; fi
 exec git diff-index --cached -p --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color "$1"
 """
 """One at a time; a lock that git itself left behind is from a box that was killed. Git would wait for ever for somebody
-to write in a pipe that has the name of one of its own files.
+to write in a pipe that has the name of one of its own files: one is looked for when a second has not been enough, which
+`read` tells by a code above 128. Until it ends, git holds the other side of what is read.
 
 Files are added up before they are written as a patch, in which gigabytes of zeros are small.
 """
