@@ -6,6 +6,7 @@ import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
@@ -30,7 +31,17 @@ NAMES_BYTES: Final = 100_000
 FOLDER: Final = b"040000 "
 """Before a folder's name, among what a tree holds."""
 APPLY: Final = ("apply", "--cached", "--whitespace=nowarn", "-")
-DIFF: Final = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv")
+DIFF: Final = ("--no-renames", "--no-ext-diff", "--no-textconv")
+TEXT: Final = ("--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What is compared: two trees, or a tree and the index that `environment` names."""
+
+    command: Sequence[str]
+    sides: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Clean:
@@ -66,9 +77,9 @@ class Clean:
             return Patch()
         said = await self._git.ask("apply", "--numstat", "-z", "-", stdin=data)
         paths = list(change.line_counts(said.out)) if said.ok else []
-        tree = await self._apply_to_part(base, data, paths)
-        if tree:
-            return await self.describe(base, tree, submodules, paths)
+        async with self._own_index() as (_, own):
+            if await self._apply_to_part(base, data, paths, own):
+                return await self._told(Difference(("diff-index", "--cached"), (base,), own), paths, submodules)
         return await self.describe(base, await self.apply(base, data), submodules)
 
     async def apply(self, base: str, data: bytes) -> str:
@@ -81,24 +92,22 @@ class Clean:
                     raise RepositoryError(f"Git does not accept the change: {said.err[:1000]}")
             return (await self._git.tell("write-tree", environment=own)).text
 
-    async def _apply_to_part(self, base: str, data: bytes, paths: Sequence[str]) -> str:
-        """A tree of nothing but `paths`, which a patch names, after it; empty if only the whole commit can tell."""
+    async def _apply_to_part(self, base: str, data: bytes, paths: Sequence[str], own: Mapping[str, str]) -> bool:
+        """Make an index of nothing but `paths`, which a patch names, after it; whether that tells what it comes to."""
         size = sum(len(os.fsencode(path)) * (path.count("/") + 1) for path in paths)
         if not 0 < size <= NAMES_BYTES:
-            return ""
+            return False
+        # With what lies above a file git refuses, as it would in the whole, to write beyond a link or below a file.
         asked = {name for path in paths for name in _with_folders(path)}
-        async with self._own_index() as (_, own):
-            # With what lies above a file git refuses, as it would in the whole, to write beyond a link or below a file.
-            held = await self._git.ask("ls-tree", "-z", base, "--", *sorted(asked))
-            entries = held.out.split(b"\0")[:-1]
-            folders = {os.fsdecode(entry.partition(b"\t")[2]) for entry in entries if entry.startswith(FOLDER)}
-            if not held.ok or not folders.isdisjoint(paths):
-                return ""
-            files = b"".join(entry + b"\0" for entry in entries if not entry.startswith(FOLDER))
-            if files:
-                await self._git.tell("update-index", "-z", "--index-info", stdin=files, environment=own)
-            said = await self._git.ask(*APPLY, stdin=data, environment=own)
-            return (await self._git.tell("write-tree", environment=own)).text if said.ok else ""
+        held = await self._git.ask("ls-tree", "-z", base, "--", *sorted(asked))
+        entries = held.out.split(b"\0")[:-1]
+        folders = {os.fsdecode(entry.partition(b"\t")[2]) for entry in entries if entry.startswith(FOLDER)}
+        if not held.ok or not folders.isdisjoint(paths):
+            return False
+        files = b"".join(entry + b"\0" for entry in entries if not entry.startswith(FOLDER))
+        if files:
+            await self._git.tell("update-index", "-z", "--index-info", stdin=files, environment=own)
+        return (await self._git.ask(*APPLY, stdin=data, environment=own)).ok
 
     @asynccontextmanager
     async def _own_index(self) -> AsyncIterator[tuple[Path, Mapping[str, str]]]:
@@ -116,29 +125,43 @@ class Clean:
             await asyncio.to_thread(index.rename, self._index)
         await asyncio.to_thread(shutil.copyfile, self._index, index)
 
-    async def describe(self, base: str, tree: str, submodules: Sequence[str] = (), paths: Sequence[str] = ()) -> Patch:
+    async def describe(self, base: str, tree: str, submodules: Sequence[str] = ()) -> Patch:
         """The difference of two trees, in git's own words: nothing that a box said is repeated.
 
-        `submodules` are paths of those whose files are in both. Only `paths` are compared, or everything without them.
+        `submodules` are paths of those whose files are in both.
         """
-        form = ("-p", "--binary", "--full-index", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
-        compared = (base, tree, "--", *paths)
-        data, raw, numstat = await asyncio.gather(
-            self._git.tell(*DIFF, *form, *compared),
-            self._git.tell(*DIFF, "-z", "--raw", "--no-abbrev", *compared),
-            self._git.tell(*DIFF, "-z", "--numstat", *compared),
+        return await self._told(Difference(("diff-tree", "-r"), (base, tree)), (), submodules)
+
+    async def _told(self, difference: Difference, paths: Sequence[str], submodules: Sequence[str]) -> Patch:
+        """What is different in `paths`, or everywhere if there are none."""
+        (raw, numstat, sizes), data = await asyncio.gather(
+            self._measured(difference, paths),
+            self._asked(difference, "-p", *TEXT, "--binary", "--full-index", paths=paths),
         )
-        if not raw.out:
+        if not raw:
             return Patch()
+        files = change.files(raw, numstat, sizes, submodules)
+        binary = [file.path for file in files if file.binary and file.size <= AS_TEXT]
+        return await asyncio.to_thread(_patch, data, files, await self._as_text(difference, binary))
+
+    async def _measured(self, difference: Difference, paths: Sequence[str]) -> tuple[bytes, bytes, dict[str, int]]:
+        """Each file as git has it, its lines, and the sizes of the new ones."""
+        raw, numstat = await asyncio.gather(
+            self._asked(difference, "-z", "--raw", "--no-abbrev", paths=paths),
+            self._asked(difference, "-z", "--numstat", paths=paths),
+        )
         blobs = [
             new
-            for _, new_mode, new, _, _ in change.raw_entries(raw.out)
+            for _, new_mode, new, _, _ in change.raw_entries(raw)
             if new not in {NOTHING, ""} and new_mode != LINK_TO_COMMIT
         ]
-        sizes = await self._sizes(blobs)
-        files = change.files(raw.out, numstat.out, sizes, submodules)
-        hidden = await self._as_text(base, tree, [file.path for file in files if file.binary and file.size <= AS_TEXT])
-        return await asyncio.to_thread(_patch, data.out, files, hidden)
+        return raw, numstat, await self._sizes(blobs)
+
+    async def _asked(self, difference: Difference, *form: str, paths: Sequence[str]) -> bytes:
+        said = await self._git.tell(
+            *(*difference.command, *DIFF, *form, *difference.sides, "--", *paths), environment=difference.environment
+        )
+        return said.out
 
     async def commit(self, tree: str, parent: str, message: str, *, name: str, email: str, second: int) -> str:
         """Commit a tree. The same arguments give the same commit: `second` is its date, since 1970, in UTC."""
@@ -155,11 +178,10 @@ class Clean:
         """When a commit was made, in seconds since 1970."""
         return int((await self._git.tell("show", "--no-patch", "--format=%ct", commit)).text)
 
-    async def _as_text(self, base: str, tree: str, paths: list[str]) -> bytes:
+    async def _as_text(self, difference: Difference, paths: list[str]) -> bytes:
         """Lines of files in which git sees no text because of a single NUL: guards look for secrets in them, too."""
-        form = ("-p", "--text", "--unified=0", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
         parts = [
-            (await self._git.tell(*DIFF, *form, base, tree, "--", *paths[at : at + NAMES])).out
+            await self._asked(difference, "-p", *TEXT, "--text", "--unified=0", paths=paths[at : at + NAMES])
             for at in range(0, min(len(paths), MOST_AS_TEXT), NAMES)
         ]
         return b"".join(parts)

@@ -19,7 +19,7 @@ from app.adapters.workspace.furnishing import Furnishing
 from app.adapters.workspace.layers import Layers
 from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
-from app.adapters.workspace.submodules import Submodules
+from app.adapters.workspace.submodules import Laid, Submodules
 from app.adapters.workspace.tree import READ_BYTES, Tree
 from app.core.errors import Conflict, RepositoryError, Unavailable
 from app.core.layout import Layout
@@ -72,6 +72,7 @@ class GitWorkspace:
         self._asked_at = asked_at
         self._read_layout = read_layout
         self._submodules = Submodules(mirror)
+        self._laid: dict[str, Laid] = {}
         self._being_made = ""
         self._files = Tree(folder.tree)
 
@@ -237,7 +238,9 @@ class GitWorkspace:
         if not base:
             return Patch()
         clean = self._clean()
-        laid = await self._submodules.laid(base)
+        if base not in self._laid:  # there is a tree, so that this stays as it is
+            self._laid[base] = await self._submodules.laid(base)
+        laid = self._laid[base]
         return await clean.read(laid.commit, await self._git.diff(laid.commit), laid.submodules)
 
     async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
