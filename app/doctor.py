@@ -12,9 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters.github.permissions import EVENTS, PERMISSIONS
 from app.adapters.litellm import warm_up
-from app.adapters.sandbox.allow_list import PORT, is_public
-from app.adapters.sandbox.registries import reach
-from app.adapters.sandbox.tunnel import resolved
+from app.adapters.sandbox.egress.allow_list import PORT, is_public
+from app.adapters.sandbox.egress.registries import reach
+from app.adapters.sandbox.egress.tunnel import resolved
 from app.adapters.store.schema import with_driver
 from app.adapters.workspace.folders import GIB, Ways
 from app.core.errors import MinionsError, Unavailable

@@ -26,8 +26,9 @@ from app.adapters.github.tokens import Tokens
 from app.adapters.litellm import LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
 from app.adapters.redacted import RedactedForge, RedactedLog
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes, Limits
-from app.adapters.sandbox.registries import reach
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.sandbox.egress.registries import reach
+from app.adapters.sandbox.limits import Limits
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
@@ -202,7 +203,7 @@ def chosen_boxes(settings: Settings, redactor: Redactor) -> BubblewrapBoxes:
     if settings.sandbox == "bubblewrap":
         return BubblewrapBoxes(settings.home, reach=allowed, limits=limits)
     # The engine's SDK takes 0.2 s to import, which everybody else need not wait for.
-    from app.adapters.sandbox.containers import ContainerBoxes  # noqa: PLC0415
+    from app.adapters.sandbox.containers.boxes import ContainerBoxes  # noqa: PLC0415
 
     return ContainerBoxes(
         settings.home,

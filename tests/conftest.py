@@ -13,8 +13,8 @@ from xdist.remote import Producer
 from xdist.workermanage import WorkerController
 
 from app.adapters.postgres import EmbeddedPostgres
-from app.adapters.sandbox.container_engine import Engine
-from app.adapters.sandbox.containers import ContainerBoxes
+from app.adapters.sandbox.containers.boxes import ContainerBoxes
+from app.adapters.sandbox.containers.engine import Engine
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import migrate
 from app.adapters.workspace.mounts import unmount_below

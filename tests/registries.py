@@ -2,8 +2,8 @@
 
 import socket
 
-from app.adapters.sandbox.allow_list import PORT, is_public
-from app.adapters.sandbox.registries import REGISTRIES, Reach
+from app.adapters.sandbox.egress.allow_list import PORT, is_public
+from app.adapters.sandbox.egress.registries import REGISTRIES, Reach
 
 USED = ("pypi.org", "files.pythonhosted.org", "registry.npmjs.org", "registry.yarnpkg.com")
 """Those that tests install from."""

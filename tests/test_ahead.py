@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.local import LocalForge
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.workspace.folders import Ways
 from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspaces import Workspaces

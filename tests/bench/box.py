@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from statistics import median
 
-from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes
-from app.adapters.sandbox.container_engine import Engine
-from app.adapters.sandbox.containers import ContainerBoxes
+from app.adapters.sandbox.box import Box
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.sandbox.containers.boxes import ContainerBoxes
+from app.adapters.sandbox.containers.engine import Engine
 from app.adapters.workspace.mounts import unmount_below
 from tests.container_engine import IMAGE, engine, make_images, why_not
 

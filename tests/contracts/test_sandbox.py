@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.core.errors import SandboxError
 from app.core.world import Sandbox
 from tests.registries import reach_from_here

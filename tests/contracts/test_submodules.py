@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.workspace.folders import Ways
 from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.submodules import address

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes, Limits
-from app.adapters.sandbox.containers import ContainerBoxes
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.sandbox.containers.boxes import ContainerBoxes
+from app.adapters.sandbox.limits import Limits
 from tests.container_engine import IMAGE
 from tests.hostile.surroundings import Surroundings
 from tests.hostile.trial import Boxes

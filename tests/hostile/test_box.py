@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes, Limits
+from app.adapters.sandbox.box import Box
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.sandbox.limits import Limits
 
 pytestmark = pytest.mark.hostile
 

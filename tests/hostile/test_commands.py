@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
-from app.adapters.sandbox.cgroups import find
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.cgroups import find
 from tests.hostile.commands import CASES
 from tests.hostile.conftest import LIMITS
 from tests.hostile.ordinary import Child

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes
+from app.adapters.sandbox.box import Box
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.offline import SENTENCE
 from app.core.evidence import Where, evidence
 from tests.registries import reach_from_here

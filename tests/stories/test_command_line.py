@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.adapters.sandbox.container_engine import Engine
+from app.adapters.sandbox.containers.engine import Engine
 from app.demo import models
 from app.demo.stage import free_port, seed
 from tests.container_engine import IMAGE

@@ -3,6 +3,8 @@
 from collections import deque
 from typing import Final
 
+CHUNK: Final = 64 * 1024
+"""As much as a pipe holds."""
 OUTPUT_BYTES: Final = 64 * 1024
 """Kept of one command's output: a model reads about 16,000 tokens of it at worst, and a failing test suite fits."""
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes, Mounts
-from app.adapters.sandbox.process import Ended
+from app.adapters.sandbox.box import Mounts
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.sandbox.ended import Ended
 from app.adapters.sandbox.root import HOME, REPO, SYSTEM_PATH
 from app.adapters.workspace import sparse
 from app.core.errors import RepositoryError

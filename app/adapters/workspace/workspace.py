@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.root import place
 from app.adapters.workspace import remote as remotes
 from app.adapters.workspace.boxed import BoxedGit

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.root import place
 from app.adapters.sandbox.users import let_through
 from app.adapters.workspace.folders import GIB, Folder, Ways, in_use

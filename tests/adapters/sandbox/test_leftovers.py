@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.leftovers import end_leftovers
 
 pytestmark = pytest.mark.crash
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.crash
 SERVER = """
 import asyncio, sys
 from pathlib import Path
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 
 box = BubblewrapBoxes(Path(sys.argv[1])).open(Path(sys.argv[2]))
 asyncio.run(box.run("exec 3> alive; echo begun >&3; (setsid sleep 300 &) ; sleep 300"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.offline import SENTENCE, explained
 from app.core.world import Sandbox
 

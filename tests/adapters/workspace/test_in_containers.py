@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.container_engine import Engine
-from app.adapters.sandbox.containers import ContainerBoxes
+from app.adapters.sandbox.containers.boxes import ContainerBoxes
+from app.adapters.sandbox.containers.engine import Engine
 from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from app.adapters.sandbox.allow_list import Private, Refused
+from app.adapters.sandbox.egress.allow_list import Private, Refused
 
 _REQUEST: Final = re.compile(rb"([A-Z]{1,16}) (/[!-~]*) HTTP/1\.[01]")
 _PASSED: Final = frozenset(

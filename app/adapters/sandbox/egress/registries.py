@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from app.adapters.sandbox.allow_list import PORT, Private
+from app.adapters.sandbox.egress.allow_list import PORT, Private
 from app.core.errors import SettingsError
 
 REGISTRIES: Final[tuple[str, ...]] = (

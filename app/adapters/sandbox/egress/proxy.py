@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from app.adapters.own_folder import own_folder
-from app.adapters.sandbox.authority import Issued, issue
-from app.adapters.sandbox.registries import Reach, orders
+from app.adapters.sandbox.egress.authority import Issued, issue
+from app.adapters.sandbox.egress.registries import Reach, orders
 from app.adapters.sandbox.root import bundle
 from app.adapters.sandbox.users import GROUP
 from app.core.errors import SandboxError
 
-PROGRAM: Final = "app.adapters.sandbox.tunnel"
+PROGRAM: Final = "app.adapters.sandbox.egress.tunnel"
 """A process of its own: it takes the place of the box's user, and its memory is bounded."""
 AUTHORITIES: Final = "ca.pem"
 """In the proxy's folder: whom the box is to trust, where there are private registries."""

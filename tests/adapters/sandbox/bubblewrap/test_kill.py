@@ -16,7 +16,7 @@ pytestmark = pytest.mark.crash
 SERVER = """
 import asyncio, sys
 from pathlib import Path
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 
 box = BubblewrapBoxes(Path(sys.argv[1])).open(Path(sys.argv[2]))
 command = "exec 3> alive; echo begun >&3; (setsid sleep 300 &) ; sleep 300"

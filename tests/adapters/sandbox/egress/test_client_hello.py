@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.sandbox.client_hello import MOST_BYTES, NotTls, server_name
+from app.adapters.sandbox.egress.client_hello import MOST_BYTES, NotTls, server_name
 
 
 def hello(name: str | None, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> bytes:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.allow_list import AllowList, Refused, is_public
-from app.adapters.sandbox.authority import Issued, issue
-from app.adapters.sandbox.egress import Egress, egress
-from app.adapters.sandbox.private_registry import loaded
-from app.adapters.sandbox.registries import Reach
-from app.adapters.sandbox.tunnel import MEMORY_BYTES, MOST_AT_ONCE, MOST_HEAD, Proxy
+from app.adapters.sandbox.egress.allow_list import AllowList, Refused, is_public
+from app.adapters.sandbox.egress.authority import Issued, issue
+from app.adapters.sandbox.egress.private_registry import loaded
+from app.adapters.sandbox.egress.proxy import Egress, egress
+from app.adapters.sandbox.egress.registries import Reach
+from app.adapters.sandbox.egress.tunnel import MEMORY_BYTES, MOST_AT_ONCE, MOST_HEAD, Proxy
 
 pytestmark = pytest.mark.hostile
 

@@ -6,29 +6,30 @@ on a work tree, git, stays in bubblewrap.
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import secrets
-import struct
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 
-from app.adapters.sandbox import container_seccomp
-from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes, Limits, Mounts, Show
-from app.adapters.sandbox.container_engine import Engine, Image, to_its_end
-from app.adapters.sandbox.container_options import accounts, options
-from app.adapters.sandbox.container_tools import ContainerTools
-from app.adapters.sandbox.egress import Egress
+from app.adapters.sandbox.box import Box, Mounts, Show
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.sandbox.containers import seccomp
+from app.adapters.sandbox.containers.container import Container, without_bash
+from app.adapters.sandbox.containers.engine import Engine, Image, to_its_end
+from app.adapters.sandbox.containers.options import accounts, options
+from app.adapters.sandbox.containers.owners import Owners
+from app.adapters.sandbox.containers.tools import ContainerTools
+from app.adapters.sandbox.egress.proxy import Egress
+from app.adapters.sandbox.egress.registries import Reach
+from app.adapters.sandbox.ended import Ended
+from app.adapters.sandbox.limits import Limits
 from app.adapters.sandbox.output import OUTPUT_BYTES, HeadAndTail
-from app.adapters.sandbox.process import CHUNK, KILLED, TIMED_OUT, Ended
-from app.adapters.sandbox.registries import Reach
 from app.adapters.sandbox.reserve import RESERVE_BYTES
 from app.adapters.sandbox.root import CACHE, REPO, SYSTEM_PATH, TOOLS, place
 from app.adapters.sandbox.users import give
@@ -41,10 +42,6 @@ HOME_LABEL: Final = "minions.home"
 OWNER_LABEL: Final = "minions.owner"
 """The file that the server process holds locked for as long as it lives."""
 TREE_LABEL: Final = "minions.tree"
-LAST_WORDS_S: Final = 5.0
-"""The engine closes the output of a container that is gone at once."""
-_NOT_STARTED: Final = "[FATAL tini ("
-"""What the engine's init says where it finds no program to start."""
 
 ChooseImage = Callable[[Show], Awaitable[str]]
 """Answers with the image for a base commit, whose files it may look at. Raises SandboxError if there is none."""
@@ -84,6 +81,7 @@ class ContainerBoxes(BubblewrapBoxes):
         self._runtime = runtime
         self._choose_image = choose_image
         self._tools = ContainerTools(self._home / "box")
+        self._owners = Owners(self._home / "box" / "container-owners")
         self._own: _Parts | None = None
 
     def open(self, tree: Path, *, cache: Path | None = None, show: Show | None = None) -> Box:
@@ -159,7 +157,7 @@ class ContainerBoxes(BubblewrapBoxes):
                 for folder in mounts.writable.values():
                     await asyncio.to_thread(give, folder, user)
             readable = {**mounts.readable, **parts.tools, **await asyncio.to_thread(self._accounts, user)}
-            container = _Container(self._engine, name, timeout_s)
+            container = Container(self._engine, name, timeout_s)
             try:
                 await to_its_end(
                     self._engine.ask(
@@ -191,7 +189,7 @@ class ContainerBoxes(BubblewrapBoxes):
             except APIError as error:
                 said = str(error.explanation or error)
                 if "/bin/bash" in said and "no such file" in said:
-                    raise _without_bash() from error
+                    raise without_bash() from error
                 raise SandboxError(f"The container could not be started: {said[-2_000:]}") from error
             finally:
                 await to_its_end(self._engine.remove(name))
@@ -208,7 +206,7 @@ class ContainerBoxes(BubblewrapBoxes):
         containers = await self._listed({"label": [f"{HOME_LABEL}={self._home}"]})
         owners: set[str] = {str(one["Labels"].get(OWNER_LABEL, "none")) for one in containers}
         for owner in owners:
-            gone = await asyncio.to_thread(self._is_gone, owner)
+            gone = await asyncio.to_thread(self._owners.is_gone, owner)
             if gone:
                 await self._remove_all({"label": [f"{OWNER_LABEL}={owner}"]}, "a server that is gone")
 
@@ -231,37 +229,7 @@ class ContainerBoxes(BubblewrapBoxes):
         return self._own
 
     def _prepare(self) -> _Parts:
-        return _Parts(container_seccomp.profile(), self._tools.prepare(), self._hold())
-
-    def _hold(self) -> str:
-        """Lock a file of our own for as long as this process lives; answer with its name."""
-        owners = self._owners()
-        owners.mkdir(exist_ok=True)
-        for old in owners.iterdir():
-            self._is_gone(old.name)
-        name = secrets.token_hex(8)
-        lock = os.open(owners / name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return name
-
-    def _is_gone(self, owner: str) -> bool:
-        """Whether no process holds this file; then it is removed."""
-        path = self._owners() / Path(owner).name
-        try:
-            lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return True
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        else:
-            return True
-        finally:
-            os.close(lock)
-
-    def _owners(self) -> Path:
-        return self._home / "box" / "container-owners"
+        return _Parts(seccomp.profile(), self._tools.prepare(), self._owners.hold())
 
     def _accounts(self, user: int | None) -> dict[str, Path]:
         """Files of /etc that name the box's user, one pair a user."""
@@ -301,89 +269,7 @@ class _Containers:
         return self._boxes.registries(tree)
 
 
-class _Container:
-    """A container that was made: start it, feed it, read it. Who made it removes it."""
-
-    def __init__(self, engine: Engine, name: str, timeout_s: float) -> None:
-        self._engine = engine
-        self._name = name
-        self._timeout_s = timeout_s
-
-    async def run(
-        self, stdin: bytes, output: HeadAndTail, *, touched: Callable[[], Awaitable[str]], memory_bytes: int
-    ) -> Ended:
-        reader, writer = await self._engine.attach(self._name)
-        reading = asyncio.create_task(_read(reader, output))
-        feeding = asyncio.create_task(_feed(writer, stdin))
-        try:
-            await to_its_end(self._engine.ask(lambda api: api.start(self._name)))
-            began = time.monotonic()
-            working = asyncio.create_task(self._work(reading))
-            watching = asyncio.ensure_future(touched())
-            try:
-                done, _ = await asyncio.wait(
-                    {working, watching}, timeout=self._timeout_s, return_when=asyncio.FIRST_COMPLETED
-                )
-                remark = watching.result() if watching in done and working not in done else ""
-                timed_out = not done
-                exit_code = working.result() if working in done else KILLED if remark else TIMED_OUT
-                if exit_code == KILLED and not remark and await self._ran_out_of_memory():
-                    remark = f"Killed: the command used more than {memory_bytes / 1024**3:g} GiB of memory."
-            finally:
-                watching.cancel()
-                await to_its_end(self._engine.remove(self._name))
-                await asyncio.gather(working, watching, return_exceptions=True)
-                await asyncio.wait([reading], timeout=LAST_WORDS_S)
-        finally:
-            feeding.cancel()
-            writer.close()
-            await asyncio.gather(reading, feeding, return_exceptions=True)
-        head, tail, left_out = output.kept()
-        if exit_code == 127 and head.startswith(_NOT_STARTED.encode()):
-            raise _without_bash()
-        return Ended(exit_code, head, tail, left_out, time.monotonic() - began, timed_out, remark)
-
-    async def _work(self, reading: asyncio.Task[None]) -> int:
-        """Wait for the end of the container, and of what it said; answer with its exit code."""
-        said: Mapping[str, Any] = await self._engine.ask(lambda api: api.wait(self._name, timeout=None))
-        await asyncio.shield(reading)
-        return int(said["StatusCode"])
-
-    async def _ran_out_of_memory(self) -> bool:
-        with contextlib.suppress(NotFound):
-            said = await self._engine.ask(lambda api: api.inspect_container(self._name))
-            return bool(said["State"].get("OOMKilled"))
-        return False
-
-
-async def _read(reader: asyncio.StreamReader, output: HeadAndTail) -> None:
-    """Take the output out of its frames: a byte that names the stream, three zeros, four of the length.
-
-    https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach
-    """
-    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionResetError):
-        while True:
-            _, left = struct.unpack(">B3xL", await reader.readexactly(8))
-            while left:
-                chunk = await reader.read(min(left, CHUNK))
-                if not chunk:
-                    return
-                left -= len(chunk)
-                output.add(chunk)
-
-
-async def _feed(writer: asyncio.StreamWriter, stdin: bytes) -> None:
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError, OSError):
-        writer.write(stdin)
-        await writer.drain()
-        writer.write_eof()
-
-
 def _path(wanted: str, image: Image) -> str:
     """PATH inside: folders of the tree and of installs, then the image's own, and our tools for what it lacks."""
     wanted = wanted.replace(f"{TOOLS}:", "")
     return f"{wanted.replace(SYSTEM_PATH, image.path or SYSTEM_PATH)}:{TOOLS}"
-
-
-def _without_bash() -> SandboxError:
-    return SandboxError("The image has no /bin/bash, in which every command runs: choose one that has it")

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.authority import issue
-from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes
-from app.adapters.sandbox.private_registry import loaded
-from app.adapters.sandbox.registries import REGISTRIES, reach
+from app.adapters.sandbox.box import Box
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.sandbox.egress.authority import issue
+from app.adapters.sandbox.egress.private_registry import loaded
+from app.adapters.sandbox.egress.registries import REGISTRIES, reach
 from app.core.errors import SettingsError
 from app.core.evidence import Where, evidence
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 from docker import APIClient
 from docker.types import LogConfig, Mount, Ulimit
 
-from app.adapters.sandbox.bubblewrap import Limits, Mounts
-from app.adapters.sandbox.container_engine import Image
+from app.adapters.sandbox.box import Mounts
+from app.adapters.sandbox.containers.engine import Image
+from app.adapters.sandbox.limits import Limits
 from app.adapters.sandbox.root import HOME, REPO, SCRATCH_BYTES
 from app.adapters.sandbox.users import GROUP
 

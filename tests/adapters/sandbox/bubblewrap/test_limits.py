@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes, Limits
-from app.adapters.sandbox.cgroups import CONTROLLERS, PREFIX, Groups, Place, find
+from app.adapters.sandbox.box import Box
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.cgroups import CONTROLLERS, PREFIX, Groups, Place, find
+from app.adapters.sandbox.limits import Limits
 from app.core.errors import SandboxError
 
 pytestmark = pytest.mark.hostile
@@ -177,7 +179,7 @@ def test_groups_of_version_2_are_entered_and_ended_as_well() -> None:
 
 LEAVE = """
 import subprocess, sys
-from app.adapters.sandbox.cgroups import Groups, find
+from app.adapters.sandbox.bubblewrap.cgroups import Groups, find
 group = Groups(find()).make(memory_bytes=64 * 1024**2, processes=20, cpus=1)
 left = subprocess.Popen([*group.enter(), "/bin/sh", "-c", "echo up; exec sleep 300"])
 sys.stdin.read()

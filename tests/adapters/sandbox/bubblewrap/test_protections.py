@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.bubblewrap import BubblewrapBoxes
-from app.adapters.sandbox.cgroups import find
-from app.adapters.sandbox.process import Ended
-from app.adapters.sandbox.protections import rationed, tried
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.cgroups import find
+from app.adapters.sandbox.bubblewrap.protections import rationed, tried
+from app.adapters.sandbox.ended import Ended
 
 pytestmark = pytest.mark.hostile
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox import container_seccomp
-from app.adapters.sandbox.bubblewrap import Limits, Show
-from app.adapters.sandbox.container_engine import Engine, to_its_end
-from app.adapters.sandbox.container_tools import libraries
-from app.adapters.sandbox.containers import ContainerBoxes
-from app.adapters.sandbox.seccomp import REFUSED, SOCKETS
+from app.adapters.sandbox.box import Show
+from app.adapters.sandbox.bubblewrap.seccomp import REFUSED, SOCKETS
+from app.adapters.sandbox.containers import seccomp
+from app.adapters.sandbox.containers.boxes import ContainerBoxes
+from app.adapters.sandbox.containers.engine import Engine, to_its_end
+from app.adapters.sandbox.containers.tools import libraries
+from app.adapters.sandbox.limits import Limits
 from app.core.errors import SandboxError
 from app.core.world import Sandbox
 from tests.container_engine import BARE_IMAGE, IMAGE, OTHER_IMAGE, why_no_gvisor
@@ -25,8 +26,8 @@ from tests.container_engine import BARE_IMAGE, IMAGE, OTHER_IMAGE, why_no_gvisor
 SERVER = """
 import asyncio, sys
 from pathlib import Path
-from app.adapters.sandbox.container_engine import Engine
-from app.adapters.sandbox.containers import ContainerBoxes
+from app.adapters.sandbox.containers.engine import Engine
+from app.adapters.sandbox.containers.boxes import ContainerBoxes
 
 home, host, image, tree = sys.argv[1:]
 box = ContainerBoxes(Path(home), image=image, engine=Engine(host)).open(Path(tree))
@@ -162,10 +163,10 @@ class TestProtections:
 
 class TestFilter:
     def test_allows_nothing_that_the_other_box_refuses(self) -> None:
-        rules = json.loads(container_seccomp.profile())
+        rules = json.loads(seccomp.profile())
         allowed = {name for rule in rules["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]}
         assert rules["defaultAction"] == "SCMP_ACT_ERRNO"
-        assert allowed & {*REFUSED, *container_seccomp.ALSO_REFUSED, "clone3"} == set()
+        assert allowed & {*REFUSED, *seccomp.ALSO_REFUSED, "clone3"} == set()
         assert allowed >= {
             "execve",
             "openat",
@@ -188,7 +189,7 @@ class TestLeftovers:
         os.mkfifo(tree / "gate")
         server = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", SERVER, str(home), container_engine.host, IMAGE, str(tree)),
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])},
         )
         assert await asyncio.to_thread((tree / "gate").read_bytes) == b"begun\n"
         server.send_signal(signal.SIGKILL)

@@ -8,49 +8,17 @@ import signal
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from app.adapters.sandbox.cgroups import Group
-from app.adapters.sandbox.output import HeadAndTail
+from app.adapters.sandbox.bubblewrap.cgroups import Group
+from app.adapters.sandbox.ended import KILLED, TIMED_OUT, Ended
+from app.adapters.sandbox.output import CHUNK, HeadAndTail
 from app.adapters.sandbox.reserve import Reserve
 from app.core.errors import SandboxError
 
-CHUNK: Final = 64 * 1024
-"""As much as a pipe holds."""
-TIMED_OUT: Final = 124
-"""The exit code of `timeout` from coreutils."""
-KILLED: Final = 137
-"""128 + SIGKILL, as a shell says it."""
 LAST_BREATH_S: Final = 5.0
 """A killed box is gone within milliseconds; after this long its outer process is killed, too."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What became of a box."""
-
-    exit_code: int
-    head: bytes
-    tail: bytes
-    left_out_bytes: int
-    seconds: float
-    timed_out: bool
-    remark: str = ""
-    """Which limit it ran into, if we know of one: a sentence."""
-
-    @property
-    def text(self) -> str:
-        """The output for people, with a line where something is missing, and the remark as its last line."""
-        if self.left_out_bytes:
-            gap = f"\n[… {self.left_out_bytes} bytes left out …]\n"
-            said = self.head.decode(errors="replace") + gap + self.tail.decode(errors="replace")
-        else:
-            said = (self.head + self.tail).decode(errors="replace")
-        if not self.remark:
-            return said
-        return f"{said}{'' if not said or said.endswith(chr(10)) else chr(10)}{self.remark}\n"
 
 
 async def run_box(

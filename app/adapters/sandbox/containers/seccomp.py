@@ -8,7 +8,7 @@ import platform
 from contextlib import suppress
 from typing import Any, Final
 
-from app.adapters.sandbox.seccomp import NETLINK, NETLINK_ROUTE, REFUSED, SOCKETS, TIOCSTI
+from app.adapters.sandbox.bubblewrap.seccomp import NETLINK, NETLINK_ROUTE, REFUSED, SOCKETS, TIOCSTI
 from app.core.errors import SandboxError
 
 ALSO_REFUSED: Final = {

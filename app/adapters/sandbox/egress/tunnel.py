@@ -1,4 +1,4 @@
-"""The proxy through which install commands reach registries: a program of its own, started by `egress.py`.
+"""The proxy through which install commands reach registries: a program of its own, started by `proxy.py`.
 
 It listens on the unix socket `socket` in its current folder. On standard input it is given its orders as one line of
 JSON, and answers `ready`. Each further line asks what happened since the last time: everything that is still open is
@@ -23,9 +23,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.adapters.sandbox.allow_list import AllowList, Private, Refused
-from app.adapters.sandbox.client_hello import MOST_BYTES, NotTls, server_name
-from app.adapters.sandbox.private_registry import forward, loaded, trusting
+from app.adapters.sandbox.egress.allow_list import AllowList, Private, Refused
+from app.adapters.sandbox.egress.client_hello import MOST_BYTES, NotTls, server_name
+from app.adapters.sandbox.egress.private_registry import forward, loaded, trusting
 
 LATER: Final = ("encodings.idna", "concurrent.futures.thread")
 """Imported late by others: by then the user may have changed to one who cannot read Python's own files."""
@@ -185,7 +185,7 @@ class Proxy:
 
     async def _private(self, host: str, reader: StreamReader, writer: StreamWriter) -> None:
         one = self._allowed.private[host]
-        assert self._inside is not None  # noqa: S101 # egress.py makes one where there are private registries
+        assert self._inside is not None  # noqa: S101 # proxy.py makes one where there are private registries
         noted = self._note(f"connected: {host}:{one.port}")
         await _say(writer, 200, "Connection established", body=False)
         async with asyncio.timeout(self._patience_s):

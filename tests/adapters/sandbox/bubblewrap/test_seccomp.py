@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sandbox.bubblewrap import Box, BubblewrapBoxes
-from app.adapters.sandbox.seccomp import profile
+from app.adapters.sandbox.box import Box
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.sandbox.bubblewrap.seccomp import profile
 
 pytestmark = [
     pytest.mark.hostile,

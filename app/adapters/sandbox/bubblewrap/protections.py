@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from app.adapters.sandbox.process import Ended
+from app.adapters.sandbox.ended import Ended
 from app.adapters.sandbox.root import ENVIRONMENT, SCRATCH_BYTES
 
 Run = Callable[[str], Awaitable[Ended]]
