@@ -80,6 +80,7 @@ class Outside:
 
     settings: Settings
     store: Store
+    boxes: BubblewrapBoxes
     workspaces: Workspaces
     redactor: Redactor
     model: Model
@@ -184,6 +185,7 @@ async def outside(settings: Settings, store: Store, redactor: Redactor, author: 
     return Outside(
         settings=settings,
         store=store,
+        boxes=boxes,
         workspaces=Workspaces(
             settings.home, boxes, author=author, disk_bytes=int(settings.disk_gib * GIB), read_layout=layout
         ),
@@ -363,7 +365,7 @@ def work(settings: Settings) -> None:
             worker = await outside(settings, store, redactor, await commit_author(app, settings.github_url))
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
-            sweeps = Sweeps(store, MachineLeftovers(settings.home))
+            sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
             sweeping = asyncio.create_task(sweeps.keep_sweeping())
             looking = asyncio.create_task(recovery(settings, store, app, redactor, paces).keep_looking())
             try:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from app.adapters.workspace.layers import AHEAD, Layers
 from app.adapters.workspace.locks import locked_now
 from app.adapters.workspace.mirror import INDEX
 from app.adapters.workspace.mounts import unmount_below
+from app.core.errors import SandboxError
 
 _log = logging.getLogger(__name__)
 
@@ -39,12 +40,19 @@ _TREES: Final = ("tree", "files/tree", "room/tree")
 _PINS: Final = "refs/minions"
 _AWAY: Final = ".gone"
 
+EndOwnerless = Callable[[], Awaitable[Sequence[str]]]
+"""As `BubblewrapBoxes.end_ownerless`."""
+
 
 class MachineLeftovers:
-    """`Leftovers` of `app.core.world`, for everything under `home`."""
+    """`Leftovers` of `app.core.world`, for everything under `home`.
 
-    def __init__(self, home: Path) -> None:
+    `end_ownerless` ends what is still at work for servers that are gone, where that is not found in a folder.
+    """
+
+    def __init__(self, home: Path, end_ownerless: EndOwnerless | None = None) -> None:
         self._home = home.resolve()
+        self._end_ownerless = end_ownerless
         self._layers = Layers(self._home / "layers", lambda: in_use(self._home / "runs"))
         self._evicted_at = -EVICT_EVERY_S
 
@@ -57,12 +65,20 @@ class MachineLeftovers:
         swept: list[str] = []
         with locked_now(self._home / "sweep.lock") as is_mine:
             if is_mine:
+                swept += await self._ownerless()
                 swept += await asyncio.to_thread(lambda: [*self._runs(over), *self._others()])
                 for mirror in await asyncio.to_thread(self._mirrors):
                     swept += await self._mirror(mirror, over)
                 await self._repack()
                 swept += await asyncio.to_thread(self._old_layers)
         return swept
+
+    async def _ownerless(self) -> Sequence[str]:
+        try:
+            return await self._end_ownerless() if self._end_ownerless else []
+        except SandboxError as error:  # the rest can be swept all the same
+            _log.warning("What killed servers left at work stays: %s %s", error, error.detail)
+            return []
 
     def _found(self) -> AbstractSet[int]:
         folders = {folder.name for folder in (self._home / "runs").glob("*")}

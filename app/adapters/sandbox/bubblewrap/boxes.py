@@ -82,10 +82,9 @@ class BubblewrapBoxes:
             # One server at a time: what is in the box then was left by one that was killed here.
             await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
             await self.end_leftovers(tree)
-            groups = (await self._parts())[2]
-            if swept := await asyncio.to_thread(groups.sweep):
-                _log.warning("Ended %s control groups that a killed server left.", swept)
-            self.protections = await self._tried(tree, groups)
+            if ended := await self.end_ownerless():
+                _log.warning("Ended %s.", ", ".join(ended))
+            self.protections = await self._tried(tree, (await self._parts())[2])
         except SandboxError as error:
             return [machine.advice(str(error))]
         finally:
@@ -162,6 +161,11 @@ class BubblewrapBoxes:
         """Kill what a killed server left running in the box of `tree`; nobody else may be at work in it."""
         if ended := await asyncio.to_thread(end_leftovers, tree):
             _log.warning("Ended %s processes that were left in the box of %s.", ended, tree)
+
+    async def end_ownerless(self) -> Sequence[str]:
+        """End what is still at work for servers that are gone; answer with what it was, each in some words."""
+        groups = (await self._parts())[2]
+        return ["a control group of a killed server"] * await asyncio.to_thread(groups.sweep)
 
     async def _parts(self) -> tuple[bytes, list[str], Groups]:
         """The filter, the root and the place of control groups, made once for each process that opens boxes."""

@@ -111,7 +111,8 @@ class ContainerBoxes(BubblewrapBoxes):
         tree.mkdir(parents=True, exist_ok=True)
         try:
             await self._engine.describe(self._runtime)
-            await self._end_ownerless()
+            if ended := await self.end_ownerless():
+                _log.warning("Ended %s.", ", ".join(ended))
             result = await self.open(tree).run("true", timeout_s=60)
         except SandboxError as error:
             return [f"{error} ({error.detail})" if error.detail else str(error)]
@@ -123,7 +124,19 @@ class ContainerBoxes(BubblewrapBoxes):
         """As `BubblewrapBoxes.end_leftovers`, of both kinds."""
         await super().end_leftovers(tree)
         place_ = await asyncio.to_thread(tree.resolve)
-        await self._remove_all({"label": [f"{TREE_LABEL}={place_}"]}, f"the box of {tree}")
+        if ended := await self._remove_all({"label": [f"{TREE_LABEL}={place_}"]}):
+            _log.warning("Ended %s containers that were left in the box of %s.", ended, tree)
+
+    async def end_ownerless(self) -> Sequence[str]:
+        """As `BubblewrapBoxes.end_ownerless`, and containers whose server's lock is free. Raises SandboxError."""
+        ended = list(await super().end_ownerless())
+        containers = await self._listed({"label": [f"{HOME_LABEL}={self._home}"]})
+        for owner in {str(one["Labels"].get(OWNER_LABEL, "none")) for one in containers}:
+            if await asyncio.to_thread(self._owners.is_gone, owner):
+                ended += ["a container of a killed server"] * await self._remove_all(
+                    {"label": [f"{HOME_LABEL}={self._home}", f"{OWNER_LABEL}={owner}"]}
+                )
+        return ended
 
     async def programs(self, show: Show | None = None) -> str:
         """As `BubblewrapBoxes.programs`: the image."""
@@ -201,20 +214,9 @@ class ContainerBoxes(BubblewrapBoxes):
         async with super().registries(tree) as proxy:
             yield proxy
 
-    async def _end_ownerless(self) -> None:
-        """Remove the containers whose server is gone: its lock is free."""
-        containers = await self._listed({"label": [f"{HOME_LABEL}={self._home}"]})
-        owners: set[str] = {str(one["Labels"].get(OWNER_LABEL, "none")) for one in containers}
-        for owner in owners:
-            gone = await asyncio.to_thread(self._owners.is_gone, owner)
-            if gone:
-                await self._remove_all({"label": [f"{OWNER_LABEL}={owner}"]}, "a server that is gone")
-
-    async def _remove_all(self, filters: Mapping[str, list[str]], whose: str) -> None:
-        found = await self._listed(filters)
-        removed = [await to_its_end(self._engine.remove(str(one["Id"]))) for one in found]
-        if any(removed):
-            _log.warning("Ended %s containers that were left in %s.", sum(removed), whose)
+    async def _remove_all(self, filters: Mapping[str, list[str]]) -> int:
+        """Remove the containers that the engine finds by `filters`; answer with how many there were."""
+        return sum([await to_its_end(self._engine.remove(str(one["Id"]))) for one in await self._listed(filters)])
 
     async def _listed(self, filters: Mapping[str, list[str]]) -> list[dict[str, Any]]:
         try:

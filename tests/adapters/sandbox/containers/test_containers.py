@@ -19,6 +19,7 @@ from app.adapters.sandbox.containers.boxes import ContainerBoxes
 from app.adapters.sandbox.containers.engine import Engine, to_its_end
 from app.adapters.sandbox.containers.tools import libraries
 from app.adapters.sandbox.limits import Limits
+from app.adapters.workspace.leftovers import MachineLeftovers
 from app.core.errors import SandboxError
 from app.core.world import Sandbox
 from tests.container_engine import BARE_IMAGE, IMAGE, OTHER_IMAGE, why_no_gvisor
@@ -216,8 +217,36 @@ class TestLeftovers:
         await asyncio.to_thread((another / "gate").write_bytes, b"go on\n")
         assert (await working).output == "go on\nthrough\n"
 
+    @pytest.mark.crash
+    async def test_end_with_the_next_sweep_of_whoever_lives_on_the_machine(
+        self, container_engine: Engine, killed: Path, tree: Path
+    ) -> None:
+        lives = ContainerBoxes(killed, image=IMAGE, engine=container_engine)
+        leftovers = MachineLeftovers(killed, lives.end_ownerless)
+        assert await leftovers.sweep(frozenset()) == ["a container of a killed server"]
+        assert await left(container_engine, tree) == 0
+        assert await leftovers.sweep(frozenset()) == []
+
+    async def test_a_sweep_leaves_what_is_at_work(
+        self, container_engine: Engine, reachable_folder: Path, tree: Path
+    ) -> None:
+        home = Path(tempfile.mkdtemp(dir=reachable_folder))
+        os.mkfifo(tree / "gate")
+        boxes = ContainerBoxes(home, image=IMAGE, engine=container_engine)
+        working = asyncio.create_task(boxes.open(tree).run("echo begun > gate; cat gate; echo through"))
+        assert await asyncio.to_thread((tree / "gate").read_bytes) == b"begun\n"
+        assert await MachineLeftovers(home, boxes.end_ownerless).sweep(frozenset()) == []
+        await asyncio.to_thread((tree / "gate").write_bytes, b"go on\n")
+        assert (await working).output == "go on\nthrough\n"
+
 
 class TestEngine:
+    async def test_that_is_away_leaves_the_rest_of_a_sweep_to_be_done(self, reachable_folder: Path) -> None:
+        home = Path(tempfile.mkdtemp(dir=reachable_folder))
+        (home / "runs/7").mkdir(parents=True)
+        boxes = ContainerBoxes(home, image=IMAGE, engine=Engine(f"unix://{reachable_folder}/nobody"))
+        assert await MachineLeftovers(home, boxes.end_ownerless).sweep({7}) == ["the folder of run 7"]
+
     async def test_that_is_not_there_is_told_with_what_to_do(self, reachable_folder: Path, tree: Path) -> None:
         boxes = ContainerBoxes(
             reachable_folder / "containers", image=IMAGE, engine=Engine(f"unix://{reachable_folder}/nobody")
