@@ -13,6 +13,7 @@ from xdist.remote import Producer
 from xdist.workermanage import WorkerController
 
 from app.adapters.postgres import EmbeddedPostgres
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.containers.boxes import ContainerBoxes
 from app.adapters.sandbox.containers.engine import Engine
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
@@ -51,6 +52,22 @@ def reachable_folder() -> Iterator[Path]:
     yield folder
     unmount_below(folder)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def home(reachable_folder: Path) -> Iterator[Path]:
+    """A folder of this test that every user of the machine may enter."""
+    folder = Path(tempfile.mkdtemp(dir=reachable_folder))
+    folder.chmod(0o711)
+    yield folder
+    unmount_below(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def boxes(reachable_folder: Path) -> BubblewrapBoxes:
+    """Boxes of the machine's programs."""
+    return BubblewrapBoxes(reachable_folder / "sandbox")
 
 
 @pytest.fixture(scope="session")

@@ -1,47 +1,26 @@
 """What is made ahead of a run, and what is told about it."""
 
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.adapters.local import LocalForge
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
-from app.adapters.workspace.folders import Ways
-from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspaces import Workspaces
 from app.ahead import make_ready
 from app.core.errors import ConfigError
 from app.core.redaction import Redactor
 from app.core.task import Repository
+from tests.workspaces import made
 
 HELLO = Repository(id=7, full_name="octo/hello", installation_id=0)
 SECRET = "ghs_" + "a" * 36
 
 
 @pytest.fixture
-def home(reachable_folder: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=reachable_folder))
-    folder.chmod(0o711)
-    yield folder
-    unmount_below(folder)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def boxes(reachable_folder: Path) -> BubblewrapBoxes:
-    return BubblewrapBoxes(reachable_folder / "sandbox")
-
-
-@pytest.fixture
 def layered(home: Path, boxes: BubblewrapBoxes) -> Workspaces:
-    made = Workspaces(home / "data", boxes)
-    if made.ways.no_overlay:
-        pytest.skip(f"work trees cannot be layered here: {made.ways.no_overlay}")
-    return made
+    return made(home / "data", boxes, "layered")
 
 
 def commit(folder: Path) -> None:
@@ -111,7 +90,7 @@ async def test_a_file_that_cannot_be_used_is_told(layered: Workspaces, home: Pat
 
 
 async def test_where_trees_are_copied_only_the_mirror_is_brought_up_to_date(home: Path, boxes: BubblewrapBoxes) -> None:
-    copied = Workspaces(home / "data", boxes, ways=Ways("not in this test", "not in this test"))
+    copied = made(home / "data", boxes, "copied")
     is_well, lines = await told(copied, home, "setup: exit 3\ntest: 'true'\n")
     assert is_well
     assert " is fetched: " in lines[0]

@@ -1,25 +1,20 @@
 """A tree that holds a part of its commit: what is left out never counts as changed, and is never changed unseen."""
 
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
-from app.adapters.workspace.folders import Ways
-from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import ConfigError
 from app.core.layout import Layout
 from app.core.patch import Change, Patch
 from app.core.repo_config import RepoConfig
-from app.core.world import Remote
 from app.guards import outside
 from blueprints.steps.configuration import configuration, layout
+from tests.workspaces import Origin, do, made
 
 pytestmark = pytest.mark.contract
 
@@ -37,34 +32,6 @@ FILES = {
 }
 
 
-class Origin:
-    """A repository with several folders; the file `layout` in it names those that are wanted."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.base = self.commit(FILES | {"layout": "libs/parser"})
-
-    def git(self, *arguments: str) -> str:
-        identity = ("-c", "user.name=Person", "-c", "user.email=person@example.org")
-        command = ["git", "-C", str(self.folder), *identity, *arguments]
-        done = subprocess.run(command, check=True, capture_output=True)
-        return done.stdout.decode(errors="surrogateescape").strip()
-
-    def commit(self, files: dict[str, str]) -> str:
-        for path, text in files.items():
-            place = self.folder / path
-            place.parent.mkdir(exist_ok=True, parents=True)
-            place.write_text(text)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "a commit")
-        return self.git("rev-parse", "HEAD")
-
-    async def remote(self, write: bool) -> Remote:  # noqa: ARG002, FBT001 # as the workspace asks
-        return Remote(url=str(self.folder))
-
-
 async def read_layout(show: Callable[[str], Awaitable[bytes | None]]) -> Layout:
     return Layout(tuple((await show("layout") or b"").decode().split()))
 
@@ -74,43 +41,21 @@ async def whole(_show: Callable[[str], Awaitable[bytes | None]]) -> Layout:
 
 
 @pytest.fixture
-def home(reachable_folder: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=reachable_folder))
-    folder.chmod(0o711)
-    yield folder
-    unmount_below(folder)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
 def origin(home: Path) -> Origin:
-    return Origin(home / "origin")
+    """A repository with several folders; the file `layout` in it names those that are wanted."""
+    return Origin(home / "origin", FILES | {"layout": "libs/parser"})
 
 
 @pytest.fixture(params=["layered", "copied"])
-def workspaces(home: Path, reachable_folder: Path, request: pytest.FixtureRequest) -> Workspaces:
-    boxes = BubblewrapBoxes(reachable_folder / "sandbox")
-    if request.param == "copied":
-        ways = Ways("not in this test", "not in this test")
-        return Workspaces(home / "data", boxes, ways=ways, read_layout=read_layout)
-    made = Workspaces(home / "data", boxes, read_layout=read_layout)
-    if made.ways.no_overlay:
-        pytest.skip(f"work trees cannot be layered here: {made.ways.no_overlay}")
-    return made
+def workspaces(home: Path, boxes: BubblewrapBoxes, request: pytest.FixtureRequest) -> Workspaces:
+    return made(home / "data", boxes, request.param, read_layout)
 
 
 @pytest.fixture
 async def workspace(workspaces: Workspaces, origin: Origin) -> GitWorkspace:
-    made = workspaces.open(1, 7, origin.remote)
-    await made.check_out(origin.base)
-    return made
-
-
-async def do(workspace: GitWorkspace, command: str) -> str:
-    """Run a command in the tree, as a minion would; it has to succeed."""
-    result = await workspace.sandbox.run(command)
-    assert result.ok, result.output
-    return result.output
+    opened = workspaces.open(1, 7, origin.remote)
+    await opened.check_out(origin.base)
+    return opened
 
 
 async def publish(workspace: GitWorkspace) -> str:
@@ -174,10 +119,10 @@ class TestCheckOut:
 class TestConfiguration:
     """As a repository writes it, and as the program is put together."""
 
-    async def test_says_what_the_tree_holds(self, home: Path, reachable_folder: Path, origin: Origin) -> None:
+    async def test_says_what_the_tree_holds(self, home: Path, boxes: BubblewrapBoxes, origin: Origin) -> None:
         said = "sparse:\n- ./web/\n- libs/other\ntest: make\nlint: []\nsetup: []\n"
         base = origin.commit({".github/minion.yml": said})
-        workspaces = Workspaces(home / "data", BubblewrapBoxes(reachable_folder / "sandbox"), read_layout=layout)
+        workspaces = Workspaces(home / "data", boxes, read_layout=layout)
         workspace = workspaces.open(1, 7, origin.remote)
         await workspace.check_out(base)
         assert await workspace.paths() == [".git/", "README.md", "layout", "libs/", "web/"]
@@ -186,10 +131,10 @@ class TestConfiguration:
         assert list(outside.look(await workspace.patch(), config)) == []
 
     async def test_that_cannot_be_used_leaves_nothing_out(
-        self, home: Path, reachable_folder: Path, origin: Origin
+        self, home: Path, boxes: BubblewrapBoxes, origin: Origin
     ) -> None:
         base = origin.commit({".github/minion.yml": "sparse: ../web\n"})
-        workspaces = Workspaces(home / "data", BubblewrapBoxes(reachable_folder / "sandbox"), read_layout=layout)
+        workspaces = Workspaces(home / "data", boxes, read_layout=layout)
         workspace = workspaces.open(1, 7, origin.remote)
         await workspace.check_out(base)
         assert "web/" in await workspace.paths()

@@ -1,9 +1,7 @@
 """Submodules are there to be read, come from the repository's own host without a credential, and never change."""
 
 import os
-import shutil
 import subprocess
-import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -13,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
-from app.adapters.workspace.folders import Ways
-from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.submodules import address
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
@@ -24,6 +20,7 @@ from app.core.patch import Change
 from app.core.repo_config import RepoConfig
 from app.core.world import Remote
 from app.guards import links
+from tests.workspaces import do, made
 
 pytestmark = pytest.mark.contract
 
@@ -119,20 +116,11 @@ def modules(**urls: str) -> str:
 
 
 @pytest.fixture
-def home(reachable_folder: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=reachable_folder))
-    folder.chmod(0o711)
-    yield folder
-    unmount_below(folder)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
 def host(home: Path) -> Iterator[Host]:
-    made = Host(home / "host")
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    started = Host(home / "host")
+    yield started
+    started.server.shutdown()
+    started.server.server_close()
 
 
 @pytest.fixture
@@ -146,15 +134,8 @@ async def read_layout(show: Callable[[str], Awaitable[bytes | None]]) -> Layout:
 
 
 @pytest.fixture(params=["layered", "copied"])
-def workspaces(home: Path, reachable_folder: Path, request: pytest.FixtureRequest) -> Workspaces:
-    boxes = BubblewrapBoxes(reachable_folder / "sandbox")
-    if request.param == "copied":
-        ways = Ways("not in this test", "not in this test")
-        return Workspaces(home / "data", boxes, ways=ways, read_layout=read_layout)
-    made = Workspaces(home / "data", boxes, read_layout=read_layout)
-    if made.ways.no_overlay:
-        pytest.skip(f"work trees cannot be layered here: {made.ways.no_overlay}")
-    return made
+def workspaces(home: Path, boxes: BubblewrapBoxes, request: pytest.FixtureRequest) -> Workspaces:
+    return made(home / "data", boxes, request.param, read_layout)
 
 
 async def checked_out(
@@ -163,13 +144,6 @@ async def checked_out(
     workspace = workspaces.open(run_id, 7, host.remote)
     await workspace.check_out(sha, patch=patch)
     return workspace
-
-
-async def do(workspace: GitWorkspace, command: str) -> str:
-    """Run a command in the tree, as a minion would; it has to succeed."""
-    result = await workspace.sandbox.run(command)
-    assert result.ok, result.output
-    return result.output
 
 
 @pytest.fixture

@@ -1,22 +1,18 @@
 """What every workspace promises: a tree, files that do not lead outside, and one way out for the change."""
 
 import os
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
-from app.adapters.workspace.folders import Ways
-from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import Conflict, Denied, NotFound, RepositoryError
 from app.core.patch import AddedLine, Change
 from app.core.world import Remote
+from tests.workspaces import Origin, do, made
 
 pytestmark = pytest.mark.contract
 
@@ -24,63 +20,27 @@ CAFE = "caf\udce9"
 """A file name in Latin-1."""
 
 
-class Origin:
-    """A repository that people push to, and the commit a run starts from."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.asked_for_write: list[bool] = []
-        folder.mkdir()
-        self.git("init", "--quiet", "--initial-branch=main")
-        (folder / "code.py").write_text("def add(a, b):\n    return a - b\n")
-        (folder / "dos.txt").write_bytes(b"one\r\ntwo\r\n")
-        (folder / "run.sh").write_text("#!/bin/sh\necho hello\n")
-        (folder / "run.sh").chmod(0o755)
-        (folder / "link").symlink_to("code.py")
-        (folder / "out").symlink_to("/etc/passwd")
-        (folder / "sub").mkdir()
-        (folder / "sub/deep.txt").write_text("deep\n")
-        Path(folder, CAFE).write_text("latin\n")
-        (folder / ".gitignore").write_text("build/\n")
-        self.base = self.commit("base")
-
-    def git(self, *arguments: str) -> str:
-        identity = ("-c", "user.name=Person", "-c", "user.email=person@example.org")
-        command = ["git", "-C", str(self.folder), *identity, *arguments]
-        done = subprocess.run(command, check=True, capture_output=True)
-        return done.stdout.decode(errors="surrogateescape").strip()
-
-    def commit(self, message: str) -> str:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "--message", message)
-        return self.git("rev-parse", "HEAD")
-
-    def file(self, commit: str, path: str) -> bytes:
-        done = subprocess.run(
-            ["git", "-C", str(self.folder), "show", f"{commit}:{path}"], check=True, capture_output=True
-        )
-        return done.stdout
-
-    def mode(self, commit: str, path: str) -> str:
-        return self.git("ls-tree", commit, "--", path).split(" ")[0]
-
-    async def remote(self, write: bool) -> Remote:  # noqa: FBT001 # as the workspace asks
-        self.asked_for_write.append(write)
-        return Remote(url=str(self.folder))
-
-
-@pytest.fixture
-def home(reachable_folder: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=reachable_folder))
-    folder.chmod(0o711)
-    yield folder
-    unmount_below(folder)
-    shutil.rmtree(folder)
-
-
 @pytest.fixture
 def origin(home: Path) -> Origin:
-    return Origin(home / "origin")
+    started = Origin(home / "origin")
+    folder = started.folder
+    (folder / "run.sh").write_text("#!/bin/sh\necho hello\n")
+    (folder / "run.sh").chmod(0o755)
+    (folder / "link").symlink_to("code.py")
+    (folder / "out").symlink_to("/etc/passwd")
+    files = {"code.py": "def add(a, b):\n    return a - b\n", "dos.txt": "one\r\ntwo\r\n", "sub/deep.txt": "deep\n"}
+    started.commit(files | {".gitignore": "build/\n", CAFE: "latin\n"})
+    return started
+
+
+def content(origin: Origin, commit: str, path: str) -> bytes:
+    """A file as it arrived."""
+    command = ["git", "-C", str(origin.folder), "show", f"{commit}:{path}"]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+def mode(origin: Origin, commit: str, path: str) -> str:
+    return origin.git("ls-tree", commit, "--", path).split(" ")[0]
 
 
 @pytest.fixture
@@ -93,14 +53,8 @@ def canary(home: Path) -> Path:
 
 
 @pytest.fixture(params=["layered", "copied"])
-def workspaces(home: Path, reachable_folder: Path, request: pytest.FixtureRequest) -> Workspaces:
-    boxes = BubblewrapBoxes(reachable_folder / "sandbox")
-    if request.param == "copied":
-        return Workspaces(home / "data", boxes, ways=Ways("not in this test", "not in this test"))
-    made = Workspaces(home / "data", boxes)
-    if made.ways.no_overlay:
-        pytest.skip(f"work trees cannot be layered here: {made.ways.no_overlay}")
-    return made
+def workspaces(home: Path, boxes: BubblewrapBoxes, request: pytest.FixtureRequest) -> Workspaces:
+    return made(home / "data", boxes, request.param)
 
 
 @pytest.fixture
@@ -112,13 +66,6 @@ def fresh(workspaces: Workspaces, origin: Origin) -> GitWorkspace:
 async def workspace(fresh: GitWorkspace, origin: Origin) -> GitWorkspace:
     await fresh.check_out(origin.base)
     return fresh
-
-
-async def do(workspace: GitWorkspace, command: str) -> str:
-    """Run a command in the tree, as a minion would; it has to succeed."""
-    result = await workspace.sandbox.run(command)
-    assert result.ok, result.output
-    return result.output
 
 
 class TestCheckOut:
@@ -161,7 +108,7 @@ class TestCheckOut:
     ) -> None:
         await workspaces.open(2, 7, origin.remote).check_out(origin.base)
         assert origin.asked_for_write == [False]
-        newer = origin.commit("newer")
+        newer = origin.commit()
         await workspaces.open(3, 7, origin.remote).check_out(newer)
         assert origin.asked_for_write == [False, False]
         assert await workspace.show("code.py") is not None
@@ -210,7 +157,7 @@ class TestAfterAKill:
         mirror = workspace._mirror.path
         for lock in ("packed-refs.lock", "HEAD.lock", "refs/heads/main.lock", "refs/minions/2.lock"):
             (mirror / lock).touch()
-        newer = origin.commit("newer")
+        newer = origin.commit()
         await workspaces.open(2, 7, origin.remote).check_out(newer)
 
     async def test_a_mirror_that_was_broken_off_is_finished(self, fresh: GitWorkspace, origin: Origin) -> None:
@@ -408,10 +355,10 @@ class TestPublish:
         assert (
             origin.git("log", "-1", "--format=%B|%an <%ae>", sha) == "Fix it\n\nBecause.\n|Minions <minions@localhost>"
         )
-        assert origin.file(sha, "dos.txt") == b"one\r\ntwo\r\nthree\r\n"
-        assert origin.file(sha, "bin") == b"\0\1\r\n"
-        assert (origin.mode(sha, "run.sh"), origin.mode(sha, "code.py")) == ("100644", "100755")
-        assert origin.file(sha, "link") == b"dos.txt"
+        assert content(origin, sha, "dos.txt") == b"one\r\ntwo\r\nthree\r\n"
+        assert content(origin, sha, "bin") == b"\0\1\r\n"
+        assert (mode(origin, sha, "run.sh"), mode(origin, sha, "code.py")) == ("100644", "100755")
+        assert content(origin, sha, "link") == b"dos.txt"
         assert origin.git("ls-tree", sha, "--", "sub") == ""
         assert origin.git("-c", "core.quotePath=false", "show", "--format=", "--name-only", sha).count("caf") == 1
         assert origin.asked_for_write[0] is False

@@ -1,71 +1,28 @@
 """What is made ahead of a run: one at a time, left to nobody, and no more of it than the next run needs."""
 
 import asyncio
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.workspace.leftovers import MachineLeftovers
-from app.adapters.workspace.mounts import is_mounted, unmount_below
+from app.adapters.workspace.mounts import is_mounted
 from app.adapters.workspace.workspaces import Workspaces
-from app.core.world import Remote
+from tests.workspaces import Origin, made
 
 INSTALL = ("python3 -m venv --without-pip .venv",)
 """Depends on the requirements alone."""
 
 
-class Origin:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self._git("init", "--quiet", "--initial-branch=main")
-        self.commit("one\n")
-
-    def _git(self, *words: str) -> str:
-        identity = ("-c", "user.name=Person", "-c", "user.email=person@example.org")
-        command = ["git", "-C", str(self.folder), *identity, *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    def commit(self, code: str) -> str:
-        (self.folder / "code.py").write_text(code)
-        (self.folder / "requirements.txt").write_text("six\n")
-        self._git("add", "--all")
-        self._git("commit", "--quiet", "--message", "a commit")
-        return self._git("rev-parse", "HEAD")
-
-    @property
-    def head(self) -> str:
-        return self._git("rev-parse", "HEAD")
-
-    async def remote(self, write: bool) -> Remote:  # noqa: ARG002, FBT001 # as the workspace asks
-        return Remote(url=str(self.folder))
-
-
-@pytest.fixture
-def home(reachable_folder: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=reachable_folder))
-    folder.chmod(0o711)
-    yield folder
-    unmount_below(folder)
-    shutil.rmtree(folder)
-
-
 @pytest.fixture
 def origin(home: Path) -> Origin:
-    return Origin(home / "origin")
+    return Origin(home / "origin", {"code.py": "one\n", "requirements.txt": "six\n"})
 
 
 @pytest.fixture
-def workspaces(home: Path, reachable_folder: Path) -> Workspaces:
-    made = Workspaces(home / "data", BubblewrapBoxes(reachable_folder / "sandbox"))
-    if made.ways.no_overlay:
-        pytest.skip(f"work trees cannot be layered here: {made.ways.no_overlay}")
-    return made
+def workspaces(home: Path, boxes: BubblewrapBoxes) -> Workspaces:
+    return made(home / "data", boxes, "layered")
 
 
 async def prepare(workspaces: Workspaces, origin: Origin) -> list[str]:
@@ -112,7 +69,7 @@ async def test_a_checkout_that_no_run_used_goes_when_the_branch_moves_on(
     workspaces: Workspaces, origin: Origin
 ) -> None:
     set_up, old = await prepare(workspaces, origin)
-    origin.commit("two\n")
+    origin.commit({"code.py": "two\n"})
     again, new = await prepare(workspaces, origin)
     assert again == set_up, "nothing that decides it has changed"
     assert here(workspaces) == {set_up, new}
@@ -124,7 +81,7 @@ async def test_a_checkout_that_a_run_used_stays(workspaces: Workspaces, origin: 
     run = workspaces.open(1, 7, origin.remote)
     await run.check_out(origin.head)
     await run.remove()
-    origin.commit("two\n")
+    origin.commit({"code.py": "two\n"})
     _, new = await prepare(workspaces, origin)
     assert here(workspaces) == {set_up, old, new}
 
@@ -134,7 +91,7 @@ async def test_a_checkout_that_a_run_stands_on_stays(workspaces: Workspaces, ori
     await prepare(workspaces, origin)
     run = workspaces.open(1, 7, origin.remote)
     await run.check_out(first)
-    origin.commit("two\n")
+    origin.commit({"code.py": "two\n"})
     await prepare(workspaces, origin)
     assert (await run.sandbox.run("cat code.py")).output == "one\n"
 

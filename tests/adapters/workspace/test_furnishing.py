@@ -1,87 +1,38 @@
 """Set-up is done once, and what it makes is shared: never what it should not touch."""
 
 import asyncio
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
-from app.adapters.workspace.folders import Ways
 from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import Unavailable
 from app.core.layout import Layout
-from app.core.world import Remote
+from tests.workspaces import Origin, made
 
 INSTALL = ("python3 -m venv --without-pip .venv",)
 """Takes a second, needs no network, and depends on lock files only."""
 BUILD = ("echo built >> /cache/count; mkdir -p made; cp code.py made/copy.py; echo changed > code.py; rm other.py",)
 
 
-class Origin:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self._git("init", "--quiet", "--initial-branch=main")
-        self.commit({"code.py": "one\n", "other.py": "other\n", "requirements.txt": "six\n", ".gitignore": ".venv\n"})
-
-    def _git(self, *words: str) -> str:
-        identity = ("-c", "user.name=Person", "-c", "user.email=person@example.org")
-        command = ["git", "-C", str(self.folder), *identity, *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    def commit(self, files: dict[str, str]) -> str:
-        for path, text in files.items():
-            place = self.folder / path
-            place.parent.mkdir(exist_ok=True)
-            place.write_text(text)
-        self._git("add", "--all", "--force")
-        self._git("commit", "--quiet", "--message", "a commit")
-        return self.head
-
-    @property
-    def head(self) -> str:
-        return self._git("rev-parse", "HEAD")
-
-    async def remote(self, write: bool) -> Remote:  # noqa: ARG002, FBT001 # as the workspace asks
-        return Remote(url=str(self.folder))
-
-
-@pytest.fixture
-def home(reachable_folder: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=reachable_folder))
-    folder.chmod(0o711)
-    yield folder
-    unmount_below(folder)
-    shutil.rmtree(folder)
-
-
 @pytest.fixture
 def origin(home: Path) -> Origin:
-    return Origin(home / "origin")
-
-
-@pytest.fixture
-def boxes(reachable_folder: Path) -> BubblewrapBoxes:
-    return BubblewrapBoxes(reachable_folder / "sandbox")
+    files = {"code.py": "one\n", "other.py": "other\n", "requirements.txt": "six\n", ".gitignore": ".venv\n"}
+    return Origin(home / "origin", files)
 
 
 @pytest.fixture
 def workspaces(home: Path, boxes: BubblewrapBoxes) -> Workspaces:
-    made = Workspaces(home / "data", boxes)
-    if made.ways.no_overlay:
-        pytest.skip(f"work trees cannot be layered here: {made.ways.no_overlay}")
-    return made
+    return made(home / "data", boxes, "layered")
 
 
 @pytest.fixture
 def copied(home: Path, boxes: BubblewrapBoxes) -> Workspaces:
-    return Workspaces(home / "other", boxes, ways=Ways("not in this test", "not in this test"))
+    return made(home / "other", boxes, "copied")
 
 
 async def set_up(

@@ -1,10 +1,7 @@
 """A whole work tree whose commands run in containers, while its git runs in bubblewrap."""
 
 import asyncio
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,22 +9,12 @@ import pytest
 
 from app.adapters.sandbox.containers.boxes import ContainerBoxes
 from app.adapters.sandbox.containers.engine import Engine
-from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import ConfigError
 from app.core.world import Remote
 from blueprints.steps.configuration import container_image
 from tests.container_engine import BARE_IMAGE, IMAGE, OTHER_IMAGE
-
-
-@pytest.fixture
-def home(reachable_folder: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=reachable_folder))
-    folder.chmod(0o711)
-    yield folder
-    unmount_below(folder)
-    shutil.rmtree(folder)
 
 
 def committed(origin: Path, said: str) -> str:
