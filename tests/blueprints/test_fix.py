@@ -101,7 +101,8 @@ async def test_a_minion_that_gives_up_is_quoted(rig: Any) -> None:
     assert "Ask `@bob` which name." in state.explanation
 
 
-async def test_a_submission_without_a_change_is_none(rig: Any) -> None:
+@pytest.mark.faults
+async def test_f54_a_submission_without_a_change_is_none(rig: Any) -> None:
     run = rig(BASE, COMMANDS, lambda _: Submission(summary="Done!"))
     _, state = await run.walk(BLUEPRINT)
     assert state.explanation.startswith("The minion changed nothing")
@@ -213,7 +214,8 @@ async def test_the_minion_is_told_the_task_as_data_and_the_gates_as_facts(rig: A
     assert "these fail already: check" in facts["baseline"]
 
 
-async def test_a_secret_in_the_minions_words_goes_nowhere(rig: Any) -> None:
+@pytest.mark.faults
+async def test_f60_a_secret_in_the_minions_words_goes_nowhere(rig: Any) -> None:
     token = "ghp_" + "a8Kd03jfLw9qPz72mXcVb5Rt1YhN6GsEu4Qo"
     run = rig(BASE, COMMANDS, does(RIGHT, f"I found {token}."))
     await run.walk(BLUEPRINT)

@@ -148,12 +148,14 @@ class TestForge:
         head = await place.forge.default_head()
         assert {head.branch: head.sha} == await place.branches()
 
-    async def test_an_archived_repository_is_refused(self, place: Place) -> None:
+    @pytest.mark.faults
+    async def test_f43_an_archived_repository_is_refused(self, place: Place) -> None:
         place.hub.repository("octo/hello").archived = True
         with pytest.raises(RepositoryError, match="archived"):
             await place.forge.default_head()
 
-    async def test_an_empty_repository_is_refused(self, place: Place) -> None:
+    @pytest.mark.faults
+    async def test_f62_an_empty_repository_is_refused(self, place: Place) -> None:
         await place.git.run("update-ref", "-d", "refs/heads/main")
         with pytest.raises(RepositoryError, match="no commit"):
             await place.forge.default_head()

@@ -56,7 +56,8 @@ async def jobs(store: PostgresStore) -> int:
         return int((await connection.execute(text("SELECT count(*) FROM procrastinate_jobs"))).scalar_one())
 
 
-async def test_a_delivery_makes_one_run_and_one_job(store: PostgresStore) -> None:
+@pytest.mark.faults
+async def test_f10_a_delivery_makes_one_run_and_one_job(store: PostgresStore) -> None:
     receipt = await store.accept(delivery(), draft(), "Ann asked.")
     assert (receipt.is_new, receipt.reason) == (True, "Ann asked.")
     run = await store.load(receipt.run_id or 0)
@@ -65,20 +66,23 @@ async def test_a_delivery_makes_one_run_and_one_job(store: PostgresStore) -> Non
     assert await jobs(store) == 1
 
 
-async def test_the_same_delivery_five_times_at_once_makes_one_run(store: PostgresStore) -> None:
+@pytest.mark.faults
+async def test_f6_the_same_delivery_five_times_at_once_makes_one_run(store: PostgresStore) -> None:
     receipts = await asyncio.gather(*(store.accept(delivery(), draft(), "why") for _ in range(5)))
     assert sum(receipt.is_new for receipt in receipts) == 1
     assert await jobs(store) == 1
 
 
-async def test_the_same_act_under_a_fresh_guid_makes_no_second_run(store: PostgresStore) -> None:
+@pytest.mark.faults
+async def test_f7_the_same_act_under_a_fresh_guid_makes_no_second_run(store: PostgresStore) -> None:
     await store.accept(delivery("guid-0001"), draft(), "why")
     again = await store.accept(delivery("guid-0002"), draft(), "why")
     assert (again.is_new, again.run_id) == (False, None)
     assert await jobs(store) == 1
 
 
-async def test_one_guid_for_two_apps_is_two_deliveries(store: PostgresStore) -> None:
+@pytest.mark.faults
+async def test_f8_one_guid_for_two_apps_is_two_deliveries(store: PostgresStore) -> None:
     await store.accept(delivery(app_id="1"), draft("one"), "why")
     assert (await store.accept(delivery(app_id="2"), draft("two"), "why")).is_new
 

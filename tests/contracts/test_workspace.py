@@ -251,7 +251,8 @@ class TestFiles:
         with pytest.raises(PermissionError):
             await workspace.write(path, b"x")
 
-    async def test_a_huge_file_is_refused_with_its_size(self, workspace: GitWorkspace) -> None:
+    @pytest.mark.faults
+    async def test_f58_a_huge_file_is_refused_with_its_size(self, workspace: GitWorkspace) -> None:
         await do(workspace, "truncate -s 30M huge")
         with pytest.raises(PermissionError, match="31457280"):
             await workspace.read("huge")
@@ -314,8 +315,9 @@ class TestPatch:
         with pytest.raises(RepositoryError, match="too large"):
             await workspace.patch()
 
+    @pytest.mark.faults
     @pytest.mark.hostile
-    async def test_nothing_of_the_tree_runs_on_the_host(self, workspace: GitWorkspace, canary: Path) -> None:
+    async def test_f59_nothing_of_the_tree_runs_on_the_host(self, workspace: GitWorkspace, canary: Path) -> None:
         payload = f"sh -c 'touch {canary}/$(id -un) /cache/fired; cat'"
         await do(
             workspace,
@@ -341,7 +343,8 @@ class TestPatch:
 
 
 class TestPublish:
-    async def test_the_change_arrives_as_it_is(self, workspace: GitWorkspace, origin: Origin) -> None:
+    @pytest.mark.faults
+    async def test_f58_the_change_arrives_as_it_is(self, workspace: GitWorkspace, origin: Origin) -> None:
         await do(
             workspace,
             "printf 'three\\r\\n' >> dos.txt; chmod -x run.sh; chmod +x code.py; rm sub/deep.txt; ln -sfn dos.txt link;"
@@ -381,8 +384,9 @@ class TestPublish:
         )
         assert origin.git("rev-list", "minions/1-1", "^main") == sha
 
+    @pytest.mark.faults
     @pytest.mark.parametrize("expected", ["", "base", "none"])
-    async def test_a_branch_that_somebody_moved_is_left_alone(
+    async def test_f52_a_branch_that_somebody_moved_is_left_alone(
         self, workspace: GitWorkspace, origin: Origin, expected: str
     ) -> None:
         theirs = origin.git("commit-tree", "-p", origin.base, "-m", "Theirs", f"{origin.base}^{{tree}}")
@@ -395,14 +399,16 @@ class TestPublish:
             )
         assert origin.git("rev-parse", "minions/1-1") == theirs
 
-    async def test_a_branch_that_was_deleted_is_a_conflict(self, workspace: GitWorkspace, origin: Origin) -> None:
+    @pytest.mark.faults
+    async def test_f56_a_branch_that_was_deleted_is_a_conflict(self, workspace: GitWorkspace, origin: Origin) -> None:
         await workspace.write("code.py", b"fixed\n")
         with pytest.raises(Conflict):
             await workspace.publish(
                 await workspace.patch(), branch="minions/1-1", message="Fix", expected_sha=origin.base
             )
 
-    async def test_a_rule_of_the_remote_is_told(self, workspace: GitWorkspace, origin: Origin) -> None:
+    @pytest.mark.faults
+    async def test_f61_a_rule_of_the_remote_is_told(self, workspace: GitWorkspace, origin: Origin) -> None:
         hook = origin.folder / ".git/hooks/pre-receive"
         hook.write_text("#!/bin/sh\necho 'GH013: Repository rule violations found' >&2; exit 1\n")
         hook.chmod(0o755)

@@ -43,6 +43,7 @@ def test_a_command_is_found(text: str, word: str, instructions: str) -> None:
     assert parse(text) == Command(word=word, instructions=instructions)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "text",
     [
@@ -88,7 +89,7 @@ def test_a_command_is_found(text: str, word: str, instructions: str) -> None:
         "<?\n\n/minion fix\n?>",
     ],
 )
-def test_no_command_is_found(text: str) -> None:
+def test_f20_no_command_is_found(text: str) -> None:
     assert parse(text) is None
 
 

@@ -298,7 +298,8 @@ HOSTILE = (
 )
 
 
-def test_nothing_of_others_has_an_effect() -> None:
+@pytest.mark.faults
+def test_f67_nothing_of_others_has_an_effect() -> None:
     task = TASK.model_copy(update={"title": HOSTILE, "body": HOSTILE, "instructions": HOSTILE})
     facts = FACTS.model_copy(update={"summary": HOSTILE, "risks": HOSTILE})
     texts = [

@@ -62,7 +62,8 @@ async def test_an_undisturbed_run_has_every_effect_once(undisturbed: Any) -> Non
     assert news(undisturbed.commits) == list(undisturbed.commits)
 
 
-async def test_killed_right_after_every_commit(mortal: Any, scene: Any, undisturbed: Any) -> None:
+@pytest.mark.faults
+async def test_f10_f65_killed_right_after_every_commit(mortal: Any, scene: Any, undisturbed: Any) -> None:
     """Nothing that was committed happens again, and everything else happens once."""
     kills, commits = await killed_at_every_commit(mortal, scene, "after", (1, 1))
     assert news(commits) == list(undisturbed.commits)

@@ -71,7 +71,8 @@ async def show(serving: Stage, file_issue: Any) -> Show:
     return Show(serving, seed, number)
 
 
-async def test_the_whole_server_is_killed_twice_and_started_again(show: Show, processes_of: Any, gone: Any) -> None:
+@pytest.mark.faults
+async def test_f65_the_whole_server_is_killed_twice_and_started_again(show: Show, processes_of: Any, gone: Any) -> None:
     """Nothing of it stays behind, and the next server takes the run over."""
     await show.until("announced", lambda: "in_progress None" in show.checks)
     await show.stage.stop_app(signal.SIGKILL)

@@ -308,7 +308,8 @@ async def test_on_somebody_elses_pull_request_a_branch_is_made_on_top_of_theirs(
     assert "into topic" in bakery.github.pulls[run.trail.branch]
 
 
-async def test_a_pull_request_from_a_fork_is_refused_with_a_sentence(bakery: Any, store: PostgresStore) -> None:
+@pytest.mark.faults
+async def test_f64_a_pull_request_from_a_fork_is_refused_with_a_sentence(bakery: Any, store: PostgresStore) -> None:
     bakery.github.opened[12] = pull(is_ours=False, is_from_fork=True)
     bakery.github.open_issues.add(12)
     run = await walked(bakery, store, number=12)

@@ -64,8 +64,9 @@ async def test_a_run_without_a_result_says_why(bakery: Any, store: PostgresStore
     assert (7, None, Reaction.CONFUSED) in bakery.github.reactions
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("permission", [Permission.NONE, Permission.READ])
-async def test_who_may_not_write_gets_no_run_and_no_words(
+async def test_f16_f22_who_may_not_write_gets_no_run_and_no_words(
     bakery: Any, store: PostgresStore, permission: Permission
 ) -> None:
     bakery.github.permissions["mallory"] = permission
@@ -88,7 +89,10 @@ async def test_a_stranger_does_not_stand_in_anybodys_way(bakery: Any, store: Pos
     assert (await store.load(strangers)).status is Status.REFUSED
 
 
-async def test_a_second_request_for_the_same_issue_is_told_about_the_first(bakery: Any, store: PostgresStore) -> None:
+@pytest.mark.faults
+async def test_f26_a_second_request_for_the_same_issue_is_told_about_the_first(
+    bakery: Any, store: PostgresStore
+) -> None:
     bakery.github.branches["guests"] = "late"
     first, second = await bakery.ask(), await bakery.ask()
     await bakery.runner().advance(first)

@@ -79,10 +79,11 @@ BAD = [
 ]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("guard", "bad"), BAD, ids=lambda value: getattr(value, "path", value).encode("ascii", "replace").decode()
 )
-async def test_each_guard_stops_its_own(guard: str, bad: FileChange) -> None:
+async def test_f57_f58_each_guard_stops_its_own(guard: str, bad: FileChange) -> None:
     findings = await inspect(patch(bad))
     assert [finding.guard for finding in findings] == [guard]
     assert findings[0].sentence.endswith(".")
@@ -124,7 +125,8 @@ async def test_what_the_tree_leaves_out_may_not_change(path: str) -> None:
     findings[0].model_dump_json()
 
 
-async def test_a_secret_is_found_with_its_line_and_not_repeated() -> None:
+@pytest.mark.faults
+async def test_f60_a_secret_is_found_with_its_line_and_not_repeated() -> None:
     findings = await inspect(patch(lines=["fine", f'token = "{TOKEN}"']))
     assert [(finding.guard, finding.path, finding.line) for finding in findings] == [("secrets", "a.py", 11)]
     assert TOKEN not in findings[0].sentence

@@ -95,8 +95,9 @@ async def everything(workspace: GitWorkspace, branch: str = "minions/1-1") -> No
         return  # refused, in a sentence
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("trap", IN_THE_TREE, ids=lambda trap: trap.name)
-async def test_a_trap_in_the_tree_does_not_fire(trap: Trap, workspace: GitWorkspace, place: Place) -> None:
+async def test_f59_a_trap_in_the_tree_does_not_fire(trap: Trap, workspace: GitWorkspace, place: Place) -> None:
     await workspace.check_out(place.base)
     laid = await workspace.sandbox.run(trap.lay.replace("@CANARY@", str(place.canary)))
     assert laid.ok, laid.output

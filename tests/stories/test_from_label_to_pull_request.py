@@ -99,8 +99,9 @@ async def quiet(town: Any, person: Any) -> None:
     assert await person.branches() == ["main"]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("login", ["tim", "mallory"])
-async def test_who_may_not_write_gets_nothing_but_a_thumb_down(town: Any, login: str) -> None:
+async def test_f16_who_may_not_write_gets_nothing_but_a_thumb_down(town: Any, login: str) -> None:
     repository = town.repository()
     ann, stranger = town.person("ann", repository), town.person(login, repository)
     number = await ann.file("Broken", "It is broken.")
@@ -110,7 +111,8 @@ async def test_who_may_not_write_gets_nothing_but_a_thumb_down(town: Any, login:
     assert await ann.comment_reactions(comment) == ["-1"]
 
 
-async def test_a_triager_who_sets_the_label_starts_nothing(town: Any) -> None:
+@pytest.mark.faults
+async def test_f17_a_triager_who_sets_the_label_starts_nothing(town: Any) -> None:
     repository = town.repository()
     ann, tim = town.person("ann", repository), town.person("tim", repository)
     number = await ann.file("Broken", "It is broken.")
@@ -120,6 +122,7 @@ async def test_a_triager_who_sets_the_label_starts_nothing(town: Any) -> None:
     assert await ann.reactions(number) == ["-1"]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("login", "text"),
     [
@@ -130,7 +133,7 @@ async def test_a_triager_who_sets_the_label_starts_nothing(town: Any) -> None:
         ("ann", "<!--\n/minion fix\n-->"),
     ],
 )
-async def test_a_bot_a_quotation_and_code_ask_for_nothing(town: Any, login: str, text: str) -> None:
+async def test_f18_f20_a_bot_a_quotation_and_code_ask_for_nothing(town: Any, login: str, text: str) -> None:
     repository = town.repository()
     if login == "rogue[bot]":
         town.stage.hub.add_collaborator(repository, login, "admin")
@@ -170,7 +173,8 @@ async def test_a_repository_without_tests_is_told_how_to_name_them(town: Any) ->
     assert await ann.pulls() == []
 
 
-async def test_an_issue_asked_for_twice_has_one_pull_request(town: Any) -> None:
+@pytest.mark.faults
+async def test_f25_f26_an_issue_asked_for_twice_has_one_pull_request(town: Any) -> None:
     ann = town.person("ann", town.repository())
     number = await ann.file(town.wanted.issue.title, town.wanted.issue.body)
     await asyncio.gather(*(ann.comment(number, "/minion fix") for _ in range(3)), ann.label(number, "minion"))

@@ -87,14 +87,18 @@ async def test_a_label_starts_a_run(client: httpx.AsyncClient, store: PostgresSt
     assert await store.counts() == {"queued": 1}
 
 
-async def test_either_secret_is_good_while_one_is_rotated_out(client: httpx.AsyncClient, store: PostgresStore) -> None:
+@pytest.mark.faults
+async def test_f34_either_secret_is_good_while_one_is_rotated_out(
+    client: httpx.AsyncClient, store: PostgresStore
+) -> None:
     body = json.dumps(labeled()).encode()
     answer = await post(client, body, x_hub_signature_256=signature(body, SECRETS[1]))
     assert answer.status_code == 202
     assert await store.counts() == {"queued": 1}
 
 
-async def test_a_redelivery_and_a_replay_start_nothing(client: httpx.AsyncClient, store: PostgresStore) -> None:
+@pytest.mark.faults
+async def test_f7_a_redelivery_and_a_replay_start_nothing(client: httpx.AsyncClient, store: PostgresStore) -> None:
     await post(client, labeled())
     again = await post(client, labeled())
     replayed = await post(client, labeled(), x_github_delivery="00000000-aaaa-bbbb-cccc-000000000000")
@@ -107,6 +111,7 @@ async def test_a_redelivery_and_a_replay_start_nothing(client: httpx.AsyncClient
 BODY = json.dumps(labeled()).encode()
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("body", "changed", "status", "words"),
     [
@@ -127,7 +132,7 @@ BODY = json.dumps(labeled()).encode()
         (b"{}", {}, 400, "no action"),
     ],
 )
-async def test_what_is_not_a_delivery_is_refused_and_nothing_stored(
+async def test_f1_f2_f5_what_is_not_a_delivery_is_refused_and_nothing_stored(
     client: httpx.AsyncClient, store: PostgresStore, body: bytes, changed: dict[str, str], status: int, words: str
 ) -> None:
     answer = await post(client, body, **changed)
@@ -136,7 +141,8 @@ async def test_what_is_not_a_delivery_is_refused_and_nothing_stored(
     assert await store.counts() == {}
 
 
-async def test_a_signature_in_other_letters_is_refused(client: httpx.AsyncClient) -> None:
+@pytest.mark.faults
+async def test_f1_a_signature_in_other_letters_is_refused(client: httpx.AsyncClient) -> None:
     raw: list[tuple[bytes, bytes]] = [
         (name.encode(), value.encode()) for name, value in headers(BODY).items() if name != "x-hub-signature-256"
     ]
@@ -145,8 +151,9 @@ async def test_a_signature_in_other_letters_is_refused(client: httpx.AsyncClient
     assert answer.status_code == 401
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("missing", ["sender", "installation", "repository", "issue"])
-async def test_a_delivery_that_lacks_a_part_is_refused(
+async def test_f5_a_delivery_that_lacks_a_part_is_refused(
     client: httpx.AsyncClient, store: PostgresStore, missing: str
 ) -> None:
     for payload in ({**labeled(), missing: None}, {k: v for k, v in labeled().items() if k != missing}):
@@ -155,12 +162,14 @@ async def test_a_delivery_that_lacks_a_part_is_refused(
     assert await store.counts() == {}
 
 
-async def test_a_body_that_says_it_is_too_large_is_not_read(client: httpx.AsyncClient) -> None:
+@pytest.mark.faults
+async def test_f3_a_body_that_says_it_is_too_large_is_not_read(client: httpx.AsyncClient) -> None:
     answer = await post(client, BODY, content_length=str(26 * 1024 * 1024))
     assert answer.status_code == 413
 
 
-async def test_a_body_that_never_ends_is_cut_off(client: httpx.AsyncClient) -> None:
+@pytest.mark.faults
+async def test_f3_a_body_that_never_ends_is_cut_off(client: httpx.AsyncClient) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -183,11 +192,13 @@ async def test_unknown_events_are_taken_and_counted(store: PostgresStore) -> Non
     assert await store.counts() == {}
 
 
-async def test_a_ping_is_answered_only_if_it_is_signed(client: httpx.AsyncClient) -> None:
+@pytest.mark.faults
+async def test_f4_a_ping_is_answered_only_if_it_is_signed(client: httpx.AsyncClient) -> None:
     assert (await post(client, {"zen": "Keep it logically awesome."}, "ping")).status_code == 200
     assert (await post(client, {"zen": "!"}, "ping", x_hub_signature_256="")).status_code == 401
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("event", "payload"),
     [
@@ -200,7 +211,7 @@ async def test_a_ping_is_answered_only_if_it_is_signed(client: httpx.AsyncClient
         ("issue_comment", {**commented("/minion fix"), "action": "edited"}),
     ],
 )
-async def test_what_asks_for_nothing_starts_nothing_and_says_why(
+async def test_f18_f20_what_asks_for_nothing_starts_nothing_and_says_why(
     client: httpx.AsyncClient, store: PostgresStore, event: str, payload: dict[str, Any]
 ) -> None:
     answer = await post(client, payload, event)
@@ -240,7 +251,8 @@ class TestBodiesOfStrangers:
             answer = await http.post("/webhook", content=drip(), headers=headers(b"{"))
         assert (answer.status_code, webhook.counts) == (408, {"refused: 408": 1})
 
-    async def test_many_large_ones_do_not_take_all_memory(self, store: PostgresStore) -> None:
+    @pytest.mark.faults
+    async def test_f3_many_large_ones_do_not_take_all_memory(self, store: PostgresStore) -> None:
         http, webhook = receiver(store)
         arrived, go_on = asyncio.Event(), asyncio.Event()
         begun = 0

@@ -82,7 +82,8 @@ def test_a_label_asks_for_the_default_blueprint() -> None:
     assert task.author.login == "bob"
 
 
-def test_what_a_reader_does_not_see_is_not_in_the_task() -> None:
+@pytest.mark.faults
+def test_f24_what_a_reader_does_not_see_is_not_in_the_task() -> None:
     task = asked("issues", labeled()).task
     assert task.title == "Crash on start"
     assert task.body == "It fails.\n"
