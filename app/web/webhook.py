@@ -29,6 +29,9 @@ PATIENCE_S: Final = 30.0
 https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/troubleshooting-webhooks#timed-out
 """
 
+ANSWER_S: Final = 5.0
+"""For the database: GitHub counts a delivery as failed after 10 s, and what was not stored must not look received."""
+
 _GUID: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
 _EVENT: Final = re.compile(r"[a-z_]{1,64}")
 
@@ -55,6 +58,7 @@ class Webhook:
     counts: Counter[str] = field(default_factory=Counter)
     """Deliveries by event name, and refused ones by reason, since this process started."""
     patience_s: float = PATIENCE_S
+    answer_s: float = ANSWER_S
     room: body.Room = field(default_factory=body.Room)
 
     def router(self) -> APIRouter:
@@ -75,13 +79,14 @@ class Webhook:
             if decision.act is not None:
                 action = str(payload.get("action", ""))
                 delivery = Delivery(app_id=self.app_id, guid=guid, event=name, action=action)
-                reason = (await self.store.accept(delivery, decision.act, reason)).reason
+                async with asyncio.timeout(self.answer_s):
+                    reason = (await self.store.accept(delivery, decision.act, reason)).reason
         except _Refused as refused:
             return self._refuse(refused.status, str(refused))
         except PayloadError as error:
             return self._refuse(400, str(error))
-        except StoreDown as error:
-            _log.error("%s %s: not stored: %s", name, guid, error.detail)
+        except (StoreDown, TimeoutError) as error:
+            _log.error("%s %s: not stored: %s", name, guid, getattr(error, "detail", "the database does not answer"))
             return self._refuse(503, "This delivery could not be stored; it is safe to redeliver it.")
         _log.info("%s %s: %s", name, guid, reason)
         return PlainTextResponse(reason, 200 if isinstance(event, Pinged) else 202)

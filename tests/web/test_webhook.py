@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from app.adapters.github import payloads
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
@@ -73,6 +74,23 @@ def commented(text: str, **sender: Any) -> dict[str, Any]:
     del payload["label"]
     comment = {"id": 900, "body": text, "user": payload["sender"], "created_at": "2026-01-02T03:04:05Z"}
     return payload | {"action": "created", "comment": comment}
+
+
+def checked(number: int) -> dict[str, Any]:
+    """A check run of another App, on a commit that no run has to do with."""
+    payload = {name: value for name, value in labeled().items() if name not in {"issue", "label"}}
+    run = {
+        "id": number,
+        "name": "build",
+        "head_sha": f"{number:040x}",
+        "status": "in_progress",
+        "conclusion": None,
+        "external_id": "",
+        "app": {"id": 99, "slug": "other"},
+        "check_suite": {"id": 5, "app": {"id": 99, "slug": "other"}},
+        "pull_requests": [],
+    }
+    return payload | {"action": "created", "check_run": run}
 
 
 async def post(client: httpx.AsyncClient, payload: Any, event: str = "issues", **changed: str) -> httpx.Response:
@@ -227,14 +245,44 @@ async def test_a_comment_asks_with_its_own_words(client: httpx.AsyncClient, stor
     assert run.task.comment_id == 900
 
 
-async def test_a_database_that_is_away_asks_for_a_redelivery() -> None:
+@pytest.mark.faults
+async def test_f9_a_database_that_is_away_asks_for_a_redelivery_which_starts_the_run(
+    client: httpx.AsyncClient, store: PostgresStore
+) -> None:
     url = "postgresql+psycopg://postgres@/none?host=/nowhere"
-    async with opened(url, ProcrastinateQueue(url)) as store:
-        client, _ = receiver(store)
-        async with client:
-            answer = await post(client, labeled())
+    async with opened(url, ProcrastinateQueue(url)) as away:
+        http, _ = receiver(away)
+        async with http:
+            answer = await post(http, labeled())
     assert answer.status_code == 503
     assert "safe to redeliver" in answer.text
+    assert (await post(client, labeled())).status_code == 202
+    assert await store.counts() == {"queued": 1}
+
+
+@pytest.mark.faults
+async def test_f15_a_database_that_hangs_keeps_github_no_longer_than_it_waits(store: PostgresStore) -> None:
+    http, webhook = receiver(store, answer_s=0.1)
+    async with http, store._engine.connect() as other:
+        await other.execute(text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE"))
+        answer = await post(http, labeled())
+        assert (answer.status_code, webhook.counts["refused: 503"]) == (503, 1)
+        assert "safe to redeliver" in answer.text
+        await other.rollback()
+        assert (await post(receiver(store)[0], labeled())).status_code == 202
+    assert await store.counts() == {"queued": 1}
+
+
+@pytest.mark.faults
+async def test_f14_a_thousand_check_runs_of_other_apps_leave_nothing_behind(
+    client: httpx.AsyncClient, store: PostgresStore
+) -> None:
+    for number in range(1_000):
+        answer = await post(client, checked(number), "check_run", x_github_delivery=f"00000000-0000-{number:012}")
+        assert answer.status_code == 202, answer.text
+    async with store._engine.connect() as connection:
+        for table in ("deliveries", "runs", "procrastinate_jobs"):
+            assert (await connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one() == 0  # noqa: S608
 
 
 class TestBodiesOfStrangers:

@@ -14,6 +14,10 @@ BRANCH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./#+-]{0,199}")
 """Narrower than git's own rule: nothing that a shell, a URL or an option parser might take for its own."""
 
 
+class CredentialRefused(Unavailable):
+    """401: the token is so new that not every server of GitHub's knows it, or it has just expired. Another will do."""
+
+
 def settings(remote: Remote) -> dict[str, str]:
     """Git settings for talking to `remote` and to nobody else: its protocol, and its credential for its host only.
 
@@ -68,7 +72,7 @@ MEANINGS: Final[tuple[tuple[str, type[ForgeError], str], ...]] = (
     (r"error: 403|not granted|Permission to .* denied", Denied, "The installation may not do this in the repository"),
     (
         r"error: 401|Authentication failed|could not read Username|terminal prompts",
-        Denied,
+        CredentialRefused,
         "The credential was refused",
     ),
     (r"not found|error: 404|does not appear to be a git|does not exist", NotFound, "The repository is not there"),

@@ -107,7 +107,7 @@ class Submodules:
         if _NOT_THERE in words:
             raise RepositoryError(f"The submodule `{path}` is not there at commit {commit[:12]} in {url}.")
         error = remotes.refusal(words)
-        if isinstance(error, NotFound | Denied):
+        if isinstance(error, NotFound | Denied | remotes.CredentialRefused):
             raise RepositoryError(
                 f"The submodule `{path}` cannot be fetched: {url} is not there, or it is not public. Minions fetch "
                 f"submodules without a credential."

@@ -1,6 +1,6 @@
 import pytest
 
-from app.adapters.workspace.remote import redacted, refusal, settings
+from app.adapters.workspace.remote import CredentialRefused, redacted, refusal, settings
 from app.core.errors import Conflict, Denied, ForgeError, NotFound, SettingsError, Unavailable
 from app.core.world import Remote
 
@@ -65,7 +65,11 @@ def test_a_credential_is_one_line() -> None:
         ),
         ("remote: Permission to o/r.git denied to x[bot].\nfatal: … returned error: 403", Denied, "denied to x"),
         ("remote: Repository not found.\nfatal: repository 'https://github.com/o/r/' not found", NotFound, "not there"),
-        ("fatal: could not read Username for 'https://github.com': terminal prompts disabled", Denied, "credential"),
+        (
+            "fatal: could not read Username for 'https://github.com': terminal prompts disabled",
+            CredentialRefused,
+            "credential",
+        ),
         ("fatal: unable to access 'https://github.com/': Could not resolve host: github.com", Unavailable, "answer"),
         ("", Unavailable, "answer"),
     ],
