@@ -309,6 +309,18 @@ class TestForge:
         made = await place.forge.put_check(sha, CHECK, check_id=12345678)
         assert [run.id for run in place.hub.check_runs("octo/hello", sha)] == [made]
 
+    @pytest.mark.faults
+    async def test_f74_a_check_that_github_made_stale_is_ended_all_the_same(self, place: Place) -> None:
+        sha = (await place.forge.default_head()).sha
+        made = await place.forge.put_check(sha, CHECK, check_id=None)
+        (run,) = place.hub.check_runs("octo/hello", sha)
+        run.status, run.conclusion = "completed", "stale"  # as GitHub does after 14 days
+        done = CHECK.model_copy(update={"status": "completed", "conclusion": "failure", "title": "Given up"})
+        assert await place.open_again().put_check(sha, done, check_id=None) == made
+        assert [(one.conclusion, one.title) for one in place.hub.check_runs("octo/hello", sha)] == [
+            ("failure", "Given up")
+        ]
+
     async def test_a_check_is_cut_to_what_fits(self, place: Place) -> None:
         sha = (await place.forge.default_head()).sha
         long = CHECK.model_copy(
@@ -348,6 +360,7 @@ class TestForge:
             place.hub.add_comment("octo/hello", 1, f"comment {number}", by="ada")
         assert await place.open_again().put_comment(1, MARKER, f"{MARKER}\ndone", comment_id=None) == ours
 
+    @pytest.mark.faults
     @pytest.mark.parametrize("text", ["words\n" * 30_000, "€" * 70_000, f"{'x' * 70_000}{MARKER}"])
     async def test_f42_a_long_comment_is_cut_and_still_found(self, place: Place, text: str) -> None:
         first = await place.forge.put_comment(1, MARKER, text, comment_id=None)

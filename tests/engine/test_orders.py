@@ -8,7 +8,8 @@ import pytest
 
 from app.adapters.store import PostgresStore
 from app.core.errors import Unavailable
-from app.core.orders import Discard, FixChecks, RaiseBudget, Retry, ShowStatus, Stop, WrapUp
+from app.core.events import OrderGiven
+from app.core.orders import Discard, FixChecks, Order, RaiseBudget, Retry, ShowStatus, Stop, WrapUp
 from app.core.run import Run, Status
 from app.core.task import Person, Remark
 from app.core.world import Head, Permission, Pull, Reaction
@@ -120,6 +121,47 @@ async def test_a_stranger_cannot_begin_a_run_again(bakery: Any, store: PostgresS
     assert (7, 11, Reaction.NO) in bakery.github.reactions
     assert answers(bakery) == []
     assert (await store.load(run.id)).status is Status.STOPPED
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("order", [Retry(), Discard()], ids=lambda order: order.kind)
+async def test_f72_a_button_that_a_reader_presses_does_nothing(bakery: Any, store: PostgresStore, order: Order) -> None:
+    run = await ended_before_its_time(bakery, store)
+    bakery.github.permissions["rea"] = Permission.READ
+    before = (dict(bakery.github.branches), dict(bakery.github.comments))
+    event = OrderGiven(
+        repository=run.task.repository,
+        run_id=run.id,
+        order=order,
+        requester=Person(id=3, login="rea"),
+        at=bakery.time,
+        intent="pressed",
+    )
+    await store.accept(None, event, "pressed")
+    await bakery.runner().advance(run.id)
+    assert (await store.load(run.id)).status is Status.STOPPED
+    assert (dict(bakery.github.branches), dict(bakery.github.comments)) == before
+
+
+@pytest.mark.faults
+async def test_f71_a_rerun_of_the_checks_of_an_older_commit_begins_nothing(bakery: Any, store: PostgresStore) -> None:
+    run = await walked(bakery, store)
+    older: list[dict[str, Any]] = [{"run_id": run.id}, {"check_sha": "a commit of before"}]
+    for number, which in enumerate(older):
+        event = OrderGiven(
+            repository=run.task.repository,
+            order=Retry(),
+            requester=run.task.requester,
+            at=bakery.time,
+            intent=f"pressed {number}",
+            **which,
+        )
+        receipt = await store.accept(None, event, "pressed")
+        assert receipt.reason
+        await bakery.runner().advance(run.id)
+    assert await store.unfinished() == []
+    (text,) = answers(bakery)
+    assert "has brought its result, #99" in text
 
 
 async def test_somebody_elses_commits_on_our_branch_are_not_walked_over(bakery: Any, store: PostgresStore) -> None:
@@ -336,6 +378,7 @@ async def test_a_run_at_work_on_the_branch_does_not_give_way(bakery: Any, store:
     assert (second.status, f"Run {first.id} is at work" in second.error) == (Status.REFUSED, True)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("changes", "status", "words"),
     [
@@ -357,6 +400,7 @@ async def test_f56_a_pull_request_that_is_closed_or_merged_ends_its_run(
     assert (ended.status, words in ended.error) == (status, True)
 
 
+@pytest.mark.faults
 async def test_f43_a_locked_issue_is_worked_on_without_a_word(bakery: Any, store: PostgresStore) -> None:
     bakery.github.locked = {7}
     run = await walked(bakery, store)

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from app.adapters.postgres import EmbeddedPostgres
+from app.demo.github.faults import DeliveryRule, When
+from app.demo.github.troubles import Mishap
 
 pytestmark = [pytest.mark.story, pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -113,6 +115,33 @@ async def test_f25_what_was_closed_while_we_were_away_is_stopped(town: Any) -> N
 
     (comment,) = await until(stopped)
     assert "`ann` stopped it" in comment["body"]
+    assert await ann.pulls() == []
+
+
+async def test_f13_a_label_that_arrives_after_it_was_taken_off_brings_nothing(town: Any) -> None:
+    repository = town.repository({"run.py": "", ".github/minion.yml": "test: sleep 600\n"})
+    ann, hub = town.person("ann", repository), town.stage.hub
+    number = await ann.file("Do it", "Soon.")
+    await hub.settled()
+    hub.faults.add(DeliveryRule([Mishap("overtaken", seconds=60)], "issues.labeled", When(times=1)))
+    await ann.label(number, "minion")
+    hub.remove_label(repository, number, "minion", by="ann")
+    await hub.settled()
+    (labeled,), (unlabeled,) = (attempts(town, "issues", action, repository) for action in ("labeled", "unlabeled"))
+    assert "Nothing is at work" in unlabeled.response_body
+    assert labeled.status_code == 202
+
+    async def begun() -> Any:
+        return [one for one in await ann.comments(number) if "Prepare the work tree" in one["body"]]
+
+    await until(begun)
+    await town.stage.stop_app()
+    await town.stage.start_app()  # a worker's first look is at its start, the others come every five minutes
+
+    async def stopped() -> Any:
+        return [one for one in await ann.comments(number) if "Stopped at" in one["body"]]
+
+    assert "`ann` stopped it" in (await until(stopped))[0]["body"]
     assert await ann.pulls() == []
 
 

@@ -284,6 +284,7 @@ def test_a_default_branch_that_is_gone_is_not_prepared() -> None:
     assert "was deleted" in reason("push", pushed(deleted=True))
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("lacking", ["installation", "repository", "ref"])
 def test_f5_a_push_that_lacks_something_says_what(lacking: str) -> None:
     payload = pushed()
