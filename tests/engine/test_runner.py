@@ -198,6 +198,8 @@ async def test_an_end_that_cannot_be_told_is_told_later(bakery: Any, store: Post
     await bakery.runner().advance(run_id)
     assert (await store.load(run_id)).is_reported
     assert (7, None, Reaction.ROCKET) in bakery.github.reactions
+    (comment,) = bakery.github.comments.values()
+    assert "Tried" not in comment, "it has ended: nothing is tried any more"
 
 
 async def test_an_end_that_cannot_be_told_without_the_database_is_told_later(bakery: Any, store: PostgresStore) -> None:

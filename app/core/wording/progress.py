@@ -126,7 +126,7 @@ def _story(run: Run) -> str:
             else ""
         )
         return f"{neutral(run.error)}{kept}"
-    if run.tries:
+    if run.tries and not run.status.has_ended:
         why = neutral(run.error) or "Something outside does not answer."
         tried = f"Tried {counted(run.tries, 'time')} so far; it is tried again for an hour or so."
         return f"{why} {tried}"
