@@ -112,6 +112,7 @@ async def test_what_was_stopped_goes_on_when_the_check_is_run_again(town: Any) -
     assert len(await ann.branches()) == 2
 
 
+@pytest.mark.faults
 async def test_f72_only_who_may_write_can_press(town: Any) -> None:
     repository = town.repository()
     hub = town.stage.hub
@@ -128,6 +129,7 @@ async def test_f72_only_who_may_write_can_press(town: Any) -> None:
     await until(said(ann, 1, f"#{pull['number']} is closed"))
 
 
+@pytest.mark.faults
 async def test_f43_on_a_locked_issue_the_pull_request_comes_without_a_word(town: Any) -> None:
     repository = town.repository()
     hub = town.stage.hub
