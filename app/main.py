@@ -63,6 +63,7 @@ from app.engine.sweeps import Sweeps
 from app.guards import ALL, GuardSet
 from app.settings import Settings
 from app.web.health import Health
+from app.web.hints import Hints
 from app.web.pages import Pages
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
@@ -113,7 +114,7 @@ class Outside:
     async def world(self, run: Run, node: Node[Any], forge: Forge, signals: Signals) -> World:
         """Everything that a node may touch. A tree that another machine had is made again from what was saved."""
         workspace = self.workspace(run, forge)
-        if run.visits:
+        if run.visits and node.in_tree:
             patch = await self.store.patch(run.id)
             await workspace.check_out(run.trail.base_sha, patch=patch, set_up=_set_up_of(run))
         return World(
@@ -124,6 +125,8 @@ class Outside:
             guards=GuardSet(ALL),
             page_url=self.page_url(run),
             marker=wording.marker(run),
+            now=lambda: datetime.now(UTC),
+            patience=self.settings.patience,
         )
 
     async def warm(self, repository: Repository, open_forge: Callable[[Repository], Forge]) -> None:
@@ -317,8 +320,15 @@ def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINT
     parse = parser(settings)
     hooks = tuple(secret.get_secret_value() for secret in settings.webhook_secrets)
     counts: Counter[str] = Counter()
-    webhook = Webhook(settings.app_id, hooks, parse, blueprints, store, counts)
-    app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None)
+    hints = Hints(store)
+    webhook = Webhook(settings.app_id, hooks, parse, blueprints, store, counts, hear=hints.add)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await hints.close()
+
+    app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     for part in (webhook, Pages(store, blueprints, github_url=settings.github_url), Health(store, counts)):
         app.include_router(part.router())
     app.mount("/static", StaticFiles(packages=[("app.web", "static")]))

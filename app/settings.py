@@ -10,6 +10,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.core.errors import SettingsError
+from app.core.patience import Patience
+from app.core.repo_config import LONGEST_CHECKS_S
 
 _GITHUB: Final = "https://github.com"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -147,6 +149,22 @@ class Settings(BaseSettings):
         description="New branches, check runs, comments and pull requests in one installation within any 60 minutes, "
         "as GitHub asks. Runs that would go beyond wait.",
     )
+    checks_wait_s: float = Field(
+        default=3_600,
+        gt=0,
+        le=LONGEST_CHECKS_S,
+        description="Seconds from a push until the checks of a pull request must have ended, where the repository does "
+        "not say. Whatever is still running then is left to people.",
+    )
+    checks_start_s: float = Field(
+        default=120, ge=0, le=3_600, description="Seconds from a push until the first check must have started."
+    )
+    checks_settle_s: float = Field(
+        default=15,
+        ge=0,
+        le=600,
+        description="Seconds without news after which checks that have all ended count as ended.",
+    )
     worker_lost_after_s: float = Field(
         default=10.0, ge=1, description="Seconds of silence after which a worker's runs are taken over by another."
     )
@@ -199,6 +217,11 @@ class Settings(BaseSettings):
     def page_url(self) -> str:
         """Where people reach this server."""
         return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def patience(self) -> Patience:
+        """How long is waited for checks where a repository does not say."""
+        return Patience(self.checks_wait_s, self.checks_start_s, self.checks_settle_s)
 
     def missing(self) -> list[str]:
         """What a server cannot do without and was not given, each with what to do."""

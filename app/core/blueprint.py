@@ -21,6 +21,12 @@ from app.core.orders import WORDS
 from app.core.task import Task
 from app.core.world import World
 
+CheckState = Literal["", "green", "red", "none", "late", "unclear", "moved", "unreadable"]
+"""`none`: there are none. `late`: not all ended in time. `unclear`: one ended without a verdict, such as cancelled.
+
+`moved`: the branch is not ours any more. `unreadable`: this installation may not read checks. Empty: nobody looked.
+"""
+
 
 class State(BaseModel, validate_assignment=True):
     """What a run knows. Saved as JSON after every node, so keep it small and plain.
@@ -38,8 +44,10 @@ class State(BaseModel, validate_assignment=True):
     """Where our branch stands. Whoever moves it writes it down here."""
     pull_request_number: int | None = None
     pull_request_url: str = ""
+    checks: CheckState = ""
+    """What came of the checks of what was pushed last, as far as the run waited for them."""
     explanation: str = ""
-    """Why there is no pull request, and what to do next; for people. Empty if there is nothing to explain."""
+    """Why there is no pull request, or what is to be done about it; for people. Empty if nothing is to be explained."""
 
     def begun_again(self) -> Self:
         """The state with which a run that has ended goes on, because somebody wants it to."""
@@ -55,6 +63,8 @@ class Wait(BaseModel, frozen=True):
     what: str
     """For people: "the checks of 1a2b3c4"."""
     deadline: datetime
+    look_at: datetime | None = None
+    """When to visit the node though nothing was heard and the deadline is not past; None if that is not needed."""
 
 
 class Kind(StrEnum):
@@ -97,6 +107,8 @@ class Node(Generic[S_contra]):
     at_most: int | None = None
     """How often one run may visit it; every loop in a blueprint goes through a node with such a bound."""
     agent: AgentSpec | None = None
+    in_tree: bool = True
+    """Whether it touches the work tree; where it does not, nobody makes one for it."""
 
     @property
     def kind(self) -> Kind:
@@ -128,9 +140,9 @@ def _words(annotation: object) -> frozenset[str]:
     return frozenset()
 
 
-def step(title: str, *, at_most: int | None = None) -> Callable[[NodeFunction[T]], Node[T]]:
+def step(title: str, *, at_most: int | None = None, in_tree: bool = True) -> Callable[[NodeFunction[T]], Node[T]]:
     """Make a node of ordinary code. It must be safe to run twice: a crash repeats the node it hit."""
-    return lambda run: Node(run, title, at_most)
+    return lambda run: Node(run, title, at_most, in_tree=in_tree)
 
 
 TOOLS: Final = ("bash", "read", "search", "edit", "write", "submit", "give_up")

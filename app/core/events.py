@@ -81,6 +81,13 @@ class Pushed(BaseModel, frozen=True):
     branch: str
 
 
+class ChecksMoved(BaseModel, frozen=True):
+    """A check or status of a commit is not what it was. A hint: what it is now has to be looked up."""
+
+    repository_id: int
+    sha: str
+
+
 class Pinged(BaseModel, frozen=True):
     """GitHub tries whether we are here."""
 
@@ -93,4 +100,14 @@ class Ignored(BaseModel, frozen=True):
     reason: str
 
 
-Event = WorkRequested | StopRequested | OrderGiven | BranchDeleted | InstallationChanged | Pushed | Pinged | Ignored
+Event = (
+    WorkRequested
+    | StopRequested
+    | OrderGiven
+    | BranchDeleted
+    | InstallationChanged
+    | Pushed
+    | ChecksMoved
+    | Pinged
+    | Ignored
+)

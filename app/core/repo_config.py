@@ -1,6 +1,7 @@
 """What a repository says about itself in `.github/minion.yml`. Reading the YAML is the caller's business."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from app.core.errors import ConfigError
 from app.core.layout import Layout, is_folder_name
 from app.core.patch import MOST_LINES
+from app.core.patience import Patience
 
 PATH: Final = ".github/minion.yml"
 
@@ -35,6 +37,8 @@ Folder = Annotated[str, AfterValidator(_as_folder)]
 Folders = Annotated[tuple[Folder, ...], BeforeValidator(_as_list), Field(max_length=200)]
 _NO_FOLDER: Final = "must be a folder of the repository, such as `libs/parser`; globs are not known here"
 
+LONGEST_CHECKS_S: Final = 21_600
+"""GitHub Actions ends a job after six hours: https://docs.github.com/en/actions/reference/limits"""
 IMAGE_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$"
 """A reference: never an option, a path, or a variable of somebody's shell."""
 _NO_IMAGE: Final = "must be the name of a container image, such as `python:3.12`"
@@ -52,6 +56,8 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     """Commands that put the code in order by themselves; their failure stops nothing."""
     test: Lines | None = None
     """Commands that must succeed. An empty list says that there are none, and that this is all right."""
+    autofix: Lines = ()
+    """Commands that put right by themselves what checks of a pull request find, tried before a model is asked."""
     image: Image | None = None
     """The container image that commands run in, where an installation works with containers."""
     sparse: Folders = ()
@@ -65,6 +71,12 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     """For all set-up commands together."""
     test_timeout_s: Annotated[float, Field(ge=1, le=3_600, strict=False)] = 1_200
     """For each test command."""
+    checks_wait_s: Annotated[float, Field(ge=1, le=LONGEST_CHECKS_S, strict=False)] | None = None
+    """How long to wait, from the push on, until the checks of a pull request have ended."""
+    checks_start_s: Annotated[float, Field(ge=0, le=3_600, strict=False)] | None = None
+    """How long to wait for the first to start; if none has by then, there are none."""
+    checks_settle_s: Annotated[float, Field(ge=0, le=600, strict=False)] | None = None
+    """How long nothing may happen to them before they count as ended."""
     protected_paths: Globs = ()
     """Globs of what minions may not touch here, besides what they may touch nowhere."""
     max_changed_lines: Annotated[int, Field(ge=1, le=MOST_LINES)] = 1_500
@@ -92,6 +104,11 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     def layout(self) -> Layout:
         """Which files the work tree holds."""
         return Layout(folders=self.sparse, submodules=self.submodules)
+
+    def patience(self, usual: Patience) -> Patience:
+        """How long to wait for checks: as is said here, else as is usual."""
+        said = {"wait_s": self.checks_wait_s, "start_s": self.checks_start_s, "settle_s": self.checks_settle_s}
+        return replace(usual, **{name: seconds for name, seconds in said.items() if seconds is not None})
 
     def over(self, detected: "RepoConfig") -> "RepoConfig":
         """What is said here, and for commands that are not said, what was detected."""

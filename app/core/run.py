@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
-from app.core.blueprint import Kind, Wait
+from app.core.blueprint import CheckState, Kind, Wait
 from app.core.budget import Usage
 from app.core.task import Task
 
@@ -59,6 +59,8 @@ class Trail(BaseModel, frozen=True):
     comment_id: int | None = None
     pull_request_number: int | None = None
     pull_request_url: str = ""
+    checks: CheckState = ""
+    """What came of the checks of the pull request."""
 
 
 class Run(BaseModel, frozen=True):
@@ -89,6 +91,8 @@ class Run(BaseModel, frozen=True):
     """The order by which it was begun again; 0 if it never was."""
     revision: int = 0
     """Counted up at each save; a save that does not know the newest one is refused."""
+    stirred: int = 0
+    """Counted up, by whoever hears of it, when something happened to the commit that our branch stands at."""
     asked_at: datetime
     ended_at: datetime | None = None
 

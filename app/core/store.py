@@ -1,7 +1,7 @@
 """What the engine needs of a store. One implementation, on PostgreSQL, is in `adapters/store/`."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pydantic import BaseModel
@@ -96,6 +96,8 @@ class Store(Protocol):
         `patch` replaces the saved change, if given. `advance_at` adds a job that advances the run then. Raises Stale if
         the run was saved by somebody else since it was loaded, Occupied if it would be the second at work on one issue
         or on one branch.
+
+        A run that is parked although it was stirred since it was last saved is advanced again at once.
         """
         ...
 
@@ -125,6 +127,20 @@ class Store(Protocol):
 
     async def unfinished(self) -> Sequence[int]:
         """Runs that have not ended, or that ended and were not reported yet."""
+        ...
+
+    async def stir(self, heads: Collection[tuple[int, str]]) -> int:
+        """Something happened to these commits, each of a repository id: have the runs that wait at them look again.
+
+        Answers with how many there are. A run at work is told when it parks.
+        """
+        ...
+
+    async def stir_parked(self, parked_for: timedelta, at_most: int) -> int:
+        """Have runs look again that nobody looked at for so long or longer, the longest first.
+
+        Answers with how many those are.
+        """
         ...
 
     async def counts(self) -> Mapping[str, int]:

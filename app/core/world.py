@@ -4,9 +4,9 @@ A `World` is built for one visit of one run: its forge knows the repository, its
 tree, its minion has the budget, tools and prompt of the node.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from app.core.budget import Usage
 from app.core.patch import Patch
+from app.core.patience import Patience
 from app.core.repo_config import RepoConfig
 from app.core.task import Place, Remark
 
@@ -88,13 +89,16 @@ class Workspace(Protocol):
         """The whole change of the tree against its base, as data; empty if there is no tree yet."""
         ...
 
-    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
+    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = "") -> str:
         """Commit `patch` in a clean clone and push it as `branch`; answer with the sha of the commit.
 
         `patch` is what guards looked at, so the tree is not asked again: nothing else can be pushed.
 
         `expected_sha` is where the branch must stand now ("" if it must not exist). Raises Conflict if it stands
         elsewhere; if it already holds this very change of this very run, nothing is pushed.
+
+        The commit comes on top of `parent_sha`, one that was published before, or of the base if there is none. `patch`
+        is the whole change against the base in either case.
         """
         ...
 
@@ -269,6 +273,38 @@ class PullRequest(BaseModel, frozen=True):
     """The page for people."""
 
 
+# -- CI --------------------------------------------------------------------------------------------------------------
+class Verdict(BaseModel, frozen=True):
+    """What the checks and statuses of one commit say together, ours left out."""
+
+    state: Literal["never", "none", "pending", "red", "unclear", "green"]
+    """`never`: nobody checks commits here. `none`: nothing has started yet. `pending`: something is still to come.
+
+    All have ended: `red` if one failed, else `unclear` if one was cancelled or wants a person, else `green`.
+    """
+    mark: str = ""
+    """Another one whenever anything about them is different."""
+    red: tuple[str, ...] = ()
+    """Names of those that failed, also while others are still to come."""
+    unclear: tuple[str, ...] = ()
+    """Names of those that ended without telling whether the commit is good."""
+    open: tuple[str, ...] = ()
+    """Names of those that are still to come."""
+
+
+class FailedCheck(BaseModel, frozen=True):
+    """A check or status that failed, with what it says. Everything in it was written by others."""
+
+    name: str
+    url: str = ""
+    """The page for people."""
+    summary: str = ""
+    annotations: tuple[str, ...] = ()
+    """As `path:line: message`."""
+    log: str = ""
+    """What matters of the job's log: around its errors, and the end."""
+
+
 class Forge(Protocol):
     """GitHub as seen from inside, for one repository. Every write is find-or-create; ids given back are stored.
 
@@ -336,6 +372,14 @@ class Forge(Protocol):
         """Open a pull request (a draft where the plan allows it), or bring ours up to date if there is one."""
         ...
 
+    async def verdict(self, sha: str) -> Verdict:
+        """What the checks of this very commit say. Raises Denied if this installation may not read them."""
+        ...
+
+    async def failures(self, sha: str) -> Sequence[FailedCheck]:
+        """What failed on this very commit, the most telling first; with logs of as many as can be read by a model."""
+        ...
+
 
 # -- Together --------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
@@ -351,3 +395,7 @@ class World:
     """The page of this run, for people."""
     marker: str
     """Hidden words by which everything that this run wrote on GitHub is found again."""
+    now: Callable[[], datetime]
+    """The time of day, with time zone."""
+    patience: Patience = field(default_factory=Patience)
+    """Of this installation; a repository may say something else."""

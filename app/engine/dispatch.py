@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from app.core.blueprint import Blueprint
 from app.core.events import (
     BranchDeleted,
+    ChecksMoved,
     Event,
     Ignored,
     InstallationChanged,
@@ -47,6 +48,8 @@ def decide(event: Event, blueprints: Blueprints) -> Decision:  # noqa: PLR0911 -
         case Pushed():
             where = f"{event.branch} of {event.repository.full_name}"
             return Decision(act=event, reason=f"{where} moved: it is fetched and set up ahead of the next run.")
+        case ChecksMoved():
+            return Decision(act=None, reason=f"Who waits for the checks of {event.sha[:10]} looks at them.")
         case Pinged():
             return Decision(act=None, reason="Minions is here.")
         case Ignored():

@@ -86,7 +86,7 @@ class Progress:
         try:
             run = await self.tell(run, blueprint, forge, now=True)
             if word := _FINAL_WORD.get(run.status):
-                has_result = bool(run.trail.pull_request_number)
+                has_result = bool(run.trail.pull_request_number) and run.trail.checks != "red"
                 await self._react(run, forge, word if has_result else Reaction.CONFUSED)
         except (NotFound, Denied, Suspended, Conflict) as error:
             _log.warning("Run %s: its end cannot be told on GitHub: %s", run.id, error)

@@ -7,6 +7,7 @@ Three looks, from what GitHub knows best to what it knows least:
 - *Labels on open issues*, when we were away for longer than GitHub keeps deliveries, when an installation was suspended
   (GitHub tells nothing of that time), and at the very first start.
 - *Runs that are under way*: whether their issue is still open and labelled, their branch and pull request are there.
+  Of those that are parked, some look again for themselves: what they wait for may have come without our hearing of it.
 
 What is found goes the way of every event: a decision, and the store. When GitHub asks to slow down or does not answer,
 the rest of a look is left to the next one, which begins where the last whole one began.
@@ -49,6 +50,10 @@ _MOST_AT_ONCE: Final = 300
 """Repeats asked for in one look: an App may make 5,000 calls an hour. The rest follows with the next look."""
 _SAME: Final = timedelta(minutes=10)
 """A delivery may be this late (GitHub says minutes) and still tell of the label that was set at a time."""
+_LONG_PARKED: Final = timedelta(minutes=10)
+"""News of what a parked run waits for come within seconds; without any for so long, they may be lost."""
+_MOST_STIRRED: Final = 50
+"""Parked runs that look again with one look of ours: each asks GitHub some three times."""
 _SKEW: Final = timedelta(minutes=1)
 """GitHub's own times for one act differ by seconds: that of the event, of the issue, of the delivery."""
 
@@ -114,6 +119,7 @@ class Recovery:
                 await self._start_what_is_labelled(began, since)
             await self._logbook.note(done_to, last=last)
             await self._stop_what_is_withdrawn()
+            await self._store.stir_parked(_LONG_PARKED, _MOST_STIRRED)
             self._is_busy = is_busy or bool(self._missing)
             return self._is_busy
 

@@ -179,15 +179,16 @@ class Runner:
         if _is_used_up(run, node):
             word: str | Wait | None = EXHAUSTED
         else:
-            run = await self.progress.try_to_tell(run, blueprint, forge)
+            if run.status is not Status.WAITING:  # else it was told when it was parked
+                run = await self.progress.try_to_tell(run, blueprint, forge)
             signals = await self.orders.signals(run)
             world = await self.open_world(run, node, forge, signals)
             word, end = await self._unless_stopped(run, forge, signals, node.run(state, world))
-            patch = (await world.workspace.patch()).data
+            patch = (await world.workspace.patch()).data if node.in_tree else None
             if end:
                 return await self._end(run, end.status, end.why, patch=patch)
         if isinstance(word, Wait):
-            return await self._park(run, word)
+            return await self._park(run, blueprint, forge, state, word)
         visit = Visit(
             node=node.name,
             title=node.title,
@@ -219,7 +220,7 @@ class Runner:
     def _left(self, run: Run, blueprint: Blueprint[Any], visit: Visit, state: State) -> Run:
         """The run after the visit, at the node that the table names next."""
         follows = blueprint.after(blueprint.node(visit.node), visit.outcome)
-        moved = state.model_dump(include={"head_sha", "pull_request_number", "pull_request_url"})
+        moved = state.model_dump(include={"head_sha", "pull_request_number", "pull_request_url", "checks"})
         update: dict[str, object] = {
             "state": state.model_dump(mode="json"),
             "visits": (*run.visits, visit),
@@ -234,9 +235,14 @@ class Runner:
             update |= {"status": Status.DONE, "error": state.explanation, "ended_at": self.now()}
         return run.model_copy(update=update)
 
-    async def _park(self, run: Run, wait: Wait) -> Run:
-        parked = run.model_copy(update={"status": Status.WAITING, "wait": wait, "tries": 0, "error": ""})
-        return await self.store.save(parked, advance_at=wait.deadline)
+    async def _park(self, run: Run, blueprint: Blueprint[Any], forge: Forge, state: State, wait: Wait) -> Run:
+        """Let the run rest, with what its node has noted so far, and say once what it waits for."""
+        is_told = run.wait is not None and (run.wait.what, run.wait.deadline) == (wait.what, wait.deadline)
+        noted = {"state": state.model_dump(mode="json"), "wait": wait, "tries": 0, "error": ""}
+        parked = run.model_copy(update={"status": Status.WAITING, **noted})
+        if not is_told:
+            parked = await self.progress.try_to_tell(parked, blueprint, forge, now=True)
+        return await self.store.save(parked, advance_at=wait.look_at or wait.deadline)
 
     async def _put_off(self, run: Run, error: MinionsError) -> Run:
         """Try again later, by a job and not by sleeping: this worker has other things to do."""

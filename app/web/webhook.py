@@ -17,7 +17,7 @@ from fastapi.responses import PlainTextResponse
 
 from app.adapters.github.reading import PayloadError
 from app.adapters.github.signature import is_genuine
-from app.core.events import Event, Pinged
+from app.core.events import ChecksMoved, Event, Ignored, Pinged
 from app.core.store import Delivery, Store, StoreDown
 from app.engine.dispatch import Blueprints, decide
 from app.web import body
@@ -31,9 +31,15 @@ https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/trouble
 
 ANSWER_S: Final = 5.0
 """For the database: GitHub counts a delivery as failed after 10 s, and what was not stored must not look received."""
+_MANY: Final = frozenset({"check_run", "check_suite", "status", "workflow_run"})
+"""Events of every App and commit of an installation. Nobody reads a line of the log for each that led to nothing."""
 
 _GUID: Final = re.compile(r"[0-9A-Za-z-]{8,64}")
 _EVENT: Final = re.compile(r"[a-z_]{1,64}")
+
+
+def _unheard(_repository_id: int, _sha: str) -> None:
+    """What a hint leads to where nobody waits."""
 
 
 class _Refused(Exception):
@@ -60,6 +66,8 @@ class Webhook:
     patience_s: float = PATIENCE_S
     answer_s: float = ANSWER_S
     room: body.Room = field(default_factory=body.Room)
+    hear: Callable[[int, str], None] = _unheard
+    """Told that something happened to the checks of a repository's commit."""
 
     def router(self) -> APIRouter:
         """The route."""
@@ -76,6 +84,8 @@ class Webhook:
             event = self.parse(name, payload)
             decision = decide(event, self.blueprints)
             reason = decision.reason
+            if isinstance(event, ChecksMoved):
+                self.hear(event.repository_id, event.sha)
             if decision.act is not None:
                 action = str(payload.get("action", ""))
                 delivery = Delivery(app_id=self.app_id, guid=guid, event=name, action=action)
@@ -88,7 +98,8 @@ class Webhook:
         except (StoreDown, TimeoutError) as error:
             _log.error("%s %s: not stored: %s", name, guid, getattr(error, "detail", "the database does not answer"))
             return self._refuse(503, "This delivery could not be stored; it is safe to redeliver it.")
-        _log.info("%s %s: %s", name, guid, reason)
+        is_one_of_many = name in _MANY and isinstance(event, ChecksMoved | Ignored)
+        _log.log(logging.DEBUG if is_one_of_many else logging.INFO, "%s %s: %s", name, guid, reason)
         return PlainTextResponse(reason, 200 if isinstance(event, Pinged) else 202)
 
     async def _genuine(self, request: Request) -> dict[str, Any]:

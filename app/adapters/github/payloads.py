@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
 from app.adapters.github import buttons, commands, wire
-from app.adapters.github.reading import PayloadError, person, read, repository, task, unwelcome
+from app.adapters.github.reading import PayloadError, is_own, person, read, repository, task, unwelcome
 from app.core.events import (
     BranchDeleted,
+    ChecksMoved,
     Event,
     Ignored,
     InstallationChanged,
@@ -60,6 +61,8 @@ def parse(  # noqa: PLR0911 - a table: one delivery, one event
             return _pressed(event, str(action), payload, app_id, allowed_bots)
         case "push", _:
             return _pushed(read(wire.PushEvent, event, payload))
+        case ("check_run" | "check_suite" | "workflow_run", "completed") | ("status", _):
+            return _checked(event, payload, app_id)
         case "installation" | "installation_repositories", str() if action in _INSTALLATION:
             return _installed(read(wire.InstallationEvent, event, payload), _INSTALLATION[action])
         case "installation" | "installation_repositories" | "issues" | "issue_comment", None:
@@ -170,3 +173,14 @@ def _pushed(event: wire.PushEvent) -> Event:
     if event.deleted:
         return Ignored(reason=f"The default branch of {where} was deleted: nothing is there to be prepared.")
     return Pushed(repository=repository(event), branch=one_line(branch))
+
+
+def _checked(event: str, payload: Mapping[str, Any], app_id: str) -> Event:
+    """Whoever checked: only what our own App says is no news."""
+    subject = payload if event == "status" else payload.get(event)
+    told = read(wire.CheckEvent, event, {"repository": payload.get("repository"), "subject": subject})
+    if is_own(told.subject.app, app_id):
+        return Ignored(reason=f"The {event} is our own.")
+    if told.subject.state == "pending":
+        return Ignored(reason="Nothing is done on a status that is pending.")
+    return ChecksMoved(repository_id=told.repository.id, sha=told.subject.sha)

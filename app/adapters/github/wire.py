@@ -6,7 +6,7 @@ Tolerant on purpose: GitHub adds fields without notice, and its own published ex
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field
 
 Id = Annotated[int, Field(gt=0, lt=2**63)]
 
@@ -43,6 +43,28 @@ class PushedRepository(Repository):
     """A repository that somebody pushed to."""
 
     default_branch: str
+
+
+class Numbered(BaseModel):
+    """Something of which only the id is wanted."""
+
+    id: Id
+
+
+class Checked(BaseModel):
+    """A check run, check suite, workflow run or status, by the commit that it is about; a status has no App."""
+
+    sha: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$", validation_alias=AliasChoices("head_sha", "sha"))]
+    app: App | None = None
+    state: str = ""
+    """Of a status."""
+
+
+class CheckEvent(BaseModel):
+    """Events about checks, with what each is about under the same name. They come by the thousand."""
+
+    repository: Numbered
+    subject: Checked
 
 
 class Reference(BaseModel):

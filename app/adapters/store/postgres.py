@@ -1,12 +1,12 @@
 """The store on PostgreSQL. A delivery, the decision on it and the job that it causes are one transaction."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ARRAY, BigInteger, RowMapping, Text, and_, cast, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -103,24 +103,26 @@ class PostgresStore:
         values |= run.model_dump(include={"tries", "is_reported", "ended_at", "fresh_from", "last_retry"})
         values |= run.trail.model_dump(include={"branch", "pull_request_number"})
         values["revision"] = run.revision + 1
+        values["parked_at"] = func.now() if run.status is Status.WAITING else None
         if patch is not None:
             values["patch"] = patch
         row = tables.runs.c
         try:
             async with reachable(), self._engine.begin() as connection:
-                saved = await connection.execute(
-                    update(tables.runs).where(row.id == run.id, row.revision == run.revision).values(**values)
-                )
-                if saved.rowcount != 1:
+                moved = update(tables.runs).where(row.id == run.id, row.revision == run.revision).values(**values)
+                stirred = (await connection.execute(moved.returning(row.stirred))).scalar_one_or_none()
+                if stirred is None:
                     raise Stale(f"Run {run.id} was moved on by another worker.")
                 await _save_visits(connection, run)
+                if stirred != run.stirred and run.status is Status.WAITING and not run.tries:
+                    await self._queue.put(connection, run.id)
                 if advance_at is not None:
                     await self._queue.put_later(connection, run.id, run.revision + 1, advance_at)
         except IntegrityError as error:
             if any(str(index.name) in str(error.orig) for index in (tables.one_at_work, tables.one_on_branch)):
                 raise await self._occupied(run) from None
             raise
-        return run.model_copy(update={"revision": run.revision + 1})
+        return run.model_copy(update={"revision": run.revision + 1, "stirred": stirred})
 
     async def orders(self, run_id: int, *, heeded: bool = False) -> Sequence[Given]:
         """What this run was told and has not settled yet, oldest first; or what of it was heeded."""
@@ -172,6 +174,39 @@ class PostgresStore:
         query = select(tables.runs.c.id).where(~tables.runs.c.is_reported).order_by(tables.runs.c.id)
         async with reachable(), self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
+
+    async def stir(self, heads: Collection[tuple[int, str]]) -> int:
+        """Have the runs that wait at these commits look again, and those that are at work there when they park.
+
+        One that is put off has its job for later: it would only be refused once more.
+        """
+        row = tables.runs.c
+        ids, shas = [repository_id for repository_id, _ in heads], [sha for _, sha in heads]
+        arrays = cast(ids, ARRAY(BigInteger)), cast(shas, ARRAY(Text))
+        head = func.unnest(*arrays).table_valued("repository_id", "sha").render_derived()
+        at_heads = (row.repository_id == head.c.repository_id) & (row.trail["head_sha"].astext == head.c.sha)
+        meant = select(row.id, row.status, row.tries).join(head, at_heads).where(row.ended_at.is_(None))
+        in_order = meant.order_by(row.id).with_for_update(of=tables.runs)  # two who stir at once do not meet head-on
+        async with reachable(), self._engine.begin() as connection:
+            found = (await connection.execute(in_order)).all() if heads else []
+            if found:
+                stirred = update(tables.runs).where(row.id.in_([run.id for run in found]))
+                await connection.execute(stirred.values(stirred=row.stirred + 1))
+            for run in found:
+                if run.status == Status.WAITING.value and not run.tries:
+                    await self._queue.put(connection, run.id)
+        return len(found)
+
+    async def stir_parked(self, parked_for: timedelta, at_most: int) -> int:
+        """Have runs look again that nobody looked at for so long or longer."""
+        row = tables.runs.c
+        is_due = row.parked_at <= func.now() - parked_for
+        parked = select(row.id).where(is_due, row.tries == 0).order_by(row.parked_at).limit(at_most)
+        async with reachable(), self._engine.begin() as connection:
+            run_ids = list((await connection.execute(parked)).scalars())
+            for run_id in run_ids:
+                await self._queue.put(connection, run_id)
+        return len(run_ids)
 
     async def counts(self) -> Mapping[str, int]:
         """How many runs there are of each status."""

@@ -53,9 +53,11 @@ runs = Table(
     Column("branch", Text, nullable=False, server_default=""),
     Column("pull_request_number", Integer),
     Column("revision", Integer, nullable=False, server_default="0"),
+    Column("stirred", Integer, nullable=False, server_default="0"),
     Column("patch", LargeBinary, nullable=False, server_default=text("''::bytea")),
     _moment("asked_at", now=True),
     _moment("ended_at"),
+    _moment("parked_at"),
 )
 
 one_at_work = Index(
@@ -84,6 +86,14 @@ Index(
     postgresql_where=text("pull_request_number IS NOT NULL"),
 )
 Index("runs_of_repository", runs.c.repository_id, runs.c.asked_at)
+Index(
+    "runs_heads",
+    runs.c.repository_id,
+    runs.c.trail["head_sha"].astext,
+    postgresql_where=text("ended_at IS NULL"),
+)
+"""Who works on a commit; asked for every second with all that GitHub told of checks."""
+Index("runs_parked", runs.c.parked_at, postgresql_where=text("parked_at IS NOT NULL"))
 Index("runs_unfinished", runs.c.id, postgresql_where=text("NOT is_reported"))
 
 visits = Table(
