@@ -384,6 +384,62 @@ class TestPublish:
         )
         assert origin.git("rev-list", "minions/1-1", "^main") == sha
 
+    async def test_from_the_second_time_on_a_commit_comes_on_top_of_the_last_one(
+        self, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        first = await self._published(workspace, b"broken\n", "Fix")
+        second = await self._published(workspace, b"fixed\n", "Mend", on=first)
+        assert origin.git("rev-list", "--format=%s", "--no-commit-header", "minions/1-1", "^main") == "Mend\nFix"
+        assert origin.git("rev-parse", f"{second}^") == first
+        assert origin.file(second, "code.py") == b"fixed\n"
+        assert origin.file(first, "code.py") == b"broken\n"
+
+    @pytest.mark.crash
+    async def test_on_top_twice_is_once(self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin) -> None:
+        """The push happened, and nobody knows."""
+        first = await self._published(workspace, b"broken\n", "Fix")
+        second = await self._published(workspace, b"fixed\n", "Mend", on=first)
+        again = workspaces.open(1, 7, origin.remote)
+        assert await self._published(again, b"fixed\n", "Mend", on=first) == second
+        assert origin.git("rev-list", "--count", "minions/1-1", "^main") == "2"
+
+    @pytest.mark.crash
+    async def test_another_machine_publishes_on_top_of_what_the_first_one_published(
+        self, workspace: GitWorkspace, origin: Origin, home: Path, reachable_folder: Path
+    ) -> None:
+        first = await self._published(workspace, b"broken\n", "Fix")
+        saved = await workspace.patch()
+        boxes = BubblewrapBoxes(reachable_folder / "sandbox")
+        other = Workspaces(home / "other", boxes, ways=Ways("not in this test", "not in this test"))
+        moved = other.open(1, 7, origin.remote)
+        await moved.check_out(origin.base, patch=saved.data)
+        second = await self._published(moved, b"fixed\n", "Mend", on=first)
+        assert origin.git("rev-parse", f"{second}^") == first
+        assert await self._published(workspace, b"fixed\n", "Mend", on=first) == second, "the same commit anywhere"
+
+    @pytest.mark.faults
+    async def test_f52_on_top_of_what_a_person_pushed_nothing_is_put(
+        self, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        first = await self._published(workspace, b"broken\n", "Fix")
+        theirs = origin.git("commit-tree", "-p", first, "-m", "Theirs", f"{first}^{{tree}}")
+        origin.git("update-ref", "refs/heads/minions/1-1", theirs)
+        with pytest.raises(Conflict, match="moved"):
+            await self._published(workspace, b"fixed\n", "Mend", on=first)
+        assert origin.git("rev-parse", "minions/1-1") == theirs
+
+    async def test_the_same_change_on_top_is_nothing_to_publish(self, workspace: GitWorkspace) -> None:
+        first = await self._published(workspace, b"fixed\n", "Fix")
+        with pytest.raises(RepositoryError, match="Nothing was changed"):
+            await self._published(workspace, b"fixed\n", "Mend", on=first)
+
+    @staticmethod
+    async def _published(workspace: GitWorkspace, text: bytes, message: str, *, on: str = "") -> str:
+        await workspace.write("code.py", text)
+        return await workspace.publish(
+            await workspace.patch(), branch="minions/1-1", message=message, expected_sha=on, parent_sha=on
+        )
+
     @pytest.mark.faults
     @pytest.mark.parametrize("expected", ["", "base", "none"])
     async def test_f52_a_branch_that_somebody_moved_is_left_alone(

@@ -174,6 +174,14 @@ class Clean:
         said = await self._git.tell("commit-tree", tree, "-p", parent, "-F", "-", stdin=text.encode(), environment=who)
         return said.text
 
+    async def has(self, commit: str) -> bool:
+        """Whether a commit is here or in the mirror."""
+        return (await self._git.ask("cat-file", "-e", f"{commit}^{{commit}}")).ok
+
+    async def tree(self, commit: str) -> str:
+        """The tree of a commit."""
+        return (await self._git.tell("rev-parse", f"{commit}^{{tree}}")).text
+
     async def second(self, commit: str) -> int:
         """When a commit was made, in seconds since 1970."""
         return int((await self._git.tell("show", "--no-patch", "--format=%ct", commit)).text)

@@ -243,13 +243,17 @@ class GitWorkspace:
         laid = self._laid[base]
         return await clean.read(laid.commit, await self._git.diff(laid.commit), laid.submodules)
 
-    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
+    async def publish(
+        self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = ""
+    ) -> str:
         """As `Workspace.publish` says. Raises Conflict, Denied, NotFound, Unavailable; RepositoryError if empty."""
         remotes.check_branch(branch)
-        if expected_sha:
-            remotes.check_sha(expected_sha)
+        for sha in filter(None, (expected_sha, parent_sha)):
+            remotes.check_sha(sha)
         base = await self._base()
-        commit = await self._commit(base, patch, message)
+        if parent_sha and not await self._clean().has(parent_sha):
+            await self._mirror.provide(parent_sha, self._run_id)  # it was published by another machine
+        commit = await self._commit(base, patch, message, parent_sha or base)
         ref = f"refs/heads/{branch}"
         ok, out, words = await self._mirror.talk("ls-remote", "--", "{url}", ref, write=True, timeout_s=60)
         if not ok:
@@ -314,19 +318,19 @@ class GitWorkspace:
             return base
         raise RepositoryError("There is no work tree yet on this machine: check out first")
 
-    async def _commit(self, base: str, patch: Patch, message: str) -> str:
+    async def _commit(self, base: str, patch: Patch, message: str, parent: str) -> str:
         clean = self._clean()
         if (await self._submodules.laid(base)).submodules:
             clean = Clean(self._mirror.path, self._folder.clean, self._folder.clean / "own-index")
         tree = await clean.apply(base, patch.data)
         if await clean.describe(base, tree) != patch:
             raise RepositoryError("Git makes something else of the change than what was looked at; nothing was pushed")
-        if tree == (await self._mirror.git.tell("rev-parse", f"{base}^{{tree}}")).text:
+        if tree == await clean.tree(parent):
             raise RepositoryError("Nothing was changed, so there is nothing to publish")
         # Nothing of the moment goes in: when a crash repeats it, the same change of the same run is the same commit.
         second = int(self._asked_at.timestamp()) if self._asked_at else await clean.second(base)
         author = self._author
-        return await clean.commit(tree, base, message, name=author.name, email=author.email, second=second)
+        return await clean.commit(tree, parent, message, name=author.name, email=author.email, second=second)
 
     async def _blob(self, name: str, path: str) -> bytes:
         size = int((await self._mirror.git.tell("cat-file", "-s", name)).text)
