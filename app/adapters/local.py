@@ -10,7 +10,17 @@ from typing import Final
 
 from app.core.errors import NotFound, RepositoryError
 from app.core.task import Place, Remark
-from app.core.world import Check, Head, Permission, Pull, PullRequest, Reaction, Remote
+from app.core.world import (
+    Check,
+    FailedCheck,
+    Head,
+    Permission,
+    Pull,
+    PullRequest,
+    Reaction,
+    Remote,
+    Verdict,
+)
 
 _ENVIRONMENT: Final = {
     "PATH": os.defpath,
@@ -100,6 +110,14 @@ class LocalForge:
         self._is_final = True
         self._write(f"# {title}\n\nBranch `{branch}`, to be merged into `{base}`.\n\n{body}")
         return PullRequest(number=1, url=self._report.as_uri())
+
+    async def verdict(self, sha: str) -> Verdict:
+        """Nobody checks commits here."""
+        return Verdict(state="never")
+
+    async def failures(self, sha: str) -> Sequence[FailedCheck]:
+        """Nobody checks, so nothing fails."""
+        return ()
 
     def _write(self, text: str) -> None:
         self._report.parent.mkdir(parents=True, exist_ok=True)

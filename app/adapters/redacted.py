@@ -8,7 +8,18 @@ from typing import Final
 
 from app.core.redaction import Redactor
 from app.core.task import Place, Remark
-from app.core.world import Check, Forge, Head, Permission, Pull, PullRequest, Reaction, Remote
+from app.core.world import (
+    Check,
+    FailedCheck,
+    Forge,
+    Head,
+    Permission,
+    Pull,
+    PullRequest,
+    Reaction,
+    Remote,
+    Verdict,
+)
 
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
@@ -82,6 +93,23 @@ class RedactedForge:
         return await self._forge.find_or_create_pull_request(
             branch=branch, base=base, marker=marker, title=self._clean(title), body=self._clean(body)
         )
+
+    async def verdict(self, sha: str) -> Verdict:
+        """As `Forge` says."""
+        return await self._forge.verdict(sha)
+
+    async def failures(self, sha: str) -> Sequence[FailedCheck]:
+        """As `Forge` says. They come from outside, but a model reads them, and quotes them to people."""
+        return [
+            one.model_copy(
+                update={
+                    "summary": self._clean(one.summary),
+                    "annotations": tuple(map(self._clean, one.annotations)),
+                    "log": self._clean(one.log),
+                }
+            )
+            for one in await self._forge.failures(sha)
+        ]
 
 
 class RedactedLog(logging.Formatter):

@@ -40,19 +40,20 @@ def test_each_has_a_reason() -> None:
     assert all(len(row[-1]) > 15 for row in [*rows("Permissions"), *rows("Events")])
 
 
-@pytest.mark.parametrize("used", [tokens.READ_CODE, tokens.WRITE_CODE, tokens.TALK])
+@pytest.mark.parametrize("used", [tokens.READ_CODE, tokens.WRITE_CODE, tokens.TALK, tokens.READ_CI])
 def test_no_token_wants_more_than_the_app_asks_for(used: Mapping[str, str]) -> None:
     granted = MANIFEST["default_permissions"]
     assert all(granted[name] in {level, "write"} for name, level in used.items())
 
 
 def test_nothing_is_asked_for_that_no_token_uses() -> None:
-    used = {name for uses in (tokens.READ_CODE, tokens.WRITE_CODE, tokens.TALK) for name in uses}
+    used = {name for uses in (tokens.READ_CODE, tokens.WRITE_CODE, tokens.TALK, tokens.READ_CI) for name in uses}
     assert used == set(MANIFEST["default_permissions"])
 
 
 def test_what_would_be_too_much_is_never_asked_for() -> None:
-    assert not {"workflows", "administration", "secrets", "actions"} & set(MANIFEST["default_permissions"])
+    assert not {"workflows", "administration", "secrets"} & set(MANIFEST["default_permissions"])
+    assert MANIFEST["default_permissions"]["actions"] == "read"
     assert MANIFEST["public"] is False
 
 

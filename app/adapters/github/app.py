@@ -18,6 +18,8 @@ from app.core.pace import THE_APP, Allowance
 USER_AGENT: Final = "minions"
 TIMEOUT_S: Final = 15.0
 """GitHub cuts a call after 10 seconds; the rest is for the way."""
+_DOWNLOAD_S: Final = 60.0
+"""For a whole download: some hundred megabytes, of which the end is kept."""
 _PAUSES_S: Final = (0.5, 2.0)
 """Pauses in seconds between three tries of a call that does no harm when it is repeated."""
 
@@ -149,6 +151,34 @@ class App:
         good = _good(doing, answer)
         self._answers.keep(token, path, Answer(good.headers.get("etag", ""), good.headers.get("link", ""), good.text))
         return good
+
+    async def download_as(self, token: str, path: str, doing: str, *, most_bytes: int) -> bytes:
+        """The end of what lies at another address, to which GitHub leads from `path`. Raises ForgeErrors.
+
+        That address is a credential by itself and somebody else's: it gets no header of ours, and leads no further.
+        """
+        answer = await self._once("GET", path, doing, None, token)
+        if not answer.has_redirect_location:
+            return _good(doing, answer).content[-most_bytes:]
+        here = httpx.URL(self._api_url)
+        with translated(doing):
+            url = here.join(answer.headers["location"])
+            if url.scheme not in {"https", here.scheme}:
+                raise Unavailable(f"GitHub leads to an address that is not safe to {doing}.")
+            async with asyncio.timeout(_DOWNLOAD_S):
+                return await self._end_of(url, doing, most_bytes)
+
+    async def _end_of(self, url: httpx.URL, doing: str, most_bytes: int) -> bytes:
+        agent = {"User-Agent": USER_AGENT}
+        end = bytearray()
+        async with self._http.stream("GET", url, headers=agent, timeout=TIMEOUT_S, follow_redirects=False) as answer:
+            if not answer.is_success:
+                raise from_answer(doing, answer.status_code, None, {})
+            async for chunk in answer.aiter_bytes():
+                end += chunk
+                if len(end) > 2 * most_bytes:
+                    del end[:-most_bytes]
+        return bytes(end[-most_bytes:])
 
     async def ask(
         self, verb: str, path: str, doing: str, *, json: Mapping[str, Any] | None = None, is_safe: bool = False

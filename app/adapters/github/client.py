@@ -10,7 +10,7 @@ from app.adapters.github import transport
 from app.adapters.github.errors import Moved, Unauthorized, present, translated
 from app.adapters.github.known import Known
 from app.adapters.github.pace import Pace
-from app.adapters.github.tokens import TALK, Tokens
+from app.adapters.github.tokens import TALK, Permissions, Tokens
 from app.core.errors import Conflict, Denied, Unavailable
 from app.core.task import Repository
 
@@ -23,8 +23,19 @@ _DEADLINE_S: Final = 120.0
 class Client:
     """What is called with it runs in a thread of its own, on a PyGithub object of its own."""
 
-    def __init__(self, api_url: str, tokens: Tokens, pace: Pace, known: Known, repository: Repository) -> None:
+    def __init__(
+        self,
+        api_url: str,
+        tokens: Tokens,
+        pace: Pace,
+        known: Known,
+        repository: Repository,
+        *,
+        permissions: Permissions = TALK,
+    ) -> None:
+        """`permissions` are those of the token that calls are made with."""
         self.repository = repository
+        self._permissions = permissions
         self.pace = pace
         self._api_url = api_url
         self._tokens = tokens
@@ -100,11 +111,11 @@ class Client:
     async def _authorized(self, doing: str, call: Callable[[Remote], T], *, path: str = "") -> T:
         tries = 0
         while True:
-            token = await self._tokens.token(self.repository, TALK)
+            token = await self._tokens.token(self.repository, self._permissions)
             try:
                 return await self._in_thread(doing, call, token.value, path or self._path)
             except Unauthorized as error:
-                if not await self._tokens.retry(self.repository, TALK, token, tries):
+                if not await self._tokens.retry(self.repository, self._permissions, token, tries):
                     raise Denied(
                         f"GitHub does not accept the token of this installation to {doing}.", detail=error.detail
                     ) from None

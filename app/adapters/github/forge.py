@@ -9,18 +9,18 @@ from typing import Final
 
 from github.Repository import Repository as Remote
 
-from app.adapters.github import branches, checks, comments, pulls, reviews
+from app.adapters.github import branches, checks, ci, comments, pulls, reviews
 from app.adapters.github.app import App
 from app.adapters.github.client import Client
 from app.adapters.github.errors import Gone, Moved, present
 from app.adapters.github.known import Known
 from app.adapters.github.pace import Paces
-from app.adapters.github.tokens import READ_CODE, WRITE_CODE, Tokens
+from app.adapters.github.tokens import READ_CI, READ_CODE, WRITE_CODE, Tokens
 from app.core import world
 from app.core.errors import NotFound
 from app.core.run import Run
 from app.core.task import Place, Remark, Repository
-from app.core.world import Check, Head, Permission, Pull, PullRequest, Reaction
+from app.core.world import Check, FailedCheck, Head, Permission, Pull, PullRequest, Reaction, Verdict
 
 _LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
 _MOST_RUNS: Final = 1000
@@ -31,8 +31,17 @@ class GitHubForge:
     """One repository on GitHub; implements `world.Forge`."""
 
     def __init__(
-        self, app: App, tokens: Tokens, client: Client, git_url: str, on_secret: Callable[[str], None]
+        self,
+        app: App,
+        tokens: Tokens,
+        client: Client,
+        git_url: str,
+        on_secret: Callable[[str], None],
+        *,
+        ci_client: Client,
     ) -> None:
+        """`ci_client` reads what others say about commits, by a token of its own."""
+        self._ci_client = ci_client
         self._app = app
         self._tokens = tokens
         self._client = client
@@ -134,6 +143,14 @@ class GitHubForge:
             self._client, identity.login, branch=branch, base=base, marker=marker, title=title, body=body
         )
 
+    async def verdict(self, sha: str) -> Verdict:
+        """What the checks of this very commit say, ours left out."""
+        return await ci.verdict(self._ci_client, (await self._app.identity()).id, sha)
+
+    async def failures(self, sha: str) -> Sequence[FailedCheck]:
+        """What failed on this very commit."""
+        return await ci.failures(self._ci_client, self._app, self._tokens, sha)
+
 
 def _state(remote: Remote, number: int) -> str:
     return present(remote.get_issue(number).complete().state, str)
@@ -181,4 +198,5 @@ class GitHubForges:
     def _open(self, repository: Repository, tokens: Tokens) -> GitHubForge:
         pace = self._paces.of(repository.installation_id)
         client = Client(self._api_url, tokens, pace, self._known, repository)
-        return GitHubForge(self._app, tokens, client, self._git_url, self._on_secret)
+        ci_client = Client(self._api_url, tokens, pace, self._known, repository, permissions=READ_CI)
+        return GitHubForge(self._app, tokens, client, self._git_url, self._on_secret, ci_client=ci_client)

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 PERMISSIONS: Final[Mapping[str, str]] = {
+    "actions": "read",
     "checks": "write",
     "contents": "write",
     "issues": "write",
     "metadata": "read",
     "pull_requests": "write",
+    "statuses": "read",
 }
 """The least that works. No workflows, administration or secrets, on purpose."""
 
@@ -21,5 +23,7 @@ EVENTS: Final = (
     "check_run",
     "check_suite",
     "push",
+    "status",
+    "workflow_run",
 )
 """Besides what every App gets: ping, installation, installation_repositories."""

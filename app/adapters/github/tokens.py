@@ -30,6 +30,8 @@ TALK: Final[Permissions] = {
     "pull_requests": "write",
 }
 """What the REST calls of a run need. It never leaves this process."""
+READ_CI: Final[Permissions] = {"actions": "read", "checks": "read", "metadata": "read", "statuses": "read"}
+"""What others say about a commit. Apart from the rest: an installation that does not grant it has runs all the same."""
 
 _EARLY_S: Final = 300.0
 """Seconds before its end that a token is replaced, so that what starts with it can finish."""

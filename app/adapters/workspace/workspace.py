@@ -243,9 +243,7 @@ class GitWorkspace:
         laid = self._laid[base]
         return await clean.read(laid.commit, await self._git.diff(laid.commit), laid.submodules)
 
-    async def publish(
-        self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = ""
-    ) -> str:
+    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = "") -> str:
         """As `Workspace.publish` says. Raises Conflict, Denied, NotFound, Unavailable; RepositoryError if empty."""
         remotes.check_branch(branch)
         for sha in filter(None, (expected_sha, parent_sha)):

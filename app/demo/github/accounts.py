@@ -21,6 +21,8 @@ EVENT_NEEDS = {
     "check_run": ("checks",),
     "check_suite": ("checks",),
     "push": ("contents",),
+    "status": ("statuses",),
+    "workflow_run": ("actions",),
     "create": ("contents",),
     "delete": ("contents",),
 }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from app.demo.github import payloads
+from app.demo.github.actions import Actions
 from app.demo.github.checks import Checks
 from app.demo.github.ground import Ground
 from app.demo.github.hooks import Hooks
@@ -20,12 +21,20 @@ class Branches:
     """Creates, moves and deletes refs, and tells of every move once."""
 
     def __init__(
-        self, ground: Ground, hooks: Hooks, pulls: Pulls, checks: Checks, installations: Sequence[Installation]
+        self,
+        ground: Ground,
+        hooks: Hooks,
+        pulls: Pulls,
+        checks: Checks,
+        *,
+        actions: Actions,
+        installations: Sequence[Installation],
     ) -> None:
         self._ground = ground
         self._hooks = hooks
         self._pulls = pulls
         self._checks = checks
+        self._actions = actions
         self._installations = installations
 
     async def create(self, repository: Repository, by: User, ref: str, sha: str) -> None:
@@ -135,6 +144,8 @@ class Branches:
                 )
         for pull in _from(repository, branch):
             await self._pulls.follow(pull, by, new)
+        if new != NOTHING:
+            await self._actions.pushed(repository, by, branch, new)
 
     async def _commits(self, git: Git, repository: Repository, old: str, new: str) -> list[dict[str, object]]:
         """The commits that a push brought, oldest first."""

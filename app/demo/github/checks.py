@@ -10,6 +10,7 @@ from app.demo.github.hooks import Hooks
 from app.demo.github.objects import App, CheckRun, CheckSuite, Repository, User
 from app.demo.github.plumbing import Git
 from app.demo.github.refusal import Refusal, invalid, not_found
+from app.demo.github.shapes.checks import verdict
 from app.demo.github.shapes.commits import simple_commit
 
 
@@ -66,13 +67,15 @@ class Checks:
         repository.suites.append(made)
         return made
 
-    async def create(self, repository: Repository, app: App, sha: str, name: str, change: Change) -> CheckRun:
-        """A new check run; two calls make two. Raises Refusal."""
+    async def create(
+        self, repository: Repository, app: App, sha: str, name: str, change: Change, *, suite: CheckSuite | None = None
+    ) -> CheckRun:
+        """A new check run, in the App's suite or in the one that is given; two calls make two. Raises Refusal."""
         if await Git(repository.path).sha(sha) != sha:
             raise invalid("CheckRun", "head_sha", "custom", f"No commit found for SHA: {sha}")
         run = CheckRun(
             id=self._ground.new_id(),
-            suite=await self.suite(repository, app, sha),
+            suite=suite or await self.suite(repository, app, sha),
             name=name,
             status="queued",
             conclusion=None,
@@ -85,7 +88,7 @@ class Checks:
         run.suite.runs.append(run)
         self._tell(run, "created", app.bot)
         if run.status == "completed":
-            self._tell(run, "completed", app.bot)
+            self._tell_completed(run)
         return run
 
     def update(self, run: CheckRun, change: Change) -> None:
@@ -93,7 +96,7 @@ class Checks:
         before = run.status
         self._apply(run, change)
         if run.status == "completed" and before != "completed":
-            self._tell(run, "completed", run.suite.app.bot)
+            self._tell_completed(run)
 
     def rerequest(self, run: CheckRun, by: User) -> None:
         """Somebody pressed "Re-run". Only the App that owns the run hears of it, and the run stays as it is."""
@@ -143,6 +146,17 @@ class Checks:
             run.actions = change.actions
         run.annotations += change.annotations
         run.suite.updated_at, run.suite.is_asked_again = self._ground.now(), False
+
+    def _tell_completed(self, run: CheckRun) -> None:
+        """The run has ended; the suite, too, if that was the last one of those that are there."""
+        suite, by = run.suite, run.suite.app.bot
+        self._tell(run, "completed", by)
+        if verdict(suite)[0] == "completed":
+            self._hooks.emit(
+                "check_suite",
+                lambda: payloads.check_suite(self._ground.url, "completed", suite, by),
+                repository=suite.repository,
+            )
 
     def _tell(self, run: CheckRun, action: str, by: User, *, only: App | None = None, identifier: str = "") -> None:
         self._hooks.emit(

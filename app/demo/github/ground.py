@@ -19,6 +19,8 @@ class Ground:
         self.clock = now
         self.url = ""
         """`http://127.0.0.1:PORT` while the server runs, else empty."""
+        self.blob_url = ""
+        """Where logs are downloaded from: another origin, as on GitHub."""
         self._last_id = 1_000
 
     def now(self) -> datetime:

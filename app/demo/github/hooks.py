@@ -57,7 +57,7 @@ class Hooks:
             app = installation.app
             if repository not in installation.repositories or installation.suspended_at or only not in {None, app}:
                 continue
-            if event in _subscriptions(app):
+            if app.webhook_url and event in _subscriptions(app):
                 self._send(app, event, payload, guid=guid, installation=installation, repository=repository)
 
     def tell(

@@ -245,6 +245,8 @@ class CheckRun:
     text: str | None = None
     annotations: list[dict[str, Any]] = field(default_factory=list)
     actions: list[dict[str, str]] = field(default_factory=list)
+    log: str | None = None
+    """What the job printed, if this is one of GitHub Actions."""
 
 
 @dataclass(eq=False)
@@ -264,6 +266,36 @@ class CheckSuite:
     runs: list[CheckRun] = field(default_factory=list)
     is_asked_again: bool = False
     """Somebody pressed "Re-run", and the App has not said anything since: the suite counts as queued."""
+
+
+@dataclass(eq=False)
+class WorkflowRun:
+    """A workflow of GitHub Actions on one commit. Its jobs are check runs of a suite of its own."""
+
+    id: int
+    name: str
+    number: int
+    suite: CheckSuite
+    by: User
+    status: str
+    conclusion: str | None
+    created_at: datetime
+    updated_at: datetime
+    attempt: int = 1
+
+
+@dataclass(eq=False)
+class CommitStatus:
+    """What somebody says about a commit; of each context the newest counts."""
+
+    id: int
+    sha: str
+    state: str
+    context: str
+    description: str | None
+    target_url: str | None
+    creator: User
+    created_at: datetime
 
 
 @dataclass(eq=False)
@@ -287,6 +319,10 @@ class Repository:
     gone: dict[int, Issue | None] = field(default_factory=dict)
     """Numbers of former issues: what became of them elsewhere, or None for those that were deleted."""
     suites: list[CheckSuite] = field(default_factory=list)
+    workflow_runs: list[WorkflowRun] = field(default_factory=list)
+    """Oldest first."""
+    statuses: list[CommitStatus] = field(default_factory=list)
+    """Oldest first."""
     protected: set[str] = field(default_factory=set)
     """Branches that refuse every push."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)

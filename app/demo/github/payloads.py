@@ -1,6 +1,6 @@
 """The bodies of webhooks. Each function answers with everything but `installation`, which differs from App to App."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.demo.github.ground import node_id, stamp
@@ -9,6 +9,7 @@ from app.demo.github.objects import (
     CheckRun,
     CheckSuite,
     Comment,
+    CommitStatus,
     Installation,
     Issue,
     Label,
@@ -17,11 +18,14 @@ from app.demo.github.objects import (
     Review,
     ReviewComment,
     User,
+    WorkflowRun,
 )
-from app.demo.github.plumbing import NOTHING
-from app.demo.github.shapes import accounts, checks, issues, pulls, repositories, reviews
+from app.demo.github.plumbing import NOTHING, Commit
+from app.demo.github.shapes import accounts, actions, checks, commits, issues, pulls, repositories, reviews
 
 Json = dict[str, Any]
+MOST_BRANCHES = 10
+"""That a `status` event names (docs.github.com, webhook "status")."""
 ZEN = "Keep it logically awesome."
 
 
@@ -143,6 +147,35 @@ def check_run(url: str, action: str, one: CheckRun, sender: User, *, identifier:
 def check_suite(url: str, action: str, one: CheckSuite, sender: User) -> Json:
     """`check_suite`."""
     return {"action": action, "check_suite": checks.suite(url, one)} | context(url, one.repository, sender)
+
+
+def status(url: str, repository: Repository, one: CommitStatus, commit: Commit, branches: Mapping[str, str]) -> Json:
+    """`status`; `branches` are those that stand at the commit."""
+    shown = commits.commit(url, repository, commit)
+    times = {"created_at": stamp(one.created_at), "updated_at": stamp(one.created_at)}
+    page = {"html_url": shown["html_url"], "comments_url": shown["comments_url"], "parents": shown["parents"]}
+    return {
+        "id": one.id,
+        "sha": one.sha,
+        "name": repository.full_name,
+        "avatar_url": f"{url}/avatars/{one.creator.id}",
+        "target_url": one.target_url,
+        "context": one.context,
+        "description": one.description,
+        "state": one.state,
+        "commit": {name: shown[name] for name in ("sha", "node_id", "commit", "url", "author", "committer")} | page,
+        "branches": [
+            {"name": name, "commit": {"sha": sha, "url": f"{url}/commits/{sha}"}, "protected": False}
+            for name, sha in list(branches.items())[:MOST_BRANCHES]
+        ],
+        **times,
+    } | context(url, repository, one.creator)
+
+
+def workflow_run(url: str, action: str, one: WorkflowRun) -> Json:
+    """`workflow_run`."""
+    shown = {"action": action, "workflow_run": actions.run(url, one), "workflow": actions.workflow(url, one)}
+    return shown | context(url, one.suite.repository, one.by)
 
 
 def push(

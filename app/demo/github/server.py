@@ -15,7 +15,18 @@ from app.core.errors import SettingsError
 from app.demo.github import git, pages
 from app.demo.github.dressing import Dressing
 from app.demo.github.refusal import Refusal
-from app.demo.github.rest import apps, checks, issues, meta, pulls, reactions, repositories, reviews
+from app.demo.github.rest import (
+    actions,
+    apps,
+    checks,
+    issues,
+    meta,
+    pulls,
+    reactions,
+    repositories,
+    reviews,
+    statuses,
+)
 from app.demo.github.rest import git as git_data
 from app.demo.github.state import Hub
 
@@ -37,9 +48,11 @@ def build(hub: Hub) -> FastAPI:
     app.state.hub = hub
     app.state.pages = pages.Pages()
     # Order matters where paths overlap: `commits/{ref}/check-runs` stands before `commits/{ref}`.
-    for topic in (meta, apps, checks, reactions, issues, reviews, pulls, git_data, repositories):
+    topics = (meta, apps, checks, statuses, actions, reactions, issues, reviews, pulls, git_data, repositories)
+    for topic in topics:
         app.include_router(topic.router, prefix="/api/v3")
     app.include_router(repositories.here, prefix="/api/v3")
+    app.include_router(actions.blobs)
     app.include_router(git.router)
     app.include_router(pages.router)
     app.add_exception_handler(Refusal, _refused)
@@ -71,16 +84,9 @@ async def serve(hub: Hub, port: int = 0) -> AsyncIterator[str]:
 
     Webhooks are delivered while it runs, beginning with those of before. Raises SettingsError if the port is taken.
     """
-    # asyncio switches Nagle's algorithm off only where the protocol is spelled out: 40 ms an answer.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError as error:
-        listener.close()
-        raise SettingsError(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}. Choose another.") from None
-    listener.listen(128)
+    listener, blobs = _listener(port), _listener(0)
     hub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    hub.ground.blob_url = f"http://127.0.0.1:{blobs.getsockname()[1]}"
     config = uvicorn.Config(
         build(hub),
         log_config=None,
@@ -91,7 +97,7 @@ async def serve(hub: Hub, port: int = 0) -> AsyncIterator[str]:
         timeout_graceful_shutdown=2,  # seconds; nobody may hold up a test with an open connection
     )
     server = _Embedded(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+    task = asyncio.create_task(server.serve(sockets=[listener, blobs]))
     try:
         await hub.hooks.open()
         yield hub.url
@@ -100,4 +106,18 @@ async def serve(hub: Hub, port: int = 0) -> AsyncIterator[str]:
         server.should_exit = True
         await task
         listener.close()
-        hub.url = ""
+        blobs.close()
+        hub.url = hub.ground.blob_url = ""
+
+
+def _listener(port: int) -> socket.socket:
+    # asyncio switches Nagle's algorithm off only where the protocol is spelled out: 40 ms an answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}. Choose another.") from None
+    listener.listen(128)
+    return listener

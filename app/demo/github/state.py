@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app.demo.github import payloads
 from app.demo.github.accounts import Accounts
+from app.demo.github.actions import Actions, Script
 from app.demo.github.branches import Branches
 from app.demo.github.checks import Checks
 from app.demo.github.departures import Departures
@@ -25,6 +26,7 @@ from app.demo.github.objects import (
     App,
     CheckRun,
     Comment,
+    CommitStatus,
     Delivery,
     Installation,
     Issue,
@@ -35,11 +37,13 @@ from app.demo.github.objects import (
     ReviewComment,
     Role,
     User,
+    WorkflowRun,
 )
 from app.demo.github.pulls import Pulls
 from app.demo.github.refusal import not_found
 from app.demo.github.reviews import Remark, Reviews, Verdict
 from app.demo.github.seed import clone, hook, start
+from app.demo.github.statuses import Said, Statuses
 
 DELIVERY_TIMEOUT_S = 10.0
 """github.com waits that long for an answer to a webhook (docs.github.com, "Best practices for using webhooks")."""
@@ -69,7 +73,16 @@ class Hub:
         self.reviews = Reviews(self.ground, self.hooks)
         self.pulls = Pulls(self.ground, self.hooks, self.issues)
         self.checks = Checks(self.ground, self.hooks)
-        self.branches = Branches(self.ground, self.hooks, self.pulls, self.checks, self.accounts.installations)
+        self.statuses = Statuses(self.ground, self.hooks)
+        self.actions = Actions(self.ground, self.hooks, self.checks, self.accounts)
+        self.branches = Branches(
+            self.ground,
+            self.hooks,
+            self.pulls,
+            self.checks,
+            actions=self.actions,
+            installations=self.accounts.installations,
+        )
         self.repositories: dict[int, Repository] = {}
         self.redirects: dict[str, Repository] = {}
         """Former full names, lower case: GitHub redirects them."""
@@ -84,6 +97,11 @@ class Hub:
     @url.setter
     def url(self, value: str) -> None:
         self.ground.url = value
+
+    @property
+    def blob_url(self) -> str:
+        """Another origin than `url`, where logs are downloaded from; empty unless the server runs."""
+        return self.ground.blob_url
 
     @property
     def deliveries(self) -> list[Delivery]:
@@ -362,3 +380,19 @@ class Hub:
         """Check runs of a repository (on one commit, if `sha` is given), oldest first."""
         suites = [one for one in self.repository(full_name).suites if sha in {None, one.head_sha}]
         return sorted((run for suite in suites for run in suite.runs), key=lambda run: run.id)
+
+    # -- CI ------------------------------------------------------------------------------------------------------
+    def run_on_push(self, full_name: str, script: Script) -> None:
+        """Let pushes to a repository start the workflows that `script` names."""
+        self.actions.on_push(self.repository(full_name), script)
+
+    def workflow_runs(self, full_name: str, sha: str | None = None) -> list[WorkflowRun]:
+        """Workflow runs of a repository (on one commit, if `sha` is given), oldest first."""
+        return [one for one in self.repository(full_name).workflow_runs if sha in {None, one.suite.head_sha}]
+
+    async def add_status(
+        self, full_name: str, sha: str, state: str, *, by: str, context: str = "default", description: str = ""
+    ) -> CommitStatus:
+        """Say something about a commit: `status`. Raises Refusal."""
+        said = Said(state, context, description, f"https://ci.example.invalid/{context}")
+        return await self.statuses.create(self.repository(full_name), self.user(by), sha, said)

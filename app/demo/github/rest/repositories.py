@@ -19,7 +19,6 @@ TheHub = Annotated[Hub, Depends(hub_of)]
 TheCaller = Annotated[Caller, Depends(caller_of)]
 ReadsMetadata = Annotated[Call, Depends(Needs("metadata"))]
 ReadsContents = Annotated[Call, Depends(Needs("contents"))]
-ReadsStatuses = Annotated[Call, Depends(Needs("statuses"))]
 MOST_FILES = 300
 """Files that a comparison or a commit shows (docs.github.com, "Compare two commits")."""
 
@@ -138,24 +137,6 @@ async def list_commits(request: Request, call: ReadsContents) -> JSONResponse:
     found = await git.log(start, "--", *([f":(literal){path}"] if path else []))
     shown, headers = page(request, found)
     return JSONResponse([commits.commit(call.hub.url, call.repository, one) for one in shown], headers=headers)
-
-
-@here.get("/commits/{ref:path}/status")
-async def get_status(ref: str, call: ReadsStatuses) -> JSONResponse:
-    """Commit statuses, which nobody sets here: `pending`, as GitHub says where there are none."""
-    commit = await commit_named(call, ref)
-    url, repository = call.hub.url, call.repository
-    api = f"{url}/api/v3/repos/{repository.full_name}/commits/{commit.sha}"
-    body = {
-        "state": "pending",
-        "statuses": [],
-        "sha": commit.sha,
-        "total_count": 0,
-        "repository": repositories.minimal(url, repository),
-        "commit_url": api,
-        "url": f"{api}/status",
-    }
-    return JSONResponse(body)
 
 
 @here.get("/commits/{ref:path}")
