@@ -18,6 +18,7 @@ class Where(StrEnum):
     BEFORE = "before the change"
     LINT = "lint"
     AFTER = "after the change"
+    AUTOFIX = "after red checks"
 
 
 class Evidence(BaseModel, frozen=True):

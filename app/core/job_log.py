@@ -22,7 +22,7 @@ _COMMAND: Final = re.compile(r"^##\[(?P<word>[a-z]+)\](?P<rest>.*)$")
 _ERROR: Final = re.compile(
     r"^##\[error\]"
     r"|^(?:FAILED|ERROR)\b|^FAIL\b|^--- FAIL|\bTraceback \(most recent|^E  "
-    r"|(?:^|[\s:\]])(?:[Ee]rror|fatal)(?:\[\w+\])?:|\b[A-Z][A-Za-z]*(?:Error|Exception):"
+    r"|(?:^|[\s:\]])(?:[Ee]rror|fatal)(?:\[\w+\]| [A-Z]{1,10}\d+)?:|\b[A-Z][A-Za-z]*(?:Error|Exception):"
     r"|^not ok\b|panicked at|^\s*[\u2715\u2716\u00d7\u2717] "
 )
 """Words by which common tools begin what went wrong. Nothing in it grows with the square of a line."""
@@ -33,9 +33,8 @@ def trimmed(log: str, most: int = MOST) -> str:
 
     Without the runner's time stamps and terminal codes; groups in which nothing went wrong are one line.
     """
-    lines = [line[:_LONGEST_LINE] for line in _folded([_STAMP.sub("", line) for line in visible(log).split("\n")])]
-    while lines and not lines[-1].strip():
-        lines.pop()
+    said = [_STAMP.sub("", line) for line in visible(log).rstrip("\n").split("\n")]
+    lines = [line[:_LONGEST_LINE] for line in _folded(said)]
     text = "\n".join(_chosen(lines, _kept(lines)))
     if len(text) <= most:
         return text

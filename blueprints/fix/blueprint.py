@@ -1,4 +1,4 @@
-"""Fix an issue: change the code, tidy and test it, repair what is red, guard it, and open a pull request."""
+"""Fix an issue: change the code, tidy and test it, repair what is red, guard it, open a pull request, mend its checks."""
 
 from collections.abc import Iterator
 from typing import Final, Literal
@@ -12,6 +12,7 @@ from app.core.repo_config import RepoConfig
 from app.core.task import Task
 from app.core.world import GaveUp, World
 from blueprints.steps.change import Change
+from blueprints.steps.ci import autofix, hand_over, report, watch
 from blueprints.steps.delivery import explain, publish
 from blueprints.steps.gates import guard, lint, test
 from blueprints.steps.leftovers import change_of
@@ -21,6 +22,7 @@ _REPAIRS: Final = 3
 """More rounds than three hardly ever turn red into green; they turn tests into what passes."""
 _HUNK: Final = 2_000
 """Characters of the piece of diff that a remark stands under: its end, which is the line that is meant."""
+_AFTER_CHECKS: Final = "After red checks"
 
 
 class Fix(Change):
@@ -43,11 +45,28 @@ async def implement(fix: Fix, world: World) -> Literal["changed", "gave up"]:
 async def repair(fix: Fix, world: World) -> Literal["changed", "gave up"]:
     """Let a minion see what failed, and mend it."""
     fix.repairs += 1
-    report = fenced(fix.report, "the end of the tests' output")
-    return await _work(fix, world, _task(fix) | {"report": report, "attempt": f"{fix.repairs} of {_REPAIRS}"})
+    told = fenced(fix.report, "the end of the tests' output")
+    facts = _task(fix) | {"report": told, "attempt": f"{fix.repairs} of {_REPAIRS}"}
+    return await _work(fix, world, facts, after="After red tests")
 
 
-async def _work(fix: Fix, world: World, facts: dict[str, str]) -> Literal["changed", "gave up"]:
+@agent(
+    "Mend what the checks found",
+    prompt="mend.md",
+    budget=Budget(turns=60, tokens=3_000_000, usd=2.0, seconds=1_200),
+    role="repair",
+)
+async def mend(fix: Fix, world: World) -> Literal["changed", "gave up"]:
+    """Let a minion see what the checks of the pull request found, and mend it."""
+    told = fenced(report(fix.failing), "what the checks say, with the parts of their logs that matter")
+    outcome = await _work(fix, world, _task(fix) | {"report": told}, after=_AFTER_CHECKS)
+    if outcome == "changed":
+        fix.tried = (*fix.tried, wording.tried_mending(fix.summary.rpartition(f"{_AFTER_CHECKS}: ")[2]))
+    return outcome
+
+
+async def _work(fix: Fix, world: World, facts: dict[str, str], *, after: str = "") -> Literal["changed", "gave up"]:
+    """Let the minion work. Its summary comes behind the earlier ones, `after` says what."""
     result = await world.minion.work(facts)
     fix.model = result.model or fix.model
     fix.usage += result.usage
@@ -57,8 +76,7 @@ async def _work(fix: Fix, world: World, facts: dict[str, str]) -> Literal["chang
     if all(file.path in fix.generated for file in (await change_of(world.workspace)).files):
         fix.explanation = wording.nothing_changed()
         return "gave up"
-    told = [fix.summary, result.summary] if fix.summary and fix.repairs else [result.summary]
-    fix.summary = "\n\nAfter red tests: ".join(told)
+    fix.summary = f"{fix.summary}\n\n{after}: {result.summary}" if fix.summary and after else result.summary
     fix.risks = result.risks or fix.risks
     return "changed"
 
@@ -110,7 +128,18 @@ BLUEPRINT: Final[Blueprint[Fix]] = Blueprint(
         test: {"green": guard, "red": repair},
         repair: {"changed": lint, "gave up": explain, EXHAUSTED: explain},
         guard: {"pass": publish, "stop": explain},
-        publish: END,
+        publish: watch,
+        watch: {
+            "green": END,
+            "none": END,
+            "red": autofix,
+            "undecided": hand_over,
+            "moved": END,
+            "unreadable": END,
+        },
+        autofix: {"fixed": lint, "not fixed": mend, EXHAUSTED: hand_over},
+        mend: {"changed": lint, "gave up": hand_over},
+        hand_over: END,
         explain: END,
     },
 )

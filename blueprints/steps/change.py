@@ -1,15 +1,39 @@
 """What every run that changes code knows."""
 
+from datetime import datetime
+from hashlib import sha256
 from typing import Final, Self
+
+from pydantic import BaseModel
 
 from app.core.blueprint import State
 from app.core.budget import Usage
 from app.core.evidence import Evidence, Where
+from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
-from app.core.world import Finding
+from app.core.world import FailedCheck, Finding
 
 MOST_REPORT: Final = 12_000
 """Characters of failing output that are kept for the model: the tail, where runners put their summary."""
+
+
+class Watched(BaseModel, frozen=True):
+    """What was seen of the checks so far."""
+
+    mark: str = ""
+    """Of the newest verdict."""
+    since: datetime | None = None
+    """When that verdict was seen first, by our own clock: GitHub's may differ."""
+    looks: int = 0
+    """How often nothing new was seen since."""
+    names: tuple[str, ...] = ()
+    """Of checks that decided how the waiting ended."""
+
+    def seen(self, mark: str, now: datetime) -> "Watched":
+        """After one more look."""
+        if self.since is not None and mark == self.mark:
+            return self.model_copy(update={"looks": self.looks + 1})
+        return Watched(mark=mark, since=now)
 
 
 class Change(State):
@@ -37,6 +61,14 @@ class Change(State):
     guards: tuple[str, ...] = ()
     """Guards that let the change pass."""
     findings: tuple[Finding, ...] = ()
+    pushed: str = ""
+    """Digest of the patch that was pushed last; empty before the first push."""
+    pushed_at: datetime | None = None
+    watched: Watched = Watched()
+    failing: tuple[FailedCheck, ...] = ()
+    """What the checks of an earlier push found; a round mends it."""
+    tried: tuple[str, ...] = ()
+    """What was done about red checks, a sentence for each time."""
 
     def begun_again(self) -> Self:
         """As `State` says: repairs are counted from here."""
@@ -45,3 +77,8 @@ class Change(State):
     def keep(self, new: list[Evidence], where: Where) -> None:
         """Put evidence in the place of what was known from the same point of the run."""
         self.evidence = (*(each for each in self.evidence if each.where is not where), *new)
+
+
+def digest(patch: Patch) -> str:
+    """Another word for another change."""
+    return sha256(patch.data).hexdigest()

@@ -1,30 +1,43 @@
 """How a run ends: with a pull request, or with an explanation."""
 
+import logging
+
 from app.core import wording
 from app.core.blueprint import step
-from app.core.errors import RepositoryError
+from app.core.errors import Conflict, Denied, NotFound, RepositoryError
 from app.core.evidence import Where
 from app.core.failures import failures
+from app.core.patch import Patch
 from app.core.redaction import Redactor
 from app.core.world import World
-from blueprints.steps.change import Change
+from blueprints.steps.change import Change, Watched, digest
 from blueprints.steps.configuration import pull_request_template
 from blueprints.steps.leftovers import change_of
+
+_log = logging.getLogger(__name__)
 
 
 @step("Open a pull request")
 async def publish(change: Change, world: World) -> None:
-    """Push the change, in the place of the branch's first commit, and open a pull request. Twice is once."""
+    """Push the change, in the place of the branch's first commit, and open a pull request. Twice is once.
+
+    From the second time on, what was mended is a commit on top of the last one, and the pull request is brought up to
+    date. If somebody else has pushed meanwhile, nothing is: who looks at the checks next says so.
+    """
     redactor = Redactor()
     summary = redactor.redact(change.summary)
     patch = await change_of(world.workspace)
     # The very change that is pushed, however the tree may have come to differ from what was guarded before.
     if findings := await world.guards.inspect(patch, change.config):
         raise RepositoryError(wording.stopped_by_guards(findings))
-    message = redactor.redact(wording.commit_message(change.task, summary=summary, page_url=world.page_url))
-    change.head_sha = await world.workspace.publish(
-        patch, branch=change.branch, message=message, expected_sha=change.head_sha
-    )
+    if change.pushed == digest(patch):
+        return  # what was mended came to nothing
+    try:
+        await _push(change, world, patch, summary)
+    except Conflict:
+        if change.pushed:
+            return
+        raise
     if change.task.is_pull_request and change.pull_request_number is not None:
         return  # it was there before, in somebody's own words; the run's comment under it says what was done now
     facts = wording.PullRequestFacts(
@@ -50,12 +63,57 @@ async def publish(change: Change, world: World) -> None:
     change.pull_request_url = pull_request.url
 
 
+async def _push(change: Change, world: World, patch: Patch, summary: str) -> None:
+    on = change.head_sha if change.pushed else ""
+    if on:
+        names = [one.name for one in change.failing]
+        done = change.tried[-1] if change.tried else ""
+        message = wording.mending_message(change.task, checks=names, summary=done, page_url=world.page_url)
+    else:
+        message = wording.commit_message(change.task, summary=summary, page_url=world.page_url)
+    change.head_sha = await world.workspace.publish(
+        patch,
+        branch=change.branch,
+        message=Redactor().redact(message),
+        expected_sha=change.head_sha,
+        parent_sha=on,
+    )
+    change.pushed, change.pushed_at, change.watched = digest(patch), world.now(), Watched()
+
+
 @step("Say why it stopped")
 async def explain(change: Change, world: World) -> None:
-    """Leave an explanation for people. Nodes that know why have written it; a used-up one could not."""
+    """Leave an explanation for people. Nodes that know why have written it; a used-up one could not.
+
+    If a pull request is open, its checks are red, and what was tried about that did not pass the gates here.
+    """
     if not change.explanation:
         failed = [each for each in change.evidence if each.where is Where.AFTER and not each.ok]
         now, before = failures(change.report), failures(change.report_before)
         was_red_before = bool(now) and now <= before
         change.explanation = wording.still_red(failed, change.report, change.repairs, was_red_before=was_red_before)
-    change.explanation = Redactor().redact(change.explanation)
+    if change.pull_request_number:
+        await leave_to_people(change, world)
+    else:
+        change.explanation = Redactor().redact(change.explanation)
+
+
+async def leave_to_people(change: Change, world: World) -> None:
+    """Say also in a comment on the pull request what people have to know who go on with it. Twice is once."""
+    told = wording.handed_over(
+        change.head_sha,
+        checks=change.checks,
+        names=change.watched.names,
+        failing=change.failing,
+        tried=change.tried,
+        why=change.explanation,
+    )
+    change.explanation = Redactor().redact(told)
+    number = change.pull_request_number
+    if not number or number == change.task.number:  # there the run's own comment says it
+        return
+    try:
+        text = f"{change.explanation}\n\n{world.marker}"
+        await world.forge.put_comment(number, world.marker, text, comment_id=None)
+    except (Denied, NotFound) as error:
+        _log.info("Nothing can be said on #%s: %s", number, error)

@@ -34,11 +34,16 @@ async def test(change: Change, world: World) -> Literal["green", "red"]:
     return "red" if failed else "green"
 
 
+async def without_generated(change: Change, world: World) -> None:
+    """Take out of the tree what only tests need."""
+    if change.generated:
+        await world.sandbox.run(f"rm -f -- {shlex.join(change.generated)}")
+
+
 @step("Guard the way out")
 async def guard(change: Change, world: World) -> Literal["pass", "stop"]:
     """Let every guard look at the change that would leave."""
-    if change.generated:
-        await world.sandbox.run(f"rm -f -- {shlex.join(change.generated)}")
+    await without_generated(change, world)
     patch = await change_of(world.workspace)
     change.findings = tuple(await world.guards.inspect(patch, change.config))
     if change.findings:

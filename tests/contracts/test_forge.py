@@ -1,7 +1,7 @@
 """What every forge holds to: each write is made once, whatever is repeated."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyText
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.pace import Paces
-from app.adapters.github.tokens import TALK, Tokens
+from app.adapters.github.tokens import READ_CI, TALK, Tokens
 from app.core import task
-from app.core.errors import Conflict, NotFound, RepositoryError
+from app.core.errors import Conflict, Denied, NotFound, RepositoryError
 from app.core.pace import Allowance
-from app.core.world import Check, Forge, Head, Permission, PullRequest, Reaction
+from app.core.world import Check, Forge, Head, Permission, PullRequest, Reaction, Verdict
+from app.demo.github.actions import Job, Push, Workflow
 from app.demo.github.plumbing import Git
 from app.demo.github.reviews import Remark
 from app.demo.github.server import serve
@@ -104,7 +105,7 @@ async def place(tmp_path: Path, key: rsa.RSAPrivateKey) -> AsyncIterator[Place]:
         public_key_pem=public.decode(),
         webhook_url="",
         webhook_secret="",
-        permissions=dict(TALK),
+        permissions={**READ_CI, **TALK},
         events=[],
     )
     installation = hub.install(registered, ["octo/hello"])
@@ -424,3 +425,134 @@ class TestForge:
             branch=branch, base="main", marker=MARKER, title="Fix it", body="Because."
         )
         return made.number
+
+
+RED = Job(
+    "test",
+    "failure",
+    log="2026-01-02T03:04:05.0000000Z ##[group]Run pytest\n2026-01-02T03:04:05.1Z pytest\n"
+    "2026-01-02T03:04:05.1Z ##[endgroup]\n2026-01-02T03:04:06.0Z \x1b[31mE  assert 1 == 2\x1b[0m\n"
+    "2026-01-02T03:04:07.0Z ##[error]Process completed with exit code 1.\n",
+    title="1 failed",
+    annotations=(
+        {"path": "a.py", "start_line": 3, "end_line": 3, "annotation_level": "failure", "message": "1 is not 2"},
+    ),
+)
+GREEN = Job("test", log="fine\n")
+
+
+class TestChecks:
+    """What others say about a commit, over HTTP."""
+
+    async def test_a_commit_that_nobody_checks_has_no_checks(self, place: Place) -> None:
+        """Our own check is none of them, and a commit that is not there has none, either."""
+        sha = await self._pushed(place)
+        await place.forge.put_check(sha, CHECK, check_id=None)
+        assert await place.forge.verdict(sha) == Verdict(state="none")
+        assert (await place.forge.verdict("1" * 40)).state == "none"
+
+    async def test_checks_are_green_when_all_of_them_are(self, place: Place) -> None:
+        skipped = Job("deploy", "skipped")
+        sha = await self._pushed(place, Workflow("CI", (GREEN, skipped)), Workflow("Docs", (Job("docs", "neutral"),)))
+        await place.hub.add_status("octo/hello", sha, "success", by="ada", context="circle")
+        verdict = await place.forge.verdict(sha)
+        assert (verdict.state, verdict.red, verdict.open) == ("green", (), ())
+
+    async def test_what_failed_is_named_while_others_are_to_come(self, place: Place) -> None:
+        sha = await self._pushed(place, Workflow("CI", (RED,)), Workflow("Slow", (Job("slow"),), is_held=True))
+        verdict = await place.forge.verdict(sha)
+        assert (verdict.state, verdict.red) == ("pending", ("test",))
+        assert verdict.open == ("slow", "workflow Slow")
+
+    @pytest.mark.faults
+    async def test_f68_a_suite_that_is_complete_is_not_the_verdict(self, place: Place) -> None:
+        """A workflow of the same commit is still to come, without a single check run as yet."""
+        sha = await self._pushed(place, Workflow("CI", (GREEN,)), Workflow("Late", (Job("late"),), is_bare=True))
+        assert (await place.forge.verdict(sha)).state == "pending"
+        await place.hub.actions.finish(place.hub.workflow_runs("octo/hello", sha)[-1])
+        assert (await place.forge.verdict(sha)).state == "green"
+
+    @pytest.mark.faults
+    async def test_f70_a_run_anew_flips_the_verdict(self, place: Place) -> None:
+        sha = await self._pushed(place, Workflow("CI", (RED,)))
+        before = await place.forge.verdict(sha)
+        (run,) = place.hub.workflow_runs("octo/hello", sha)
+        await place.hub.actions.rerun(run)
+        during = await place.forge.verdict(sha)
+        await place.hub.actions.finish(run, [GREEN])
+        after = await place.forge.verdict(sha)
+        assert [before.state, during.state, after.state] == ["red", "pending", "green"]
+        assert len({before.mark, during.mark, after.mark}) == 3
+
+    @pytest.mark.parametrize(("conclusion", "state"), [("cancelled", "unclear"), ("timed_out", "red")])
+    async def test_what_ended_without_a_verdict_is_neither(self, place: Place, conclusion: str, state: str) -> None:
+        sha = await self._pushed(place, Workflow("CI", (GREEN, Job("other", conclusion))))
+        assert (await place.forge.verdict(sha)).state == state
+
+    async def test_a_job_that_was_cancelled_for_another_of_its_name_says_nothing(self, place: Place) -> None:
+        sha = await self._pushed(place, Workflow("CI", (Job("test", "cancelled"),)), Workflow("CI", (GREEN,)))
+        assert (await place.forge.verdict(sha)).state == "green"
+
+    async def test_of_each_status_the_newest_counts(self, place: Place) -> None:
+        sha = await self._pushed(place)
+        for state, expected in [("pending", "pending"), ("failure", "red"), ("success", "green"), ("error", "red")]:
+            await place.hub.add_status("octo/hello", sha, state, by="ada", context="circle")
+            assert (await place.forge.verdict(sha)).state == expected
+
+    async def test_a_commit_before_says_nothing_about_this_one(self, place: Place) -> None:
+        await self._pushed(place, Workflow("CI", (RED,)))
+        assert (await place.forge.verdict(await self._pushed(place))).state == "none"
+
+    @pytest.mark.faults
+    async def test_f46_what_failed_behind_a_hundred_is_found(self, place: Place) -> None:
+        many = tuple(Job(f"job {number}") for number in range(120))
+        sha = await self._pushed(place, Workflow("CI", (RED, *many)))
+        assert (await place.forge.verdict(sha)).red == ("test",)
+
+    async def test_a_failure_is_told_with_its_annotations_and_log(self, place: Place) -> None:
+        sha = await self._pushed(place, Workflow("CI", (GREEN, RED)))
+        await place.hub.add_status("octo/hello", sha, "error", by="ada", context="circle", description="It broke")
+        job, status = await place.forge.failures(sha)
+        assert (job.name, job.summary, job.annotations) == ("test", "1 failed", ("a.py:3: 1 is not 2",))
+        assert job.log == "▸ Run pytest\npytest\nE  assert 1 == 2\nProcess completed with exit code 1."
+        assert job.url.startswith(place.hub.url)
+        assert (status.name, status.summary, status.log) == ("circle", "It broke", "")
+
+    async def test_a_log_that_cannot_be_had_is_left_out(self, place: Place) -> None:
+        sha = await self._pushed(place, Workflow("CI", (RED,)))
+        place.hub.check_runs("octo/hello", sha)[0].log = None
+        (job,) = await place.forge.failures(sha)
+        assert (job.name, job.log) == ("test", "")
+
+    @pytest.mark.hostile
+    async def test_our_token_does_not_go_where_the_log_lies(self, place: Place) -> None:
+        """That address turns away who comes with a token: had it gone there, there would be no log."""
+        sha = await self._pushed(place, Workflow("CI", (RED,)))
+        (run,) = place.hub.check_runs("octo/hello", sha)
+        url = f"{place.hub.blob_url}/blobs/{place.hub.repository('octo/hello').id}/{run.id}?sig=x"
+        async with httpx.AsyncClient() as http:
+            with_token = await http.get(url, headers={"Authorization": "Bearer x"})
+        assert with_token.status_code == 403
+        assert (await place.forge.failures(sha))[0].log
+
+    @pytest.mark.faults
+    async def test_f32_checks_that_may_not_be_read_are_denied_and_the_rest_goes_on(self, place: Place) -> None:
+        sha = await self._pushed(place)
+        (installation,) = place.hub.accounts.installations
+        del installation.permissions["actions"]
+        with pytest.raises(Denied, match="actions: read"):
+            await place.forge.verdict(sha)
+        assert await place.forge.put_check(sha, CHECK, check_id=None)
+
+    @staticmethod
+    async def _pushed(place: Place, *workflows: Workflow) -> str:
+        """A commit on the default branch, as somebody pushes it, that starts these workflows."""
+
+        async def script(_push: Push) -> Sequence[Workflow]:
+            return workflows
+
+        place.hub.run_on_push("octo/hello", script)
+        before = await place.git.refs()
+        sha = await place.change("main", f"Change after {before['refs/heads/main']}")
+        await place.hub.branches.moved(place.hub.repository("octo/hello"), place.hub.user("ada"), before)
+        return sha

@@ -1,6 +1,20 @@
 """Every sentence that people read on GitHub, as pure functions. What others wrote goes through `neutral` on the way."""
 
-from app.core.wording.branch import branch_name, commit_message, is_branch_name, marker_commit_message
+from app.core.wording.branch import (
+    branch_name,
+    commit_message,
+    is_branch_name,
+    marker_commit_message,
+    mending_message,
+)
+from app.core.wording.checks import (
+    branch_moved,
+    checks_of,
+    checks_unreadable,
+    handed_over,
+    tried_fixes,
+    tried_mending,
+)
 from app.core.wording.explanations import (
     gave_up,
     no_way_to_test,
@@ -48,15 +62,19 @@ __all__ = [
     "already_at_work",
     "answer",
     "blueprint_changed",
+    "branch_moved",
     "branch_name",
     "broke",
     "check",
+    "checks_of",
+    "checks_unreadable",
     "commands",
     "comment",
     "commit_message",
     "discarded",
     "gave_up",
     "gone",
+    "handed_over",
     "has_ended",
     "has_result",
     "headline",
@@ -67,6 +85,7 @@ __all__ = [
     "marker",
     "marker_commit_message",
     "may_not_ask",
+    "mending_message",
     "moved",
     "moved_by_others",
     "no_checks_to_fix",
@@ -84,7 +103,9 @@ __all__ = [
     "still_red",
     "stopped_by",
     "stopped_by_guards",
+    "tried_fixes",
     "tried_in_vain",
+    "tried_mending",
     "unknown_blueprint",
     "unknown_node",
     "went_round",

@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections.abc import Sequence
 from typing import Final
 
 from app.core.neutral import neutral_plain
@@ -33,6 +34,17 @@ def marker_commit_message(number: int) -> str:
 
 def commit_message(task: Task, *, summary: str, page_url: str, noreply_host: str = _NOREPLY) -> str:
     """Subject from the issue's title, the summary as plain text, then who asked and where the run is recorded."""
+    return _message(task, task.title, summary, page_url, noreply_host)
+
+
+def mending_message(
+    task: Task, *, checks: Sequence[str], summary: str, page_url: str, noreply_host: str = _NOREPLY
+) -> str:
+    """Of a commit on top of an earlier one; `checks` are those that found something there, by name."""
+    return _message(task, f"Mend what {', '.join(checks) or 'the checks'} found", summary, page_url, noreply_host)
+
+
+def _message(task: Task, title: str, summary: str, page_url: str, noreply_host: str) -> str:
     number = f" (#{task.number})" if task.number else ""
     # Wrapping can bring a word to the start of a line, where it means something, so neutral comes last.
     body = neutral_plain("\n\n".join(_wrapped(paragraph) for paragraph in summary.strip().split("\n\n")))
@@ -41,7 +53,7 @@ def commit_message(task: Task, *, summary: str, page_url: str, noreply_host: str
     if person.id and not person.is_bot:
         login = neutral_plain(person.login).strip()
         trailers.append(f"Co-authored-by: {login} <{person.id}+{login}@{noreply_host}>")
-    paragraphs = [_subject(task.title, SUBJECT - len(number)) + number, body[:4_000].rstrip(), "\n".join(trailers)]
+    paragraphs = [_subject(title, SUBJECT - len(number)) + number, body[:4_000].rstrip(), "\n".join(trailers)]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
 

@@ -7,6 +7,7 @@ from app.core.blueprint import Blueprint, Kind, Node
 from app.core.drawing import mermaid
 from app.core.neutral import code, fitted, neutral, neutral_line
 from app.core.run import Run, Status, Visit
+from app.core.wording.checks import HEADLINES
 from app.core.wording.figures import counted, dollars, duration, table
 from app.core.world import Button, Check
 
@@ -99,7 +100,7 @@ def headline(run: Run, blueprint: Blueprint[Any]) -> str:
     """Where a run stands, in a few words."""
     match run.status:
         case Status.DONE if run.trail.pull_request_number:
-            return f"✅ Pull request #{run.trail.pull_request_number} waits for review"
+            return HEADLINES[run.trail.checks].format(number=run.trail.pull_request_number)
         case Status.DONE:
             return "🟡 Ended without a pull request"
         case Status.FAILED:
@@ -151,7 +152,9 @@ def _figures(run: Run) -> str:
 def _conclusion(run: Run) -> Conclusion:
     match run.status:
         case Status.DONE:
-            return "success" if run.trail.pull_request_number else "neutral"
+            # A red check is red by itself. Ours is no gate: it says that people have to go on.
+            is_well = run.trail.pull_request_number and run.trail.checks in {"", "green", "none", "unreadable"}
+            return "success" if is_well else "neutral"
         case Status.FAILED:
             return "failure"
         case Status.STOPPED:
