@@ -176,6 +176,9 @@ def _registered(hub: Hub, model_server: models.ModelServer, home: Path, settings
         "MINIONS_MODEL_PRICE": "1.25,10,0.125",
         "MINIONS_PROGRESS_INTERVAL_S": "0",
         "MINIONS_WRITE_SPACING_S": "0",
+        # The workflows of this GitHub are there as soon as a push is answered, or there are none.
+        "MINIONS_CHECKS_START_S": "0",
+        "MINIONS_CHECKS_SETTLE_S": "0.2",
     }
     app = hub.register_app(
         "Minions",

@@ -1,4 +1,4 @@
-"""Fix an issue: change the code, tidy and test it, repair what is red, guard it, open a pull request, mend its checks."""
+"""Fix an issue: change the code, tidy and test it, repair what is red, guard it, propose it, mend what CI finds."""
 
 from collections.abc import Iterator
 from typing import Final, Literal

@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
-from app.core.blueprint import EXHAUSTED, Blueprint, Node
-from app.core.errors import Conflict
+from app.core.blueprint import EXHAUSTED, Blueprint, Node, Wait
+from app.core.errors import Conflict, Denied
 from app.core.patch import AddedLine, Change, FileChange, Patch
+from app.core.patience import Patience
 from app.core.repo_config import RepoConfig
 from app.core.task import Person, Place, Remark, Repository, Task
 from app.core.world import (
     Check,
     CommandResult,
+    FailedCheck,
     Finding,
     GaveUp,
     Head,
@@ -28,6 +30,7 @@ from app.core.world import (
     Reaction,
     Remote,
     Submission,
+    Verdict,
     World,
 )
 
@@ -47,6 +50,7 @@ class FakeWorkspace:
         self.tree: Files = {}
         self.checked_out = ""
         self.branches = branches
+        self.parents: dict[str, str] = {}
         self.pushes = 0
 
     async def check_out(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> None:
@@ -81,7 +85,8 @@ class FakeWorkspace:
             for number, text in enumerate(seen.get(path, b"").decode().split("\n"), 1)
         ]
         files = tuple(self._file(path, seen.get(path)) for path in changed)
-        return Patch(data=repr(changed).encode() if changed else b"", files=files, added_lines=tuple(lines))
+        data = repr([(path, seen.get(path)) for path in changed]).encode() if changed else b""
+        return Patch(data=data, files=files, added_lines=tuple(lines))
 
     def _hides(self, path: str) -> bool:
         return path.endswith("/.gitignore") and self.tree[path] == b"*\n"
@@ -99,14 +104,17 @@ class FakeWorkspace:
             size=len(data or b""),
         )
 
-    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
-        sha = sha1(repr((message, sorted(self.tree.items()))).encode(), usedforsecurity=False).hexdigest()
+    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = "") -> str:
+        assert parent_sha in {"", expected_sha}
+        words = repr((message, sorted(self.tree.items()), parent_sha))
+        sha = sha1(words.encode(), usedforsecurity=False).hexdigest()
         stands = self.branches.get(branch, ("", ""))[0]
         if stands == sha:
             return sha
         if stands != expected_sha:
             raise Conflict(f"{branch} is not where it was left")
         self.branches[branch] = (sha, message)
+        self.parents[sha] = parent_sha or "base"
         self.pushes += 1
         return sha
 
@@ -162,6 +170,7 @@ class FakeForge:
         self.comments: dict[int, str] = {}
         self.checks: dict[int, Check] = {}
         self.pulls: dict[str, dict[str, Any]] = {}
+        self.ci = FakeCI()
         self.reactions: set[tuple[int, int | None, Reaction]] = set()
 
     async def permission(self, login: str) -> Permission:
@@ -225,6 +234,34 @@ class FakeForge:
         self.pulls[branch] = {"number": number, "base": base, "title": title, "body": body}
         return PullRequest(number=number, url=f"https://github.test/octo/cat/pull/{number}")
 
+    async def verdict(self, sha: str) -> Verdict:
+        return self.ci.verdict(sha)
+
+    async def failures(self, sha: str) -> Sequence[FailedCheck]:
+        return self.ci.failed
+
+
+class FakeCI:
+    """What others say about commits: those of our branch in the order in which they were looked at first.
+
+    `script` has for each commit the verdicts of one look after the other; the last one stays. None is a refusal.
+    """
+
+    def __init__(self, *script: Sequence[Verdict | None]) -> None:
+        self.script = list(script)
+        self.looks: dict[str, int] = {}
+        self.failed = [FailedCheck(name="lint", annotations=("greet.py:1: too long",), log="E501 too long")]
+
+    def verdict(self, sha: str) -> Verdict:
+        look = self.looks[sha] = self.looks.get(sha, 0) + 1
+        if not self.script:
+            return Verdict(state="never")
+        verdicts = self.script[min(list(self.looks).index(sha), len(self.script) - 1)]
+        said = verdicts[min(look, len(verdicts)) - 1]
+        if said is None:
+            raise Denied("This App may not read checks.")
+        return said
+
 
 class FakeGuards:
     """Stops what touches `secret.txt`."""
@@ -248,6 +285,12 @@ class Rig:
     minion: ScriptedMinion
     forge: FakeForge
     guards: FakeGuards = field(default_factory=FakeGuards)
+    time: datetime = datetime(2026, 1, 2, tzinfo=UTC)
+    patience: Patience = field(default_factory=Patience)
+    waits: list[Wait] = field(default_factory=list)
+    """Every time that the run was parked."""
+    meanwhile: Callable[[], None] = lambda: None
+    """What happens while it is parked."""
     task: Task = field(
         default_factory=lambda: Task(
             repository=Repository(id=1, full_name="octo/cat", installation_id=1),
@@ -269,6 +312,8 @@ class Rig:
             guards=self.guards,
             page_url="https://minions.example/runs/k",
             marker="<!-- minions:run=3 -->",
+            now=lambda: self.time,
+            patience=self.patience,
         )
 
     async def begin(self, blueprint: Blueprint[Any], **more: Any) -> Any:
@@ -285,13 +330,19 @@ class Rig:
             if len(visits) in lost:
                 await self._visit(at, visits, state)
             word, state = await self._visit(at, visits, state)
+            if isinstance(word, Wait):
+                self.waits.append(word)
+                assert len(self.waits) < 50
+                self.time = word.look_at or word.deadline
+                self.meanwhile()
+                continue
             visits.append(at.name)
             target = blueprint.after(at, word)
             if not isinstance(target, Node):
                 return visits, state
             at = target
 
-    async def _visit(self, node: Node[Any], visits: list[str], state: Any) -> tuple[str, Any]:
+    async def _visit(self, node: Node[Any], visits: list[str], state: Any) -> tuple[str | Wait, Any]:
         copy = type(state).model_validate_json(state.model_dump_json())
         if node.at_most is not None and visits.count(node.name) >= node.at_most:
             return EXHAUSTED, copy

@@ -13,13 +13,13 @@ from sqlalchemy.engine import make_url
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import check
 from app.adapters.store.tables import metadata
-from app.core.blueprint import Kind
+from app.core.blueprint import Kind, Wait
 from app.core.budget import Usage
 from app.core.errors import NotFound, SettingsError
 from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, StopRequested
 from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Opened, ToolCalled
 from app.core.orders import Order, Retry, ShowStatus, Stop, WrapUp
-from app.core.run import Status, Visit
+from app.core.run import Run, Status, Visit
 from app.core.store import Delivery, Draft, Occupied, Stale, StoreDown
 from app.core.task import Person, Place, Repository, Task
 
@@ -364,3 +364,73 @@ async def test_a_branch_that_is_gone_ends_the_work_on_it_once(store: PostgresSto
     again = await store.accept(delivery("guid-0003"), gone, "gone")
     assert (first.run_id, first.is_new, again.is_new) == (run_id, True, False)
     assert [(one.order, one.requester) for one in await store.orders(run_id)] == [(Stop(), None)]
+
+
+async def parked(store: PostgresStore, intent: str = "label 1", number: int = 7, *, sha: str = "a" * 40) -> Run:
+    """A run that waits at a commit, whose jobs so far are done."""
+    run = await store.load(await started(store, intent, number))
+    trail = run.trail.model_copy(update={"head_sha": sha})
+    wait = Wait(what="the checks", deadline=datetime(2100, 1, 1, tzinfo=UTC))
+    return await store.save(run.model_copy(update={"status": Status.WAITING, "trail": trail, "wait": wait}))
+
+
+async def test_who_waits_at_a_commit_is_stirred_and_nobody_else(store: PostgresStore) -> None:
+    here = await parked(store, "one", 7)
+    await parked(store, "two", 8, sha="b" * 40)
+    ended = await parked(store, "three", 9)
+    await store.save(ended.model_copy(update={"status": Status.DONE, "ended_at": datetime.now(UTC)}))
+    before = await jobs(store)
+    assert await store.stir({(5, "a" * 40), (6, "b" * 40), (5, "c" * 40)}) == 1
+    assert await jobs(store) == before + 1
+    assert (await store.load(here.id)).stirred == 1
+    assert await store.stir(set()) == 0
+
+
+async def test_who_is_at_work_when_stirred_is_advanced_again_as_soon_as_it_parks(store: PostgresStore) -> None:
+    """Whether the news came before or after what it has just looked at, nobody knows."""
+    run = await parked(store)
+    at_work = await store.save(run.model_copy(update={"status": Status.RUNNING}))
+    before = await jobs(store)
+    assert await store.stir([(5, "a" * 40)]) == 1
+    assert await jobs(store) == before
+    again = await store.save(at_work.model_copy(update={"status": Status.WAITING}))
+    assert await jobs(store) == before + 1
+    await store.save(again)
+    assert await jobs(store) == before + 1, "it has looked since"
+
+
+async def test_who_is_put_off_is_not_stirred(store: PostgresStore) -> None:
+    """GitHub said to come back later, and each refusal counts."""
+    run = await parked(store)
+    put_off = await store.save(run.model_copy(update={"tries": 1}))
+    before = await jobs(store)
+    assert await store.stir([(5, "a" * 40)]) == 1
+    await store.save(put_off)
+    assert await store.stir_parked(timedelta(), 10) == 0
+    assert await jobs(store) == before
+
+
+async def test_those_that_nobody_looked_at_longest_are_stirred_first(store: PostgresStore) -> None:
+    first, second, third = [await parked(store, f"intent {number}", number) for number in (7, 8, 9)]
+    await store.save(first)
+    await store.save(third.model_copy(update={"status": Status.RUNNING}))
+    assert await store.stir_parked(timedelta(hours=1), 10) == 0
+    assert await store.stir_parked(timedelta(), 1) == 1
+    async with store._engine.connect() as connection:
+        query = text("SELECT args ->> 'run_id' FROM procrastinate_jobs ORDER BY id DESC LIMIT 1")
+        assert (await connection.execute(query)).scalar_one() == str(second.id)
+    assert await store.stir_parked(timedelta(), 10) == 2
+
+
+async def test_thousands_of_hints_are_one_question(store: PostgresStore) -> None:
+    run = await parked(store)
+    many = {(5, f"{number:040x}") for number in range(20_000)} | {(5, "a" * 40)}
+    assert await store.stir(many) == 1
+    assert (await store.load(run.id)).stirred == 1
+
+
+async def test_two_who_stir_the_same_runs_at_once_do_not_block_each_other(store: PostgresStore) -> None:
+    heads = [(5, f"{number:040x}") for number in range(1, 21)]
+    for number, (_, sha) in enumerate(heads, 1):
+        await parked(store, f"intent {number}", number, sha=sha)
+    assert await asyncio.gather(*(store.stir(heads[:: 1 - 2 * (turn % 2)]) for turn in range(6))) == [20] * 6

@@ -21,6 +21,7 @@ from app.core.store import Draft, Receipt
 from app.core.task import Person, Place, Remark, Repository, Task
 from app.core.world import (
     Check,
+    FailedCheck,
     Finding,
     Forge,
     Head,
@@ -30,6 +31,7 @@ from app.core.world import (
     Reaction,
     Remote,
     Submission,
+    Verdict,
     World,
 )
 from app.engine.orders import Orders
@@ -142,6 +144,12 @@ class FakeGitHub:
         )
         return PullRequest(number=99, url=url)
 
+    async def verdict(self, sha: str) -> Verdict:
+        raise AssertionError(sha)
+
+    async def failures(self, sha: str) -> Sequence[FailedCheck]:
+        raise AssertionError(sha)
+
 
 class FakeWorkspace:
     """Implements `Workspace` on a dict: what the tests here need of it."""
@@ -168,7 +176,15 @@ class FakeWorkspace:
     async def patch(self) -> Patch:
         return Patch(data=b"".join(self.files.values()))
 
-    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:  # noqa: ARG002
+    async def publish(
+        self,
+        patch: Patch,  # noqa: ARG002
+        *,
+        branch: str,
+        message: str,
+        expected_sha: str,
+        parent_sha: str = "",  # noqa: ARG002
+    ) -> str:
         return f"{message} on {branch} after {expected_sha}"
 
     async def remove(self) -> None:
@@ -197,6 +213,7 @@ class Bread(State):
     """What the test blueprint knows."""
 
     doughs: int = 0
+    calls: int = 0
 
 
 @step("Knead the dough", at_most=3)
@@ -209,6 +226,7 @@ async def knead(bread: Bread, world: World) -> Literal["smooth"]:
 @step("Bake it")
 async def bake(bread: Bread, world: World) -> Literal["crisp", "burnt"] | Wait:
     guests = await world.forge.branch_sha("guests")
+    bread.calls += 1
     if guests == "late":
         return Wait(what="the guests", deadline=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=1))
     return "crisp" if guests == "hungry" or bread.doughs == 2 else "burnt"
@@ -295,6 +313,7 @@ class Bakery:
             guards=idle,
             page_url=f"https://minions.test/{run.id}/{node.name}",
             marker=f"<!-- run {run.id} -->",
+            now=lambda: self.time,
         )
 
     async def branch_sha(self, branch: str) -> str:

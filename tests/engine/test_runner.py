@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from app.adapters.store import PostgresStore
+from app.adapters.store import PostgresStore, ProcrastinateQueue
 from app.core.errors import ModelUnavailable, RateLimited, Unavailable
 from app.core.journal import Journal
 from app.core.run import Run, Status
 from app.core.store import Store, StoreDown
 from app.core.world import Permission, Reaction, World
+from tests.engine.conftest import BAKERY, bake, knead
 
 
 def nodes(run: Run) -> list[str]:
@@ -360,3 +361,56 @@ async def test_a_run_that_waits_ends_as_well(bakery: Any, store: PostgresStore, 
     run = await store.load(run_id)
     assert (run.status, run.is_reported) == (Status.STOPPED, True)
     assert len(bakery.github.comments) == 1
+
+
+async def test_a_parked_run_says_what_it_waits_for_once_and_keeps_what_it_noted(
+    bakery: Any, store: PostgresStore
+) -> None:
+    bakery.github.branches["guests"] = "late"
+    run_id = await bakery.ask()
+    await bakery.runner().advance(run_id)
+    parked = await store.load(run_id)
+    assert parked.state["calls"] == 1
+    (comment,) = bakery.github.comments.values()
+    assert "⏸️ Waiting: Bake it" in comment
+    assert "Waiting for the guests, until 2026-01-01 01:00 UTC at the latest." in comment
+    bakery.github.comments.clear()
+    await bakery.runner().advance(run_id)
+    assert (await store.load(run_id)).state["calls"] == 2
+    assert bakery.github.comments == {}, "nothing else is to be said"
+
+
+async def test_a_run_that_is_stirred_while_its_node_looks_is_advanced_again(
+    bakery: Any, store: PostgresStore, queue: ProcrastinateQueue
+) -> None:
+    """The event came after the node had looked, and before the run was parked: it would sleep until its deadline."""
+    run_id = await bakery.ask()
+    looks: list[str] = []
+
+    async def look(branch: str) -> str:
+        looks.append(branch)
+        if len(looks) > 1:
+            return "hungry"
+        await store.stir([(5, (await store.load(run_id)).trail.head_sha)])
+        return "late"
+
+    bakery.github.branch_sha = look
+    await queue.work(bakery.runner().advance, concurrency=1, forever=False)
+    assert (await store.load(run_id)).status is Status.DONE
+
+
+async def test_a_node_outside_of_the_tree_leaves_the_saved_change_alone(bakery: Any, store: PostgresStore) -> None:
+    """A machine that never had the tree would save an empty one."""
+    bakery.github.branches["guests"] = "late"
+    run_id = await bakery.ask()
+    await bakery.runner().advance(run_id)
+    assert await store.patch(run_id) == b"1"
+    bakery.workspace.files.clear()
+    bakery.github.branches["guests"] = "hungry"
+    outside = replace(bake, in_tree=False)
+    edges = {outside if node is bake else node: edge for node, edge in BAKERY.edges.items()}
+    edges[knead] = {**edges[knead], "smooth": outside}
+    bakery.blueprints = {"bake": replace(BAKERY, edges=edges)}
+    await bakery.runner().advance(run_id)
+    assert (await store.load(run_id)).status is Status.DONE
+    assert await store.patch(run_id) == b""  # by the next node, which has a tree

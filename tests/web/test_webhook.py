@@ -20,7 +20,7 @@ from app.web.webhook import Webhook
 SECRETS = ("the newer one", "the older one")
 
 
-def receiver(store: PostgresStore, **more: float) -> tuple[httpx.AsyncClient, Webhook]:
+def receiver(store: PostgresStore, **more: Any) -> tuple[httpx.AsyncClient, Webhook]:
     parse = partial(payloads.parse, app_id="42")
     webhook = Webhook("42", SECRETS, parse, {}, store, **more)  # type: ignore[arg-type]
     app = FastAPI()
@@ -335,3 +335,22 @@ class TestBodiesOfStrangers:
             go_on.set()
             assert {(await answer).status_code for answer in first} == {401}
         assert webhook.room.left == TOGETHER
+
+
+@pytest.mark.faults
+async def test_f14_checks_of_others_are_heard_and_not_stored(store: PostgresStore) -> None:
+    heard: list[tuple[int, str]] = []
+    client, _ = receiver(store, hear=lambda repository_id, sha: heard.append((repository_id, sha)))
+    sha = "a" * 40
+    told = {"action": "completed", "repository": {"id": 5}, "check_run": {"head_sha": sha, "app": {"id": 7}}}
+    async with client:
+        for number in range(50):
+            guid = f"72d3162e-cc78-11e3-81ab-{number:012}"
+            answer = await post(client, told, "check_run", x_github_delivery=guid)
+            assert answer.status_code == 202
+            created = await post(client, {"action": "created"}, "check_run", x_github_delivery=guid)
+            assert created.status_code == 202
+    assert heard == [(5, sha)] * 50
+    assert (
+        await store.logbook("42").received({f"72d3162e-cc78-11e3-81ab-{number:012}" for number in range(50)}) == set()
+    )

@@ -23,10 +23,17 @@ from app.demo.github.objects import App, Installation
 from app.demo.github.server import serve
 from app.demo.github.state import Hub
 
-PERMISSIONS = {"checks": "write", "contents": "write", "issues": "write", "pull_requests": "write", "statuses": "read"}
+PERMISSIONS = {
+    "actions": "read",
+    "checks": "write",
+    "contents": "write",
+    "issues": "write",
+    "pull_requests": "write",
+    "statuses": "write",
+}
 EVENTS = [
     *("issues", "issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment"),
-    *("push", "create", "delete", "check_run", "check_suite"),
+    *("push", "create", "delete", "check_run", "check_suite", "status", "workflow_run"),
 ]
 
 

@@ -9,6 +9,7 @@ import pytest
 from githubkit import GitHub, TokenAuthStrategy
 from githubkit.webhooks import parse
 
+from app.demo.github.actions import Job, Workflow
 from app.demo.github.objects import Installation
 from app.demo.github.reviews import Remark
 from app.demo.github.state import Hub
@@ -150,6 +151,20 @@ async def test_every_answer_about_checks_parses(kit: Kit, branch: str) -> None:
     )
 
 
+async def test_every_answer_about_ci_parses(kit: Kit, branch: str, hub: Hub) -> None:
+    repos, actions, tests = kit.rest.repos, kit.rest.actions, Workflow("Tests", (Job("unit", "failure", log="no"),))
+    run = await hub.actions.start(hub.repository("acme/greeting"), hub.user("ada"), "minions/1-1", branch, tests)
+    await hub.actions.finish(run)
+    assert parsed(
+        await repos.async_create_commit_status(*REPO, branch, state="pending", context="circle", description="d"),
+        await repos.async_list_commit_statuses_for_ref(*REPO, branch),
+        await repos.async_get_combined_status_for_ref(*REPO, branch),
+        await actions.async_list_workflow_runs_for_repo(*REPO, head_sha=branch),
+        await actions.async_get_workflow_run(*REPO, run.id),
+        await actions.async_get_job_for_workflow_run(*REPO, run.suite.runs[0].id),
+    )
+
+
 async def test_every_answer_about_the_app_parses(
     url: str, signed: Callable[..., str], installation: Installation, hub: Hub
 ) -> None:
@@ -204,6 +219,11 @@ async def test_every_webhook_parses_as_what_it_says_it_is(
     actions = [{"label": "Retry", "description": "Try again", "identifier": "retry"}]
     body = {"conclusion": "failure", "actions": actions}
     await api.patch(f"/repos/acme/greeting/check-runs/{made.json()['id']}", json=body)
+    await hub.add_status("acme/greeting", branch, "success", by="ada", context="circle")
+    tests = Workflow("Tests", (Job("unit", "failure", log="no"),))
+    await hub.actions.finish(
+        await hub.actions.start(hub.repository("acme/greeting"), hub.user("ada"), "minions/1-1", branch, tests)
+    )
     run = hub.checks.by_id(hub.repository("acme/greeting"), made.json()["id"])
     hub.checks.rerequest(run, hub.user("ada"))
     hub.checks.press(run, hub.user("ada"), "retry")
@@ -238,7 +258,9 @@ async def test_every_webhook_parses_as_what_it_says_it_is(
         *(("pull_request_review", act) for act in ("submitted", "dismissed")),
         *(("pull_request_review_comment", act) for act in ("created", "edited", "deleted")),
         *(("check_run", action) for action in ("created", "completed", "rerequested", "requested_action")),
-        *(("check_suite", action) for action in ("requested", "rerequested")),
+        *(("check_suite", action) for action in ("requested", "rerequested", "completed")),
+        *(("workflow_run", action) for action in ("requested", "completed")),
+        ("status", None),
         ("push", None),
         ("create", None),
         ("delete", None),
