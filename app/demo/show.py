@@ -15,6 +15,7 @@ import httpx
 from app.adapters.litellm import LiteLLMModel
 from app.core.errors import MinionsError
 from app.demo.stage import Seed, Stage, furnish, seed, staged
+from app.demo.workflows import workflows
 
 _TIMEOUT_S: Final = 300
 _MODEL_TIMEOUT_S: Final = 3_600
@@ -96,6 +97,7 @@ class Play:
         api = f"{self.stage.hub.url}/api/v3/repos/{self.seed.repository}"
         pages = f"{self.stage.hub.url}/{self.seed.repository}"
         headers = furnish(self.stage, self.seed)
+        self.stage.hub.run_on_push(self.seed.repository, workflows)
         print(f"A GitHub on this machine, with one repository:  {pages}")
         if "MINIONS_MODEL" in self.stage.environment and self.stage.environment["MINIONS_MODEL"] == "openai/slugs":
             print("The model is a script that was written beforehand; everything else is real.\n")
@@ -142,7 +144,11 @@ class Play:
     async def _checks(self, client: httpx.AsyncClient, sha: str) -> list[dict[str, Any]]:
         answer = await self._answered(client.get(f"/commits/{sha}/check-runs"))
         checks: list[dict[str, Any]] = answer.json()["check_runs"]
-        return checks
+        for check in checks:
+            if check["app"]["slug"] != self.stage.app.slug and check["conclusion"]:
+                told = f"CI on {sha[:7]}: {check['name']} is {_judged(check['conclusion'])}"
+                self._tell(f"{sha} {check['name']}", told)
+        return [check for check in checks if check["app"]["slug"] == self.stage.app.slug]
 
     async def _curtain(self, client: httpx.AsyncClient, check: dict[str, Any], pulls: list[dict[str, Any]]) -> int:
         """Show what it came to."""
@@ -168,6 +174,10 @@ class Play:
         if answer.is_error:
             raise MinionsError(f"The loopback GitHub answered {answer.status_code}.", detail=answer.text[:500])
         return answer
+
+
+def _judged(conclusion: str) -> str:
+    return {"success": "green", "failure": "red"}.get(conclusion, conclusion)
 
 
 def _emoji(reaction: str) -> str:

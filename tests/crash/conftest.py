@@ -219,7 +219,11 @@ class MortalWorker:
 @pytest.fixture(scope="session")
 async def stage() -> AsyncIterator[Stage]:
     """A GitHub and a model server on loopback; the app is started by who needs it."""
-    settings = {"MINIONS_WORKER_LOST_AFTER_S": "2", "MINIONS_MODEL": "openai/careful"}
+    settings = {
+        "MINIONS_WORKER_LOST_AFTER_S": "2",
+        "MINIONS_MODEL": "openai/careful",
+        "MINIONS_CHECKS_SETTLE_S": "0",  # what has ended has ended: an attempt comes to the end of its run
+    }
     async with staged(scripts=Path(__file__).with_name("scripts"), settings=settings) as stage:
         yield stage
         assert await gone(lambda: processes_of(stage.home)) == []
@@ -320,6 +324,14 @@ async def open_scene(stage: Stage, database: str, store: PostgresStore) -> Scene
     assert taken.status_code == 202, taken.text
     newest = (await store.unfinished())[-1]
     return Scene(stage, wanted, store, database, newest, first)
+
+
+@pytest.fixture
+async def new_scene(stage: Stage, runs_database: str) -> AsyncIterator[Callable[[], Awaitable[Scene]]]:
+    """Makes one such issue after the other."""
+    async with connected(runs_database) as engine:
+        store = PostgresStore(engine, ProcrastinateQueue(runs_database))
+        yield lambda: open_scene(stage, runs_database, store)
 
 
 @pytest.fixture(scope="session")
