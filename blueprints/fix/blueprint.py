@@ -121,6 +121,7 @@ BLUEPRINT: Final[Blueprint[Fix]] = Blueprint(
     summary="Do what the issue asks for, and open a pull request",
     state=Fix,
     start=prepare,
+    checks=watch,
     edges={
         prepare: {"ready": implement, "cannot": explain},
         implement: {"changed": lint, "gave up": explain},

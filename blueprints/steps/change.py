@@ -64,6 +64,7 @@ class Change(State):
     pushed: str = ""
     """Digest of the patch that was pushed last; empty before the first push."""
     pushed_at: datetime | None = None
+    """From when on its checks are waited for; None until somebody looks at them."""
     watched: Watched = Watched()
     failing: tuple[FailedCheck, ...] = ()
     """What the checks of an earlier push found; a round mends it."""
@@ -71,8 +72,9 @@ class Change(State):
     """What was done about red checks, a sentence for each time."""
 
     def begun_again(self) -> Self:
-        """As `State` says: repairs are counted from here."""
-        return super().begun_again().model_copy(update={"repairs": 0})
+        """As `State` says: repairs are counted from here, and checks are waited for anew."""
+        anew = {"repairs": 0, "tried": (), "watched": Watched(), "pushed_at": None, "checks": ""}
+        return super().begun_again().model_copy(update=anew)
 
     def keep(self, new: list[Evidence], where: Where) -> None:
         """Put evidence in the place of what was known from the same point of the run."""

@@ -33,7 +33,8 @@ async def watch(change: Change, world: World) -> Outcome | Wait:
     One suite that has ended says nothing: another workflow of the same commit may still be to come.
     """
     now, patience = world.now(), change.config.patience(world.patience)
-    pushed_at, settle_s = change.pushed_at or now, patience.settle_s
+    pushed_at = change.pushed_at = change.pushed_at or now
+    settle_s = patience.settle_s
     deadline = _later(pushed_at, patience.wait_s)
     stands_at = await world.forge.branch_sha(change.branch)
     if stands_at != change.head_sha:  # looked for twice: just after a push, GitHub's copies may not agree yet
@@ -105,7 +106,7 @@ async def autofix(change: Change, world: World) -> Literal["fixed", "not fixed"]
     results = [await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in commands]
     change.keep([evidence(result, Where.AUTOFIX) for result in results], Where.AUTOFIX)
     await without_generated(change, world)
-    is_fixed = digest(await change_of(world.workspace)) != change.pushed
+    is_fixed = bool(commands) and digest(await change_of(world.workspace)) != change.pushed
     if change.generated and change.config.setup:  # the tests of this round need again what was pushed without
         await world.sandbox.set_up(change.config.setup, timeout_s=change.config.setup_timeout_s)
     if not is_fixed:

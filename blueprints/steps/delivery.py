@@ -35,7 +35,7 @@ async def publish(change: Change, world: World) -> None:
     try:
         await _push(change, world, patch, summary)
     except Conflict:
-        if change.pushed:
+        if _earlier(change):
             return
         raise
     if change.task.is_pull_request and change.pull_request_number is not None:
@@ -63,8 +63,14 @@ async def publish(change: Change, world: World) -> None:
     change.pull_request_url = pull_request.url
 
 
+def _earlier(change: Change) -> str:
+    """The commit of this run that stands on the branch; empty if there is none yet."""
+    has_pushed = change.pull_request_number is not None and change.head_sha != change.base_sha
+    return change.head_sha if has_pushed else ""
+
+
 async def _push(change: Change, world: World, patch: Patch, summary: str) -> None:
-    on = change.head_sha if change.pushed else ""
+    on = _earlier(change)
     if on:
         names = [one.name for one in change.failing]
         done = change.tried[-1] if change.tried else ""

@@ -43,7 +43,7 @@ class FolderWorkspace:
         files = sorted(path for path in self.root.rglob("*") if path.is_file())
         return Patch(data=repr([(str(path.relative_to(self.root)), path.read_bytes()) for path in files]).encode())
 
-    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:  # noqa: ARG002 - the Protocol
+    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = "") -> str:  # noqa: ARG002 - the Protocol
         raise AssertionError("a minion does not publish")
 
     async def remove(self) -> None:

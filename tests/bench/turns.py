@@ -74,7 +74,7 @@ class _OneFile:
     async def patch(self) -> Patch:
         raise NotImplementedError
 
-    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str) -> str:
+    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = "") -> str:
         raise NotImplementedError
 
     async def remove(self) -> None:

@@ -408,8 +408,8 @@ async def test_a_node_outside_of_the_tree_leaves_the_saved_change_alone(bakery: 
     bakery.workspace.files.clear()
     bakery.github.branches["guests"] = "hungry"
     outside = replace(bake, in_tree=False)
-    edges = {outside if node is bake else node: edge for node, edge in BAKERY.edges.items()}
-    edges[knead] = {**edges[knead], "smooth": outside}
+    edges: dict[Any, Any] = {outside if node is bake else node: edge for node, edge in BAKERY.edges.items()}
+    edges[knead] = edges[knead] | {"smooth": outside}
     bakery.blueprints = {"bake": replace(BAKERY, edges=edges)}
     await bakery.runner().advance(run_id)
     assert (await store.load(run_id)).status is Status.DONE

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.adapters.github import payloads
+from app.adapters.github.reading import PayloadError
 from app.core.events import ChecksMoved, Event, Ignored
 from app.core.store import StoreDown
 from app.web import hints
@@ -77,7 +78,7 @@ def test_what_began_and_what_we_said_ourselves_is_none(told: tuple[str, dict[str
     ],
 )
 def test_what_says_too_little_is_refused(told: tuple[str, dict[str, Any]]) -> None:
-    with pytest.raises(payloads.PayloadError):
+    with pytest.raises(PayloadError):
         parse(*told)
 
 

@@ -22,7 +22,7 @@ SECRETS = ("the newer one", "the older one")
 
 def receiver(store: PostgresStore, **more: Any) -> tuple[httpx.AsyncClient, Webhook]:
     parse = partial(payloads.parse, app_id="42")
-    webhook = Webhook("42", SECRETS, parse, {}, store, **more)  # type: ignore[arg-type]
+    webhook = Webhook("42", SECRETS, parse, {}, store, **more)
     app = FastAPI()
     app.include_router(webhook.router())
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://minions.test"), webhook

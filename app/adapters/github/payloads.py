@@ -31,7 +31,7 @@ _INSTALLATION: Final[Mapping[str, _Change]] = {
 }
 
 
-def parse(  # noqa: PLR0911 - a table: one delivery, one event
+def parse(  # noqa: C901, PLR0911 - a table: one delivery, one event
     event: str,
     payload: Mapping[str, Any],
     *,
