@@ -100,7 +100,7 @@ class Play:
         self.stage.hub.run_on_push(self.seed.repository, workflows)
         print(f"A GitHub on this machine, with one repository:  {pages}")
         if "MINIONS_MODEL" in self.stage.environment and self.stage.environment["MINIONS_MODEL"] == "openai/slugs":
-            print("The model is a script that was written beforehand; everything else is real.\n")
+            print("The model, and what CI finds, are scripts that were written beforehand; everything else is real.\n")
         await self.stage.start_app()
         self._tell("ready", f"Minions is ready                          {self.stage.app_url}")
         async with httpx.AsyncClient(base_url=api, headers=headers, timeout=30) as client:

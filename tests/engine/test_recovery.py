@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.adapters.store import PostgresStore
+from app.core.blueprint import Wait
 from app.core.errors import Denied, ForgeError, NotFound, RateLimited, Unavailable
 from app.core.events import InstallationChanged, StopRequested, WorkRequested
 from app.core.history import Attempt
@@ -323,3 +325,24 @@ async def test_a_run_that_has_ended_is_not_asked_about(scene: Scene) -> None:
     await scene.store.save(run.model_copy(update={"status": Status.FAILED, "ended_at": NOON}))
     scene.memory.unwanted = {7: stop(None)}
     assert not await scene.worker().look()
+
+
+async def test_a_run_that_is_parked_for_long_looks_for_itself(scene: Any, store: PostgresStore) -> None:
+    """What it waits for may have come while we were away: such events are not delivered again."""
+    run_id = await scene.take(asked(NOON), "one")
+    run = await store.load(run_id)
+    wait = Wait(what="the checks", deadline=datetime(2100, 1, 1, tzinfo=UTC))
+    await store.save(run.model_copy(update={"status": Status.WAITING, "wait": wait}))
+    advance = "SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'run_id' = :run_id"
+    jobs: list[int] = []
+    for minutes in (5, 15):
+        async with store._engine.begin() as connection:
+            moved = {"minutes": minutes, "run_id": run_id}
+            await connection.execute(
+                text("UPDATE runs SET parked_at = now() - make_interval(mins => :minutes) WHERE id = :run_id"), moved
+            )
+        scene.memory.now += timedelta(minutes=10)
+        await scene.worker().look()
+        async with store._engine.connect() as connection:
+            jobs.append((await connection.execute(text(advance), {"run_id": str(run_id)})).scalar_one())
+    assert jobs == [1, 2]

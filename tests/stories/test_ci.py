@@ -161,6 +161,25 @@ async def test_f70_what_was_red_and_is_run_anew_in_time_is_green(town: Any) -> N
     assert len(await asked.subjects()) == 1
 
 
+async def test_after_the_end_a_button_looks_at_the_checks_once_more(town: Any) -> None:
+    asked = Asked(town, always_red)
+    await asked.label()
+    await asked.comment("is handed over: its checks are red")
+    check = asked.hub.check_runs(asked.name, (await asked.pull())["head"]["sha"])[0]
+    (workflow,) = asked.hub.workflow_runs(asked.name, check.suite.head_sha)
+    await asked.hub.actions.rerun(workflow)
+    await asked.hub.actions.finish(workflow, [Job("docs"), Job("unit tests")])
+
+    async def pressed() -> bool:
+        done = check.status == "completed"
+        if done:
+            asked.hub.checks.press(check, asked.hub.user("ann"), "fix checks")
+        return done
+
+    await until(pressed)
+    await asked.comment("its checks are green")
+
+
 async def test_what_does_not_end_in_time_is_left_to_people(town: Any) -> None:
     asked = Asked(town, held(), "checks_wait_s: 2\n")
     await asked.label()

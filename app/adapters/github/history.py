@@ -108,7 +108,7 @@ class GitHubHistory:
         """Attempts from `since` on that failed, newest first."""
         found = await self._app.deliveries(since=since, status="failure", at_most=_MOST_DELIVERIES)
         # A server that does not know `status` answers with all of them.
-        return [_attempt(one) for one in found if not one.arrived]
+        return [_attempt(one) for one in found if not one.arrived and not _is_hint(one)]
 
     async def arrived(self, since: datetime) -> Sequence[Attempt]:
         """Attempts from `since` on that arrived, newest first."""
@@ -286,6 +286,16 @@ def _as(kind: type[M], thing: _Json) -> M:
         return kind.model_validate(thing)
     except ValidationError:
         raise Unavailable("GitHub's answer cannot be read.", detail="not the JSON expected") from None
+
+
+def _is_hint(one: Delivery) -> bool:
+    """Whether it tells only of what others check: whoever waits for that looks by itself, now and then.
+
+    An hour without us may be thousands of these, and each attempt that is asked for is one of the App's calls.
+    """
+    return one.event in {"status", "workflow_run"} or (
+        one.event in {"check_run", "check_suite"} and one.action in {"created", "completed", "requested"}
+    )
 
 
 def _attempt(one: Delivery) -> Attempt:
