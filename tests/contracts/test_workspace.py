@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+from app.adapters.workspace.folders import Ways
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import Conflict, Denied, NotFound, RepositoryError
