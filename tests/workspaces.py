@@ -33,6 +33,10 @@ class Origin:
         done = subprocess.run(["git", "-C", str(self.folder), *PERSON, *arguments], check=True, capture_output=True)
         return os.fsdecode(done.stdout).strip()
 
+    def file(self, commit: str, path: str) -> bytes:
+        words = ["git", "-C", str(self.folder), "show", f"{commit}:{path}"]
+        return subprocess.run(words, check=True, capture_output=True).stdout
+
     def commit(self, files: Mapping[str, str] | None = None) -> str:
         """Write these files, and commit everything that is there."""
         for path, text in (files or {}).items():

@@ -157,7 +157,7 @@ class App:
 
         That address is a credential by itself and somebody else's: it gets no header of ours, and leads no further.
         """
-        answer = await self._once("GET", path, doing, None, token)
+        answer = await self._once("GET", path, doing, None, token=token)
         if not answer.has_redirect_location:
             return _good(doing, answer).content[-most_bytes:]
         here = httpx.URL(self._api_url)
