@@ -48,6 +48,8 @@ _PAUSES_GROW: Final = 4
 """A repeat that failed is followed by the next after 30 s, 2, 8 and 32 minutes."""
 _MOST_AT_ONCE: Final = 300
 """Repeats asked for in one look: an App may make 5,000 calls an hour. The rest follows with the next look."""
+_RUNS_AT_ONCE: Final = 100
+"""Looked up in one look, with two or three calls each: the others have their turn in the next ones."""
 _SAME: Final = timedelta(minutes=10)
 """A delivery may be this late (GitHub says minutes) and still tell of the label that was set at a time."""
 _LONG_PARKED: Final = timedelta(minutes=10)
@@ -70,8 +72,9 @@ class Recovery:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         every_s: float = EVERY_S,
+        at_once: int = _RUNS_AT_ONCE,
     ) -> None:
-        """`now` is the time of day, with time zone."""
+        """`now` is the time of day, with time zone; `at_once` runs are looked up in one look."""
         self._store = store
         self._logbook = logbook
         self._history = history
@@ -79,6 +82,9 @@ class Recovery:
         self._now = now
         self._every_s = every_s
         self._given_up: set[str] = set()
+        self._at_once = at_once
+        self._looked_to = 0
+        """The run that was looked at last: the next look goes on behind it."""
         self._missing: set[int] = set()
         """Runs of which something was not there at the last look. GitHub's copies may lag: it is looked for twice."""
         self._is_busy = True
@@ -193,7 +199,7 @@ class Recovery:
     # -- Runs that are under way ---------------------------------------------------------------------------------
     async def _stop_what_is_withdrawn(self) -> None:
         missing, self._missing = self._missing, set()
-        for run_id in await self._store.unfinished():
+        for run_id in self._next_ones(await self._store.unfinished(), missing):
             run = await self._store.load(run_id)
             if run.status.has_ended or not run.task.number:
                 continue
@@ -208,6 +214,15 @@ class Recovery:
                 self._missing.add(run_id)
             elif stop is not None:
                 await self._take(stop)
+
+    def _next_ones(self, run_ids: Sequence[int], missing: set[int]) -> Sequence[int]:
+        """Of thousands of runs those whose turn it is, and those of which something was missing."""
+        after = [run_id for run_id in run_ids if run_id > self._looked_to]
+        before = [run_id for run_id in run_ids if run_id <= self._looked_to]
+        chosen = [*after, *before][: self._at_once]
+        if chosen:
+            self._looked_to = chosen[-1]
+        return [*chosen, *(run_id for run_id in run_ids if run_id in missing and run_id not in chosen)]
 
     async def _take(self, event: Event) -> None:
         decision = decide(event, self._blueprints)

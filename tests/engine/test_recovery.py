@@ -104,9 +104,10 @@ class Scene:
     store: PostgresStore
     memory: Memory = field(default_factory=Memory)
 
-    def worker(self) -> Recovery:
+    def worker(self, at_once: int = 100) -> Recovery:
         """One that was just started."""
-        return Recovery(self.store, self.store.logbook("1"), self.memory, {}, now=lambda: self.memory.now)
+        logbook = self.store.logbook("1")
+        return Recovery(self.store, logbook, self.memory, {}, now=lambda: self.memory.now, at_once=at_once)
 
     async def runs(self) -> list[Run]:
         return [await self.store.load(run_id) for run_id in await self.store.unfinished()]
@@ -318,6 +319,26 @@ async def test_f31_a_run_of_which_github_says_nothing_holds_up_no_other(scene: S
     scene.memory = Half(unwanted=scene.memory.unwanted)
     await scene.worker().look()
     assert await stops(scene, other) == [ANN]
+
+
+async def test_of_thousands_of_runs_each_has_its_turn(scene: Scene) -> None:
+    numbers = range(1, 8)
+    for number in numbers:
+        await scene.take(asked(NOON - DAY, number), str(number))
+    looked: list[list[int]] = []
+
+    class Counting(Memory):
+        async def withdrawn(self, run: Run) -> StopRequested | None:
+            looked[-1].append(run.task.number)
+            return stop(None, 2) if run.task.number == 2 else None
+
+    scene.memory = Counting()
+    worker = scene.worker(at_once=3)
+    for _ in range(3):
+        looked.append([])
+        await worker.look()
+        scene.memory.now += timedelta(minutes=5)
+    assert looked == [[1, 2, 3], [4, 5, 6, 2], [7, 1, 2]]  # of 2 something was missing: it is looked for once more
 
 
 async def test_a_run_that_has_ended_is_not_asked_about(scene: Scene) -> None:
