@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import ConfigError
+from app.core.patience import Patience
 from app.core.repo_config import RepoConfig
 
 JSON = st.recursive(
@@ -22,6 +23,13 @@ def test_a_folder_may_be_written_in_several_ways() -> None:
     config = RepoConfig.parse({"sparse": ["libs/a/", "./docs"]})
     assert config.sparse == config.layout.folders == ("libs/a", "docs")
     assert RepoConfig().layout.is_whole
+
+
+def test_what_is_not_said_about_checks_is_as_the_installation_has_it() -> None:
+    said = RepoConfig.parse({"checks_settle_s": 0, "checks_wait_s": 7_200, "autofix": "make fix"})
+    assert said.patience(Patience(start_s=9)) == Patience(wait_s=7_200, start_s=9, settle_s=0)
+    assert said.autofix == ("make fix",)
+    assert RepoConfig().patience(Patience(start_s=9)) == Patience(start_s=9)
 
 
 def test_an_empty_file_says_nothing() -> None:
@@ -52,6 +60,10 @@ def test_an_empty_file_says_nothing() -> None:
         ({"sparse": [3]}, "`sparse`, entry 1, must be a folder of the repository"),
         ({"sparse": ["a"] * 201}, "`sparse` must be"),
         ({"submodules": "recursive"}, "`submodules` must be `true` or `false`."),
+        ({"checks_wait_s": 0}, "`checks_wait_s` must be at least 1."),
+        ({"checks_wait_s": 30_000}, "`checks_wait_s` must be at most 21600."),
+        ({"checks_settle_s": "soon"}, "`checks_settle_s` must be a number, not text."),
+        ({"autofix": {"a": 1}}, "`autofix` must be a command or a list of commands, not keys and values."),
         ({"max_files": "many"}, "`max_files` must be a number, not text."),
         ({"max_files": True}, "`max_files` must be a number, not yes or no."),
     ],

@@ -172,7 +172,7 @@ async def test_after_the_end_a_button_looks_at_the_checks_once_more(town: Any) -
     await asked.hub.actions.finish(workflow, [Job("docs"), Job("unit tests")])
 
     async def pressed() -> bool:
-        done: bool = check.status == "completed"
+        done = bool(check.status == "completed")
         if done:
             asked.hub.checks.press(check, asked.hub.user("ann"), "fix checks")
         return done
