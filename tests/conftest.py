@@ -20,13 +20,13 @@ from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import migrate
 from app.adapters.workspace.mounts import unmount_below
 from tests.container_engine import IMAGE, engine, make_images, why_not
-from tests.distribution import Shares, let_put_away
+from tests.distribution import LongOnesFirst, let_put_away
 from tests.registries import reach_from_here
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
-    """Where several processes run the tests, files that share something stay together."""
-    return Shares(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LongOnesFirst:
+    """Who runs what, where several processes run the tests."""
+    return LongOnesFirst(config, log)
 
 
 _workers: list[WorkerController] = []

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from app.demo.stage import seed
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
 
-COMMAND = "sleep 600.0474"
+COMMAND = f"sleep 600.0474{secrets.randbelow(10**8):08}"
 """Nothing else on the machine sleeps for so long."""
 GIVE_UP = Call(tool="give_up", arguments={"reason": "needs_human", "detail": "It is too hard."})
 SCRIPTS = {

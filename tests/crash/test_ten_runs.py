@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,9 +15,11 @@ from app.demo.stage import Stage, furnish, seed, staged
 
 pytestmark = [pytest.mark.crash, pytest.mark.story, pytest.mark.timeout(420)]
 
-COMMAND = b"sleep\x00600.0473\x00"
-"""As `blocked.yaml` has it; nothing else on the machine sleeps for so long."""
-SET_UP = ".github/minion.yml", "setup: sleep 600.0473\ntest: python3 -m unittest\n"
+BLOCKED = "sleep 600.0473"
+"""As `blocked.yaml` has it."""
+COMMAND = f"{BLOCKED}{secrets.randbelow(10**8):08}"
+"""Nothing else on the machine sleeps for so long."""
+SET_UP = ".github/minion.yml", f"setup: {COMMAND}\ntest: python3 -m unittest\n"
 RUNS = 10
 PATIENCE_S = 180.0
 """Ten runs on a loaded machine; nothing here waits longer than it must."""
@@ -58,14 +61,16 @@ class Issue:
 
 
 @pytest.fixture
-async def busy() -> AsyncIterator[Stage]:
+async def busy(tmp_path: Path) -> AsyncIterator[Stage]:
     """A stage whose worker takes on ten runs at a time."""
+    script = Path(__file__).with_name("scripts") / "blocked.yaml"
+    (tmp_path / script.name).write_text(script.read_text().replace(BLOCKED, COMMAND))
     settings = {
         "MINIONS_WORKER_LOST_AFTER_S": "2",
         "MINIONS_MODEL": "openai/blocked",
         "MINIONS_CONCURRENCY": str(RUNS),
     }
-    async with staged(scripts=Path(__file__).with_name("scripts"), settings=settings) as stage:
+    async with staged(scripts=tmp_path, settings=settings) as stage:
         await stage.start_app()
         yield stage
 
@@ -75,7 +80,7 @@ def commands() -> list[str]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            is_it = (process / "cmdline").read_bytes() == COMMAND
+            is_it = (process / "cmdline").read_bytes().split(b"\0") == [*COMMAND.encode().split(), b""]
         except OSError:
             continue  # ended meanwhile
         if is_it:
