@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from app.adapters.store.schema import migrate
 from app.adapters.workspace.mounts import unmount_below
 from tests.container_engine import IMAGE, engine, make_images, why_not
 from tests.distribution import LongOnesFirst, let_put_away
+from tests.debian_postgres import DebianPostgres
+from tests.debian_postgres import why_not as why_not_debian
 from tests.registries import reach_from_here
 
 
@@ -90,21 +93,43 @@ def container_boxes(reachable_folder: Path, container_engine: Engine) -> Contain
     )
 
 
-@pytest.fixture(scope="session")
-def template_url(reachable_folder: Path) -> Iterator[str]:
-    """A migrated database that others are copied from."""
-    server = EmbeddedPostgres(reachable_folder)
+@contextmanager
+def template(server: EmbeddedPostgres) -> Iterator[str]:
+    """A migrated database on the server that others are copied from."""
     url = server.start()
     try:
         admin = create_engine(url, isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
             connection.execute(text("CREATE DATABASE template_of_minions"))
         admin.dispose()
-        template = make_url(url).set(database="template_of_minions").render_as_string(hide_password=False)
-        migrate(template)
-        yield template
+        made = make_url(url).set(database="template_of_minions").render_as_string(hide_password=False)
+        migrate(made)
+        yield made
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def embedded_template(reachable_folder: Path) -> Iterator[str]:
+    """On the embedded PostgreSQL."""
+    with template(EmbeddedPostgres(reachable_folder)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def debian_template(reachable_folder: Path) -> Iterator[str]:
+    """On the oldest PostgreSQL that is supported."""
+    if reason := why_not_debian():
+        pytest.skip(reason)
+    with template(DebianPostgres(reachable_folder / "debian")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database that others are copied from, on the embedded PostgreSQL unless a test says where."""
+    found: str = request.getfixturevalue(getattr(request, "param", "embedded_template"))
+    return found
 
 
 _numbers = count(1)
