@@ -48,8 +48,10 @@ from app.core.errors import BlueprintError, ForgeError, MinionsError, SettingsEr
 from app.core.events import Event
 from app.core.model import Model
 from app.core.pace import THE_APP, Allowance
+from app.core.places import Limits as Places
 from app.core.redaction import Redactor
 from app.core.run import Run
+from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.store import Store
 from app.core.task import Repository
@@ -60,6 +62,7 @@ from app.engine.progress import Progress
 from app.engine.recovery import Recovery
 from app.engine.runner import OpenForge, Runner
 from app.engine.sweeps import Sweeps
+from app.engine.watch import Watch
 from app.guards import ALL, GuardSet
 from app.settings import Settings
 from app.web.health import Health
@@ -86,6 +89,7 @@ class Outside:
     redactor: Redactor
     model: Model
     public_url: str
+    shift: Shift
 
     def runner(self, blueprints: Blueprints, open_forge: OpenForge) -> Runner:
         """What advances runs in this process."""
@@ -99,6 +103,7 @@ class Outside:
             open_world=self.world,
             now=lambda: datetime.now(UTC),
             clock=time.monotonic,
+            shift=self.shift,
         )
 
     def page_url(self, run: Run) -> str:
@@ -153,6 +158,7 @@ class Outside:
             rules=await read_rules(workspace),
             clock=time.monotonic,
             signals=signals,
+            shift=self.shift,
         )
 
 
@@ -179,7 +185,13 @@ def check_wiring(blueprints: Blueprints) -> None:
                 chosen(node.agent.tools)
 
 
-async def outside(settings: Settings, store: Store, redactor: Redactor, author: Author | None = None) -> Outside:
+async def outside(
+    settings: Settings,
+    store: Store,
+    redactor: Redactor,
+    author: Author | None = None,
+    shift: Shift | None = None,
+) -> Outside:
     """The adapters that every worker needs; commits are by `author`. Raises SettingsError and BlueprintError."""
     check_wiring(BLUEPRINTS)
     boxes = chosen_boxes(settings, redactor)
@@ -195,6 +207,7 @@ async def outside(settings: Settings, store: Store, redactor: Redactor, author: 
         redactor=redactor,
         model=chosen_model(settings),
         public_url=settings.page_url,
+        shift=shift or Shift(),
     )
 
 
@@ -315,6 +328,15 @@ def recovery(settings: Settings, store: PostgresStore, app: App, redactor: Redac
     return Recovery(store, store.logbook(settings.app_id), history, BLUEPRINTS)
 
 
+def places(settings: Settings) -> Places:
+    """How many runs may be at work at once."""
+    return Places(
+        installation=settings.installation_limit,
+        repository=settings.repository_limit,
+        requester=settings.requester_limit,
+    )
+
+
 def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
     """The web server's application."""
     parse = parser(settings)
@@ -368,26 +390,32 @@ def work(settings: Settings) -> None:
         redactor = redactor_of(settings)
         await asyncio.to_thread(check_tables, url)
         queue = ProcrastinateQueue(url, lost_after_s=settings.worker_lost_after_s)
+        shift = Shift()
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(opened(url, queue))
+            store = await stack.enter_async_context(opened(url, queue, places(settings)))
             paces = chosen_paces(settings, store)
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
-            worker = await outside(settings, store, redactor, await commit_author(app, settings.github_url))
+            worker = await outside(settings, store, redactor, await commit_author(app, settings.github_url), shift)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
-            sweeping = asyncio.create_task(sweeps.keep_sweeping())
-            looking = asyncio.create_task(recovery(settings, store, app, redactor, paces).keep_looking())
+            beside = [
+                asyncio.create_task(sweeps.keep_sweeping()),
+                asyncio.create_task(recovery(settings, store, app, redactor, paces).keep_looking()),
+                asyncio.create_task(Watch(store).keep_watching()),
+            ]
             try:
                 await queue.work(
                     worker.runner(BLUEPRINTS, forges.of).advance,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
+                    leave=shift.end,
+                    grace_s=settings.drain_s,
                 )
             finally:
-                for task in (sweeping, looking):
+                for task in beside:
                     task.cancel()
-                await asyncio.gather(sweeping, looking, return_exceptions=True)
+                await asyncio.gather(*beside, return_exceptions=True)
             await warming
 
     asyncio.run(serve())

@@ -79,6 +79,25 @@ class Settings(BaseSettings):
         "whose price is not known.",
     )
     concurrency: int = Field(default=4, ge=1, le=500, description="Runs that one worker advances at the same time.")
+    repository_limit: int = Field(
+        default=8,
+        ge=0,
+        description="Runs of one repository that may be at work at once, on all machines; 0: any number.",
+    )
+    installation_limit: int = Field(
+        default=32, ge=0, description="Runs of one installation that may be at work at once; 0: any number."
+    )
+    requester_limit: int = Field(
+        default=8,
+        ge=0,
+        description="Runs that one person asked for in one installation that may be at work at once; 0: any number.",
+    )
+    drain_s: float = Field(
+        default=60.0,
+        ge=0,
+        description="Seconds that a worker which is told to stop waits for answers of the model and for commands; what "
+        "takes longer is broken off. Whoever stops it must wait some seconds longer before killing it.",
+    )
     box_memory_gib: float = Field(
         default=4.0,
         ge=0.25,

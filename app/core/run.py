@@ -81,6 +81,8 @@ class Run(BaseModel, frozen=True):
     trail: Trail = Trail()
     error: str = ""
     """Why it was refused, failed or stopped, or what is in its way while it is tried again; a sentence for people."""
+    was_held: bool = False
+    """Whether it found no place when it was to begin. While it is queued, it waits for one."""
     tries: int = 0
     """How often the node at which it stands was tried in vain since something last went well."""
     is_reported: bool = False

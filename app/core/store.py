@@ -90,6 +90,14 @@ class Store(Protocol):
         """The run with this page key. Raises NotFound."""
         ...
 
+    async def admit(self, run: Run) -> Run:
+        """Put a queued run to work if there is a place for it, else have it held; answer with it as it stands now.
+
+        A run that is held stays queued, and is put to work, with a job that advances it, as soon as there is a place.
+        Raises Stale as `save` does, and Occupied if another run of its issue is at work, or held.
+        """
+        ...
+
     async def save(self, run: Run, *, patch: bytes | None = None, advance_at: datetime | None = None) -> Run:
         """Save the run with its new visits, in one write; answer with it as it stands now (revision + 1).
 
@@ -119,6 +127,14 @@ class Store(Protocol):
 
     async def records(self, run_id: int) -> Sequence[Recorded]:
         """Every journal entry of a run, in order."""
+        ...
+
+    async def give_places(self) -> int:
+        """Put to work what waits for a place although there is one; answer with how many runs."""
+        ...
+
+    async def take_up(self) -> Sequence[int]:
+        """Have runs advanced that have not ended, do not wait for a place, and have no job; answer with which."""
         ...
 
     async def spent_usd(self, run_id: int) -> float:

@@ -49,6 +49,10 @@ class Progress:
             run = run.model_copy(update={"trail": trail.model_copy(update={"head_sha": sha})})
         return await self.tell(run, blueprint, forge, now=True)
 
+    async def hold(self, run: Run, forge: Forge) -> None:
+        """👀 for a run that has to wait for a place: who asked sees that it was heard."""
+        await self._react(run, forge, Reaction.EYES)
+
     async def tell(self, run: Run, blueprint: Blueprint[Any], forge: Forge, *, now: bool = False) -> Run:
         """Bring check run and comment up to date, if something changed and the last edit is long enough ago."""
         text = wording.comment(run, blueprint, self._page_url(run))

@@ -7,7 +7,7 @@ if somebody else saved meanwhile. A crash therefore costs at most one node, whic
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -25,6 +25,7 @@ from app.core.errors import (
 )
 from app.core.journal import ModelAnswered
 from app.core.run import Run, Status, Visit
+from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
 from app.core.store import Occupied, Stale, Store, StoreDown
 from app.core.world import Forge, Workspace, World
@@ -51,6 +52,10 @@ _KNOWN: Final = {"base_branch", "base_sha", "branch", "head_sha", "pull_request_
 """What a run's state knows of its trail from the beginning."""
 
 
+class _ForNewer(MinionsError):
+    """The run is of a newer blueprint than this program has."""
+
+
 @dataclass(frozen=True)
 class Runner:
     """Advances runs. Everything outside comes in by these."""
@@ -66,21 +71,25 @@ class Runner:
     clock: Callable[[], float]
     """Seconds that only grow."""
     orders: Orders
+    shift: Shift = field(default_factory=Shift)
+    """Of the worker that this works in."""
     look_s: float = 2.0
     """Between two looks, while a node works, whether somebody wants the run to end."""
 
     async def advance(self, run_id: int, revision: int | None = None) -> None:
         """Walk the run until it ends, parks or has to try again later. Somebody else's move ends the walk at once.
 
-        `revision` is given by a job for later: if the run has moved on since, there is nothing to do for it.
+        `revision` is given by a job for later: if the run has moved on since, there is nothing to do for it. Raises
+        HandedOver if another worker has to go on with it.
         """
         try:
             run = await self.store.load(run_id)
             if revision is not None and run.revision != revision:
                 return
             while not run.is_reported or await self._has_orders(run):
+                self.shift.go_on()
                 run = await (self._heed if run.is_reported else self._move)(run)
-                if run.status is Status.WAITING or run.tries:
+                if run.status in {Status.QUEUED, Status.WAITING} or run.tries:
                     return
         except Stale as stale:
             _log.info("Run %s: %s", run_id, stale)
@@ -91,14 +100,16 @@ class Runner:
         """One step: admit, visit a node, or report the end. Trouble that may pass puts the run off."""
         forge = self.open_forge(run)
         try:
+            self._leave_to_newer(run)
             if run.status.has_ended:
                 return await self._report(run, forge)
             if end := await self.orders.heed_at_work(run, forge, Signals()):
                 return await self._end(run, end.status, end.why)
-            return await (self._admit if run.status is Status.QUEUED else self._visit)(run, forge)
-        except (RateLimited, Unavailable, ModelUnavailable) as error:
+            waited = run.was_held and not run.state
+            return await (self._admit if run.status is Status.QUEUED or waited else self._visit)(run, forge)
+        except (RateLimited, Unavailable, ModelUnavailable, _ForNewer) as error:
             return await self._put_off(run, error)
-        except (Stale, StoreDown):
+        except (Stale, StoreDown, HandedOver):
             raise
         except MinionsError as error:
             _log.warning("Run %s at %s: %s %s", run.id, run.at, error, error.detail)
@@ -113,31 +124,38 @@ class Runner:
     async def _heed(self, run: Run) -> Run:
         """Do what somebody wants of a run that has ended. Trouble that may pass puts it off; the run stays as it is."""
         try:
+            self._leave_to_newer(run)
             heeded = await self.orders.heed_ended(run, self.open_forge(run))
             return await self.store.save(heeded.model_copy(update={"tries": 0})) if heeded.tries else heeded
-        except (RateLimited, Unavailable) as error:
+        except (RateLimited, Unavailable, _ForNewer) as error:
             if run.tries < _MOST_TRIES:
                 return await self._put_off(run, error)
             return await self._leave_unheeded(run, error)
         except ForgeError as error:
             return await self._leave_unheeded(run, error)
 
-    async def _leave_unheeded(self, run: Run, error: ForgeError) -> Run:
+    async def _leave_unheeded(self, run: Run, error: MinionsError) -> Run:
         _log.warning("Run %s: what it is told after its end cannot be heeded: %s %s", run.id, error, error.detail)
         for given in await self.store.orders(run.id):
             await self.store.settle(given, heeded=False)
         return await self.store.save(run.model_copy(update={"tries": 0}))
 
     async def _admit(self, run: Run, forge: Forge) -> Run:
+        """Have the run begin, if it may: looked up again of one that was given a place after it waited for it."""
         if not await admission.may_ask(run, forge):
             await self.progress.refuse(run, forge, openly=False)
             return await self._end(run, Status.REFUSED, wording.may_not_ask(run.task.requester.login), reported=True)
         if why := await admission.refusal(run, forge, self.blueprints):
             return await self._end(run, Status.REFUSED, why)
+        if run.status is Status.RUNNING:
+            return await self._visit(run, forge)
         try:
-            return await self.store.save(run.model_copy(update={"status": Status.RUNNING, "tries": 0, "error": ""}))
+            run = await self.store.admit(run)
         except Occupied as error:
             return await self._end(run, Status.REFUSED, wording.already_at_work(error.run_id))
+        if run.status is Status.QUEUED:
+            await self.progress.hold(run, forge)
+        return run
 
     async def _begin(self, run: Run, blueprint: Blueprint[Any], forge: Forge) -> Run:
         """Announce the run and give its state what the announcement made."""
@@ -258,8 +276,9 @@ class Runner:
         if not later.status.has_ended:
             later = later.model_copy(update={"error": str(error)})
         blueprint = self.blueprints.get(run.blueprint)
-        if blueprint and later.status is Status.RUNNING and later.state and not isinstance(error, ForgeError):
-            later = await self.progress.try_to_tell(later, blueprint, self.open_forge(run), now=True)
+        known = blueprint if blueprint and blueprint.version == run.blueprint_version else None
+        if known and later.status is Status.RUNNING and later.state and not isinstance(error, ForgeError):
+            later = await self.progress.try_to_tell(later, known, self.open_forge(run), now=True)
         return await self.store.save(later, advance_at=self.now() + timedelta(seconds=pause_s))
 
     async def _end(
@@ -291,6 +310,20 @@ class Runner:
         except Exception:  # as above
             _log.exception("Run %s: its folder cannot be removed", run.id)
         return await self.store.save(run.model_copy(update={"is_reported": True, "tries": 0}))
+
+    def _leave_to_newer(self, run: Run) -> None:
+        """Raise _ForNewer if only a newer program, which is being rolled out, knows how to walk the run.
+
+        Not for ever: if that was rolled back, or if it is this one that is newer and the blueprint was removed, people
+        are told so, by BlueprintError.
+        """
+        known = self.blueprints.get(run.blueprint)
+        if run.blueprint_version <= (known.version if known else 0):
+            return
+        if run.tries < _MOST_TRIES:
+            raise _ForNewer(wording.newer_blueprint(run.blueprint))
+        if not run.status.has_ended:
+            raise BlueprintError(wording.blueprint_changed(run.blueprint))
 
     def _blueprint(self, run: Run) -> Blueprint[Any]:
         blueprint = self.blueprints.get(run.blueprint)

@@ -364,6 +364,7 @@ def test_the_branch_holds_no_word_of_others() -> None:
         (wording.tried_in_vain("GitHub is down.", 8), "GitHub is down. This was tried 8 times"),
         (wording.went_round("tried", 9), "The blueprint `tried` was walked for more than 9 nodes"),
         (wording.blueprint_changed("tried"), "The blueprint `tried` was changed or removed"),
+        (wording.newer_blueprint("tried"), "The blueprint `tried` is of a newer Minions than this worker"),
         (wording.no_way_to_test(), "No way to test this repository was found"),
         (wording.nothing_changed(), "The minion changed nothing"),
         (wording.gave_up("turns", ""), "The minion gave up: its turns were used up. Answer the open question"),

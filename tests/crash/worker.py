@@ -128,6 +128,10 @@ class FusedStore(PostgresStore):
         super().__init__(engine, queue)
         self._fuse = fuse
 
+    async def admit(self, run: Run) -> Run:
+        """As `Store` says."""
+        return await self._fuse.commit("admitted", lambda: PostgresStore.admit(self, run))
+
     async def save(self, run: Run, *, patch: bytes | None = None, advance_at: datetime | None = None) -> Run:
         """As `Store` says."""
         return await self._fuse.commit(

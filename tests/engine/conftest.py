@@ -325,6 +325,10 @@ class Bakery:
         finally:
             self.broken_off += branch == "guests"
 
+    async def admitted(self, login: str = "ann", number: int = 8) -> Run:
+        """A run that is at work, without anybody who goes on with it."""
+        return await self.store.admit(await self.store.load(await self.ask(login=login, number=number)))
+
     async def ask_to_stop(self, login: str, *, comment_id: int | None, number: int = 7) -> None:
         """Somebody wants that there is no work on an issue."""
         if comment_id is not None:

@@ -1,17 +1,28 @@
 import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from app.adapters.store import PostgresStore, ProcrastinateQueue
+from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.core.errors import ModelUnavailable, RateLimited, Unavailable
 from app.core.journal import Journal
+from app.core.places import Limits
 from app.core.run import Run, Status
+from app.core.shift import HandedOver, Shift
 from app.core.store import Store, StoreDown
 from app.core.world import Permission, Reaction, World
 from tests.engine.conftest import BAKERY, bake, knead
+
+
+@pytest.fixture
+async def limited(bakery: Any, database_url: str, queue: ProcrastinateQueue) -> AsyncIterator[Any]:
+    """A bakery in which one run at a time is at work."""
+    async with opened(database_url, queue, Limits(installation=1)) as store:
+        bakery.store = store
+        yield bakery
 
 
 def nodes(run: Run) -> list[str]:
@@ -243,6 +254,119 @@ async def test_a_run_of_an_older_blueprint_ends_with_a_sentence(bakery: Any, sto
     assert (run.status, "was changed" in run.error) == (Status.FAILED, True)
 
 
+async def test_a_run_of_a_newer_blueprint_waits_for_a_newer_worker(bakery: Any, store: PostgresStore) -> None:
+    """While a new version is rolled out: it is neither failed nor refused, and goes on where there is such a worker."""
+    old = bakery.blueprints
+    bakery.blueprints = {"bake": replace(old["bake"], version=2), "fry": replace(old["bake"], name="fry")}
+    known, unknown = await bakery.ask(), await bakery.ask(number=8, blueprint="fry")
+    old_worker = replace(bakery.runner(), blueprints=old)
+    for run_id in (known, unknown):
+        await old_worker.advance(run_id)
+        run = await store.load(run_id)
+        assert (run.status, run.tries, "of a newer Minions" in run.error) == (Status.QUEUED, 1, True)
+    assert bakery.github.comments == {}
+    for run_id in (known, unknown):
+        await bakery.runner().advance(run_id)
+        run = await store.load(run_id)
+        assert (run.status, run.tries, run.error) == (Status.DONE, 0, "")
+
+
+async def test_the_end_of_a_newer_blueprint_is_told_by_a_newer_worker(bakery: Any, store: PostgresStore) -> None:
+    old = bakery.blueprints
+    bakery.blueprints = {"bake": replace(old["bake"], version=2)}
+    run_id = await bakery.ask()
+    run = await store.load(run_id)
+    await store.save(run.model_copy(update={"status": Status.DONE, "state": {"task": {}}, "at": "shelf"}))
+    await replace(bakery.runner(), blueprints=old).advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.is_reported, bakery.github.comments) == (Status.DONE, False, {})
+    await bakery.runner().advance(run_id)
+    assert ((await store.load(run_id)).is_reported, len(bakery.github.comments)) == (True, 1)
+
+
+async def test_nobody_waits_for_ever_for_a_newer_worker(bakery: Any, store: PostgresStore) -> None:
+    old = bakery.blueprints
+    bakery.blueprints = {"bake": replace(old["bake"], version=2)}
+    run_id = await bakery.ask()
+    for _ in range(9 + 8):  # its end is left to a newer one as well, and at last told as well as can be
+        await replace(bakery.runner(), blueprints=old).advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.is_reported, "was changed" in run.error) == (Status.FAILED, True, True)
+
+
+async def test_a_run_that_has_to_wait_for_a_place_is_seen_at_once(limited: Any) -> None:
+    at_work = await limited.admitted()
+    run_id = await limited.ask()
+    await limited.runner().advance(run_id)
+    run = await limited.store.load(run_id)
+    github = limited.github
+    assert (run.status, run.was_held, run.tries) == (Status.QUEUED, True, 0)
+    assert (github.reactions, github.comments, github.branches) == ({(7, None, Reaction.EYES)}, {}, {})
+    await limited.runner().advance(at_work.id)
+    assert (await limited.store.load(run_id)).status is Status.RUNNING
+    await limited.runner().advance(run_id)
+    assert (await limited.store.load(run_id)).status is Status.DONE
+
+
+@pytest.mark.parametrize("change", ["permission", "issue"])
+async def test_who_waited_for_a_place_is_looked_up_again(limited: Any, change: str) -> None:
+    at_work = await limited.admitted()
+    run_id, last = await limited.ask(), await limited.ask(login="bea", number=9)
+    limited.github.permissions["bea"] = Permission.WRITE
+    limited.github.open_issues |= {9}
+    for waiting in (run_id, last):
+        await limited.runner().advance(waiting)
+    await limited.runner().advance(at_work.id)
+    if change == "permission":
+        limited.github.permissions["ann"] = Permission.READ
+    else:
+        limited.github.open_issues -= {7}
+    await limited.runner().advance(run_id)
+    run = await limited.store.load(run_id)
+    assert (run.status, run.is_reported, run.visits) == (Status.REFUSED, True, ())
+    assert (await limited.store.load(last)).status is Status.RUNNING
+
+
+async def test_a_run_that_waits_for_a_place_can_be_stopped(limited: Any) -> None:
+    await limited.admitted()
+    run_id = await limited.ask()
+    await limited.runner().advance(run_id)
+    await limited.ask_to_stop("ann", comment_id=None)
+    await limited.runner().advance(run_id)
+    assert (await limited.store.load(run_id)).status is Status.STOPPED
+
+
+async def test_a_worker_that_leaves_hands_over_between_two_nodes(bakery: Any, store: PostgresStore) -> None:
+    shift = Shift()
+
+    class Leaving(Passing):
+        async def save(self, run: Run, **more: Any) -> Run:
+            shift.is_over = shift.is_over or len(run.visits) == 2
+            return await super().save(run, **more)
+
+    run_id = await bakery.ask()
+    with pytest.raises(HandedOver):
+        await replace(bakery.runner(Leaving(store)), shift=shift).advance(run_id)
+    assert nodes(await store.load(run_id)) == ["knead: smooth", "bake: burnt"]
+    await bakery.runner().advance(run_id)
+    assert (await store.load(run_id)).status is Status.DONE
+
+
+async def test_a_node_that_hands_over_is_visited_again(bakery: Any, store: PostgresStore) -> None:
+    async def leaving(_path: str, _data: bytes) -> None:
+        raise HandedOver("This worker was told to stop.")
+
+    run_id = await bakery.ask()
+    write, bakery.workspace.write = bakery.workspace.write, leaving
+    with pytest.raises(HandedOver):
+        await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.tries, run.visits) == (Status.RUNNING, 0, ())
+    bakery.workspace.write = write
+    await bakery.runner().advance(run_id)
+    assert (await store.load(run_id)).status is Status.DONE
+
+
 async def test_a_node_that_breaks_ends_its_run_and_not_the_worker(bakery: Any, store: PostgresStore) -> None:
     run_id = await bakery.ask()
     bakery.github.faults = []
@@ -284,6 +408,9 @@ class Passing:
     async def save(self, run: Run, **more: Any) -> Run:
         return await self.store.save(run, **more)
 
+    async def admit(self, run: Run) -> Run:
+        return await self.store.admit(run)
+
     def journal(self, run_id: int, visit: int) -> Journal:
         return self.store.journal(run_id, visit)
 
@@ -295,11 +422,18 @@ class Dying(Passing):
         super().__init__(store)
         self.left, self.done = at, done
 
+    async def admit(self, run: Run) -> Run:
+        return await self.cut(super().admit(run))
+
     async def save(self, run: Run, **more: Any) -> Run:
+        return await self.cut(super().save(run, **more))
+
+    async def cut(self, saving: Coroutine[Any, Any, Run]) -> Run:
         self.left -= 1
         if self.left == 0 and not self.done:
+            saving.close()
             raise Power
-        saved = await super().save(run, **more)
+        saved = await saving
         if self.left == 0:
             raise Power
         return saved

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.adapters.store.postgres import PostgresStore
 from app.adapters.store.queue import ProcrastinateQueue
+from app.core.places import NO_LIMITS, Limits
 
 __all__ = ["PostgresStore", "ProcrastinateQueue", "connected", "opened"]
 
@@ -22,7 +23,7 @@ async def connected(url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @asynccontextmanager
-async def opened(url: str, queue: ProcrastinateQueue) -> AsyncIterator[PostgresStore]:
-    """The store at `url`, with the queue that its jobs go to."""
+async def opened(url: str, queue: ProcrastinateQueue, limits: Limits = NO_LIMITS) -> AsyncIterator[PostgresStore]:
+    """The store at `url`, with the queue that its jobs go to, and how many runs it puts to work at once."""
     async with connected(url) as engine:
-        yield PostgresStore(engine, queue)
+        yield PostgresStore(engine, queue, limits)

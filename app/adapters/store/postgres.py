@@ -11,16 +11,18 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import orders, tables
+from app.adapters.store import orders, places, tables
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.reachable import reachable
 from app.adapters.store.turns import PostgresTurns
+from app.core import ranks
 from app.core.errors import NotFound
 from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, Pushed, StopRequested
 from app.core.journal import Entry
 from app.core.orders import Given, Order, Stop
 from app.core.pace import Allowance
+from app.core.places import NO_LIMITS, Limits
 from app.core.plain import plain
 from app.core.run import Run, Status, Visit
 from app.core.store import Act, Delivery, Draft, Occupied, Receipt, Recorded, Stale
@@ -38,11 +40,13 @@ RECENT: Final = timedelta(days=30)
 class Queue(Protocol):
     """Takes "advance run N" and "warm repository N" in the transaction of the caller."""
 
-    async def put(self, connection: AsyncConnection, run_id: int) -> None:
-        """Have the run advanced now."""
+    async def put(self, connection: AsyncConnection, run_id: int, *, priority: int = ranks.BEGUN) -> None:
+        """Have the run advanced now; `priority` is that of `core/ranks.py`."""
         ...
 
-    async def put_later(self, connection: AsyncConnection, run_id: int, revision: int, at: datetime) -> None:
+    async def put_later(
+        self, connection: AsyncConnection, run_id: int, revision: int, at: datetime, *, priority: int = ranks.BEGUN
+    ) -> None:
         """Have the run advanced at `at`, if it still stands at `revision` then."""
         ...
 
@@ -54,9 +58,10 @@ class Queue(Protocol):
 class PostgresStore:
     """`Store` on PostgreSQL 15 or newer."""
 
-    def __init__(self, engine: AsyncEngine, queue: Queue) -> None:
+    def __init__(self, engine: AsyncEngine, queue: Queue, limits: Limits = NO_LIMITS) -> None:
         self._engine = engine
         self._queue = queue
+        self._limits = limits
 
     async def accept(self, delivery: Delivery | None, decision: Act, reason: str) -> Receipt:
         """Store a delivery, the decision and the jobs that it causes; the second time it only says so."""
@@ -97,6 +102,43 @@ class PostgresStore:
         async with reachable(), self._engine.connect() as connection:
             return await _read_run(connection, tables.runs.c.key == key)
 
+    async def admit(self, run: Run) -> Run:
+        """Put a queued run to work, or have it held. Raises Stale and Occupied."""
+        async with reachable(), self._engine.begin() as connection:
+            await places.lock(connection, run.task.repository.installation_id)
+            if (other := await places.occupant(connection, run)) is not None:
+                raise Occupied(f"Run {other} is at work on #{run.task.number} already.", run_id=other)
+            try:
+                moved = await places.take(connection, run, self._limits)
+            except IntegrityError:  # one that was at work before, and is so again since just now
+                raise await self._occupied(run) from None
+        if moved is None:
+            raise Stale(f"Run {run.id} was moved on by another worker.")
+        now = {"status": Status(moved.status), "was_held": moved.was_held, "revision": moved.revision}
+        return run.model_copy(update=now | {"tries": 0, "error": ""})
+
+    async def give_places(self) -> int:
+        """Put runs to work that waited for a place and have one now; answer with how many.
+
+        Each run that ends sees to it by itself. What it cannot know is that an operator changed the limits.
+        """
+        async with reachable(), self._engine.connect() as connection:
+            waiting = await places.installations_with_held(connection)
+        given = 0
+        for installation_id in waiting:
+            async with reachable(), self._engine.begin() as connection:
+                await places.lock(connection, installation_id)
+                given += await places.give_on(connection, installation_id, self._limits, self._queue.put)
+        return given
+
+    async def take_up(self) -> Sequence[int]:
+        """Have runs advanced that nobody would ever go on with; answer with which."""
+        async with reachable(), self._engine.begin() as connection:
+            found = await places.forgotten(connection)
+            for run_id in found:
+                await self._queue.put(connection, run_id)
+        return found
+
     async def save(self, run: Run, *, patch: bytes | None = None, advance_at: datetime | None = None) -> Run:
         """Save the run with its new visits, in one write. Raises Stale and Occupied."""
         values = plain(run.model_dump(mode="json", include={"state", "wait", "trail", "status", "at", "error"}))
@@ -107,17 +149,24 @@ class PostgresStore:
         if patch is not None:
             values["patch"] = patch
         row = tables.runs.c
+        leaves = run.status not in {Status.QUEUED, Status.RUNNING}
+        installation_id = run.task.repository.installation_id
         try:
             async with reachable(), self._engine.begin() as connection:
+                if leaves:
+                    await places.lock(connection, installation_id)
                 moved = update(tables.runs).where(row.id == run.id, row.revision == run.revision).values(**values)
-                stirred = (await connection.execute(moved.returning(row.stirred))).scalar_one_or_none()
-                if stirred is None:
+                saved = (await connection.execute(moved.returning(row.stirred, row.rank))).one_or_none()
+                if saved is None:
                     raise Stale(f"Run {run.id} was moved on by another worker.")
                 await _save_visits(connection, run)
-                if stirred != run.stirred and run.status is Status.WAITING and not run.tries:
+                if saved.stirred != run.stirred and run.status is Status.WAITING and not run.tries:
                     await self._queue.put(connection, run.id)
                 if advance_at is not None:
-                    await self._queue.put_later(connection, run.id, run.revision + 1, advance_at)
+                    priority = ranks.priority(saved.rank) if run.status is Status.QUEUED else ranks.BEGUN
+                    await self._queue.put_later(connection, run.id, run.revision + 1, advance_at, priority=priority)
+                if leaves:
+                    await places.give_on(connection, installation_id, self._limits, self._queue.put)
         except IntegrityError as error:
             if any(str(index.name) in str(error.orig) for index in (tables.one_at_work, tables.one_on_branch)):
                 raise await self._occupied(run) from None
@@ -252,7 +301,8 @@ class PostgresStore:
     async def _start(
         self, connection: AsyncConnection, delivery: Delivery | None, draft: Draft, reason: str
     ) -> Receipt:
-        run_id = await _insert_run(connection, draft)
+        rank = await places.rank_of(connection, draft)
+        run_id = await _insert_run(connection, draft, rank)
         if run_id is None:
             return Receipt(reason="This very request was received before: nothing to do.")
         if delivery is not None:
@@ -262,7 +312,7 @@ class PostgresStore:
                 .where(row.app_id == delivery.app_id, row.guid == delivery.guid)
                 .values(run_id=run_id)
             )
-        await self._queue.put(connection, run_id)
+        await self._queue.put(connection, run_id, priority=ranks.priority(rank))
         return Receipt(reason=reason, run_id=run_id, is_new=True)
 
     async def _warm(self, connection: AsyncConnection, event: Pushed, reason: str) -> Receipt:
@@ -316,8 +366,9 @@ async def _note_installation(connection: AsyncConnection, change: InstallationCh
     )
 
 
-async def _insert_run(connection: AsyncConnection, draft: Draft) -> int | None:
+async def _insert_run(connection: AsyncConnection, draft: Draft, rank: int) -> int | None:
     values = {
+        "rank": rank,
         "key": secrets.token_urlsafe(24),  # 192 bits: the address of its page is a capability
         "intent": draft.intent,
         "installation_id": draft.task.repository.installation_id,

@@ -1,21 +1,28 @@
 """The queue: Procrastinate, on the same database. Its jobs are "advance run N" and "warm repository N".
 
 A worker advances several runs at a time and warms one repository beside them, which never takes a run's place.
+
+Told to stop, it takes no more jobs, and goes on saying that it lives until the last run that it has in hand is handed
+over: one that falls silent is taken for dead, and its runs are taken over while it is still at work on them.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from typing import Any, Final, Unpack
+from typing import Any, Final
 
 import procrastinate
-from procrastinate.app import WorkerOptions
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
-from procrastinate.jobs import Job, Status
+from procrastinate.jobs import DeleteJobCondition, Job, Status
+from procrastinate.worker import Worker
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import ranks
+from app.core.shift import HandedOver
 from app.core.task import Repository
 
 _log = logging.getLogger(__name__)
@@ -31,7 +38,8 @@ _WARMING: Final = "warm"
 """Name of a task, and of the queue that it has to itself."""
 _LONGEST_PAUSE_S: Final = 300
 _GRACE_S: Final = 5.0
-"""After SIGTERM a node has this long to end; then it is broken off and goes on elsewhere, as after a crash."""
+"""When the database is away, a node has this long to end; then it is broken off and goes on elsewhere."""
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class _Again(procrastinate.BaseRetryStrategy):
@@ -41,8 +49,8 @@ class _Again(procrastinate.BaseRetryStrategy):
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> procrastinate.RetryDecision:
-        if isinstance(exception, asyncio.CancelledError):
-            return procrastinate.RetryDecision(retry_in={"seconds": 0})
+        if isinstance(exception, HandedOver | asyncio.CancelledError):
+            return procrastinate.RetryDecision(retry_in={"seconds": 0}, priority=ranks.BEGUN)
         return procrastinate.RetryDecision(retry_in={"seconds": min(2**job.attempts, _LONGEST_PAUSE_S)})
 
 
@@ -52,6 +60,7 @@ class ProcrastinateQueue:
     def __init__(self, url: str, *, lost_after_s: float = 10.0, pool_size: int = 10) -> None:
         """`lost_after_s`: a worker that did not say for so long that it lives is gone; its runs are taken over."""
         self._lost_after_s = lost_after_s
+        self._beat_s = lost_after_s / 5
         conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         connector = procrastinate.PsycopgConnector(conninfo=conninfo, min_size=1, max_size=pool_size)
         self._app = procrastinate.App(connector=connector)
@@ -60,17 +69,21 @@ class ProcrastinateQueue:
         self._app.task(name=_TASK, retry=_Again())(self._work_off)
         self._app.task(name=_WARMING, queue=_WARMING)(self._work_ahead)
 
-    async def put(self, connection: AsyncConnection, run_id: int) -> None:
+    async def put(self, connection: AsyncConnection, run_id: int, *, priority: int = ranks.BEGUN) -> None:
         """Have the run advanced once the caller's transaction is committed. Jobs of one run come one by one."""
-        job = self._app.configure_task(_TASK, lock=f"run {run_id}", connection=await _raw(connection))
+        raw = await _raw(connection)
+        job = self._app.configure_task(_TASK, lock=f"run {run_id}", priority=priority, connection=raw)
         await job.defer_async(run_id=run_id)
 
-    async def put_later(self, connection: AsyncConnection, run_id: int, revision: int, at: datetime) -> None:
+    async def put_later(
+        self, connection: AsyncConnection, run_id: int, revision: int, at: datetime, *, priority: int = ranks.BEGUN
+    ) -> None:
         """Have the run advanced at `at`, if it still stands at `revision` then.
 
         Without a lock: with one it would hold up every younger job of the run until its time has come.
         """
-        job = self._app.configure_task(_TASK, schedule_at=at, connection=await _raw(connection))
+        raw = await _raw(connection)
+        job = self._app.configure_task(_TASK, schedule_at=at, priority=priority, connection=raw)
         await job.defer_async(run_id=run_id, revision=revision)
 
     async def put_warming(self, connection: AsyncConnection, repository: Repository) -> bool:
@@ -87,32 +100,47 @@ class ProcrastinateQueue:
             return False
         return True
 
-    async def work(self, advance: Advance, *, warm: Warm | None = None, concurrency: int, forever: bool = True) -> None:
+    async def work(
+        self,
+        advance: Advance,
+        *,
+        warm: Warm | None = None,
+        concurrency: int,
+        forever: bool = True,
+        leave: Callable[[], None] = lambda: None,
+        grace_s: float = _GRACE_S,
+    ) -> None:
         """Advance runs until SIGTERM or SIGINT (or, unless `forever`, until nothing is left to do now).
+
+        Told to stop it calls `leave`, which has runs handed over as soon as they can be, and breaks off `grace_s`
+        seconds later what is still at work then.
 
         With `warm`, which raises nothing, warm repositories, too. That is not done twice: what was lost with a worker,
         or broken off, is made by the next run or after the next push.
         """
         self._advance, self._warm = advance, warm
         async with self._app.open_async():
+            worker = self._worker([_RUNS], concurrency=concurrency, wait=forever)
             beside = [asyncio.create_task(self._keep_taking_over())]
-            if warm and forever:
-                beside.append(asyncio.create_task(self._keep_warming()))
+            warming = [asyncio.create_task(self._keep_warming())] if warm and forever else []
+
+            def stop() -> None:
+                leave()
+                for task in warming:
+                    task.cancel()
+                beside.append(asyncio.create_task(self._keep_beating(worker)))
+                worker.shutdown_graceful_timeout = grace_s
+                worker.stop()
+
             try:
-                await self._run(
-                    queues=[_RUNS],
-                    concurrency=concurrency,
-                    wait=forever,
-                    delete_jobs="successful",
-                    shutdown_graceful_timeout=_GRACE_S,
-                    install_signal_handlers=forever,
-                )
+                with _told_to_stop(stop) if forever else nullcontext():
+                    await worker.run()
                 if warm and not forever:
                     await self._warm_all(wait=False)
             finally:
-                for task in beside:
+                for task in (*beside, *warming):
                     task.cancel()
-                await asyncio.gather(*beside, return_exceptions=True)
+                await asyncio.gather(*beside, *warming, return_exceptions=True)
 
     async def _keep_warming(self) -> None:
         while True:
@@ -123,23 +151,34 @@ class ProcrastinateQueue:
             await asyncio.sleep(self._lost_after_s)
 
     async def _warm_all(self, *, wait: bool) -> None:
-        await self._run(
-            queues=[_WARMING],
-            name=_WARMING,
-            concurrency=1,
+        worker = self._worker([_WARMING], concurrency=1, wait=wait)
+        worker.delete_jobs = DeleteJobCondition.ALWAYS
+        worker.shutdown_graceful_timeout = 0
+        await worker.run()
+
+    def _worker(self, queues: list[str], *, concurrency: int, wait: bool) -> Worker:
+        return Worker(
+            self._app,
+            queues=queues,
+            name=queues[0],
+            concurrency=concurrency,
             wait=wait,
-            delete_jobs="always",
-            shutdown_graceful_timeout=0,
+            fetch_job_polling_interval=1.0,
+            shutdown_graceful_timeout=_GRACE_S,
+            delete_jobs="successful",
             install_signal_handlers=False,
+            update_heartbeat_interval=self._beat_s,
+            stalled_worker_timeout=self._lost_after_s,
         )
 
-    async def _run(self, **options: Unpack[WorkerOptions]) -> None:
-        beat: WorkerOptions = {
-            "fetch_job_polling_interval": 1.0,
-            "update_heartbeat_interval": self._lost_after_s / 5,
-            "stalled_worker_timeout": self._lost_after_s,
-        }
-        await self._app.run_worker_async(**(beat | options))
+    async def _keep_beating(self, worker: Worker) -> None:
+        """Say that a worker lives which was told to stop: it says nothing by itself any more."""
+        while worker.worker_id is not None:
+            try:
+                await self._app.job_manager.update_heartbeat(worker.worker_id)
+            except ConnectorException as error:
+                _log.warning("The database cannot be told that this worker lives: %s", error)
+            await asyncio.sleep(self._beat_s)
 
     async def _keep_taking_over(self) -> None:
         while True:
@@ -148,7 +187,7 @@ class ProcrastinateQueue:
                     _log.warning("Took over %s runs of a worker that is gone.", taken)
             except ConnectorException as error:
                 _log.warning("The database cannot be asked for lost workers: %s", error)
-            await asyncio.sleep(self._lost_after_s / 5)
+            await asyncio.sleep(self._beat_s)
 
     async def take_over(self) -> int:
         """Put back the runs of workers that are gone; answer with how many. What they warmed is forgotten."""
@@ -159,7 +198,7 @@ class ProcrastinateQueue:
                 if job.task_name == _WARMING:
                     await self._app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
                     continue
-                await self._app.job_manager.retry_job(job)
+                await self._app.job_manager.retry_job(job, priority=ranks.BEGUN)
                 taken += 1
             except ConnectorException:
                 continue  # another worker was quicker
@@ -174,6 +213,27 @@ class ProcrastinateQueue:
         if self._warm is None:
             raise RuntimeError("This process only puts jobs in.")
         await self._warm(Repository.model_validate(repository))
+
+
+@contextmanager
+def _told_to_stop(stop: Callable[[], None]) -> Iterator[None]:
+    """Have `stop` called at the first SIGTERM or SIGINT; a second one ends the process as if nobody listened."""
+    loop = asyncio.get_running_loop()
+
+    def forget() -> None:
+        for name in _SIGNALS:
+            loop.remove_signal_handler(name)
+
+    def heard() -> None:
+        forget()
+        stop()
+
+    for name in _SIGNALS:
+        loop.add_signal_handler(name, heard)
+    try:
+        yield
+    finally:
+        forget()
 
 
 async def _raw(connection: AsyncConnection) -> Any:

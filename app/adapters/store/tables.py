@@ -4,6 +4,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Float,
@@ -55,7 +56,10 @@ runs = Table(
     Column("revision", Integer, nullable=False, server_default="0"),
     Column("stirred", Integer, nullable=False, server_default="0"),
     Column("patch", LargeBinary, nullable=False, server_default=text("''::bytea")),
+    Column("rank", BigInteger, nullable=False, server_default="0"),
+    Column("was_held", Boolean, nullable=False, server_default=text("false")),
     _moment("asked_at", now=True),
+    _moment("begun_at"),
     _moment("ended_at"),
     _moment("parked_at"),
 )
@@ -95,6 +99,10 @@ Index(
 """Who works on a commit; asked for every second with all that GitHub told of checks."""
 Index("runs_parked", runs.c.parked_at, postgresql_where=text("parked_at IS NOT NULL"))
 Index("runs_unfinished", runs.c.id, postgresql_where=text("NOT is_reported"))
+Index("runs_at_work", runs.c.installation_id, postgresql_where=text("status = 'running'"))
+Index("runs_queued", runs.c.repository_id, runs.c.rank, postgresql_where=text("status = 'queued'"))
+Index("runs_held", runs.c.installation_id, runs.c.rank, postgresql_where=text("was_held AND status = 'queued'"))
+Index("runs_begun", runs.c.rank, postgresql_where=text("begun_at IS NOT NULL"))
 
 visits = Table(
     "visits",
@@ -177,6 +185,19 @@ installations = Table(
     Column("state", Text, nullable=False),
     _moment("changed_at", now=True),
 )
+
+floor = Table(
+    "floor",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("oldest", Text, nullable=False),
+    CheckConstraint("id = 1", name="floor_has_one_row"),
+)
+"""The oldest program that can work with these tables, by the number of the newest migration that it knows.
+
+A migration that only adds what an older program leaves at its default does not touch it; every other one sets it to its
+own number, so that older programs are refused at their start.
+"""
 
 recoveries = Table(
     "recoveries",

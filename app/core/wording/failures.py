@@ -28,6 +28,11 @@ def blueprint_changed(name: str) -> str:
     return f"The blueprint {code(name)} was changed or removed while this run was under way. Ask again."
 
 
+def newer_blueprint(name: str) -> str:
+    """A deploy is under way: who asked was heard by a newer program than the one that was to go on."""
+    return f"The blueprint {code(name)} is of a newer Minions than this worker, so another one has to go on."
+
+
 def stopped_by(login: str) -> str:
     """A person ended the run."""
     return f"{code(login)} stopped it. To have it done anew, add the label again or comment the command again."
