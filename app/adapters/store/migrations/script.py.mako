@@ -1,4 +1,8 @@
-"""${message}."""
+"""${message}.
+
+A program that does not know this migration goes on working with its tables, if it only adds what such a program leaves
+at its default. If it does more, say so: op.execute("UPDATE floor SET oldest = '${up_revision}'").
+"""
 
 import sqlalchemy as sa
 from alembic import op
