@@ -27,8 +27,8 @@ from app.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-_GRACE_S: Final = 20
-"""How long a child may take to stop: a worker hands its runs back within 5 s."""
+_GRACE_S: Final = 20.0
+"""How long a child may take to stop, in seconds, beside the time in which a worker hands over its runs."""
 _LEAVING_S: Final = 5.0
 REFUSED: Final = 2
 """Exit code of a command that said in a sentence what is wrong."""
@@ -137,13 +137,13 @@ class Child:
         if self.process is None and now >= self.start_at:
             self.start(now)
 
-    def stop(self) -> None:
-        """Ask it to stop; insist after a while."""
+    def stop(self, within_s: float = _GRACE_S) -> None:
+        """Ask it to stop; insist if it did not within so many seconds."""
         if self.process is None:
             return
         self.process.terminate()
         try:
-            self.process.wait(_GRACE_S)
+            self.process.wait(within_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -168,4 +168,4 @@ def serve(settings: Settings, *, work: bool) -> None:
                     child.look_after(time.monotonic())
         finally:
             for child in reversed(children):
-                child.stop()
+                child.stop(_GRACE_S + settings.drain_s)

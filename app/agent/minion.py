@@ -20,6 +20,7 @@ from app.core.budget import Budget
 from app.core.errors import ContextTooLong, ModelUnavailable, RepositoryError
 from app.core.journal import Closed, Entry, Journal, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
 from app.core.model import Model
+from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.world import GaveUp, Sandbox, Submission, Workspace
 
@@ -40,7 +41,7 @@ class AgentLoop:
     """A minion for one visit of one node. Implements `Minion`.
 
     `prompt` is the text of the node's prompt file, `rules` that of the repository's rules, `clock` gives seconds that
-    only grow. Raises BlueprintError for a tool that there is not.
+    only grow, `shift` is that of the worker that it works in. Raises BlueprintError for a tool that there is not.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class AgentLoop:
         rules: str,
         clock: Callable[[], float],
         signals: Signals,
+        shift: Shift | None = None,
     ) -> None:
         self._model = model
         self._own_budget = spec.budget
@@ -67,6 +69,7 @@ class AgentLoop:
         self._journal = journal
         self._rules = rules
         self._clock = clock
+        self._shift = shift or Shift()
         self._saved: bytes | None = None
         """The change as it was saved last, if this loop did."""
 
@@ -80,13 +83,15 @@ class AgentLoop:
         """Work, or go on where the journal ends, until something is submitted or given up.
 
         Raises BlueprintError if the prompt wants a fact that is missing, SandboxError if the box is lost, ModelError or
-        ModelUnavailable if the model does not answer; working again then goes on from the journal.
+        ModelUnavailable if the model does not answer, HandedOver if this worker's shift is over, as soon as what is
+        under way is written down; working again then goes on from the journal.
         """
         talk = Conversation.of(await self._journal.entries())
         if not talk.messages:
             messages = first_messages(self._prompt, dict(facts), self._rules)
             await self._record(talk, Opened(messages=messages, model=self._model.name))
         while talk.result is None:
+            self._shift.go_on()
             await self._step(talk)
         return _RESULT.validate_python(talk.result)
 

@@ -33,6 +33,20 @@ class ModelServer:
     """Base address for clients, with `/v1`."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     _faults: deque[Response] = field(default_factory=deque)
+    _may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Answers come at once, unless told otherwise."""
+        self._may_answer.set()
+
+    @contextmanager
+    def slow(self) -> Iterator[None]:
+        """Keep everybody waiting for an answer until the block ends, as a slow model does."""
+        self._may_answer.clear()
+        try:
+            yield
+        finally:
+            self._may_answer.set()
 
     def answer_next(
         self, status: int, body: bytes | str | dict[str, Any], headers: Mapping[str, str] | None = None
@@ -55,6 +69,7 @@ class ModelServer:
         if isinstance(body, Response):
             return body
         self.requests.append(body)
+        await self._may_answer.wait()
         if self._faults:
             return self._faults.popleft()
         if body.get("stream"):

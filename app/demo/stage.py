@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,6 +72,8 @@ class Stage:
     secrets: tuple[str, ...]
     """What must never be seen anywhere: the webhook secret, the model's key, the private key's text."""
     server: asyncio.subprocess.Process | None = None
+    machines: set[str] = field(default_factory=set)
+    """Names of machines that work besides; each has its home in a folder of this name."""
 
     @property
     def log(self) -> Path:
@@ -92,9 +94,9 @@ class Stage:
         """The last lines of the log."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-3_000:] if self.log.exists() else ""
 
-    async def start_app(self) -> None:
+    async def start_app(self, *options: str) -> None:
         """Start `minions serve`, and wait until it is ready. Raises MinionsError with its log if it is not."""
-        self.server = await self._spawn()
+        self.server = await self._spawn("serve", *options)
         async with httpx.AsyncClient() as client:
             for _ in range(_READY_TIMEOUT_S * 10):
                 if self.server.returncode is not None:
@@ -107,12 +109,17 @@ class Stage:
                 await asyncio.sleep(0.1)
         raise MinionsError("`minions serve` does not get ready; its log ends:", detail=self.log_end())
 
-    async def _spawn(self) -> asyncio.subprocess.Process:
+    async def start_worker(self, machine: str) -> asyncio.subprocess.Process:
+        """Start `minions work` with a home of its own, as on another machine of this name. Who starts it stops it."""
+        self.machines.add(machine)
+        return await self._spawn("work", home=machine)
+
+    async def _spawn(self, *command: str, home: str = "minions") -> asyncio.subprocess.Process:
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             return await asyncio.create_subprocess_exec(
-                *("setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-m", "app.cli", "serve"),
-                env=dict(self.environment),
+                *("setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-m", "app.cli", *command),
+                env={**self.environment, "MINIONS_HOME": str(self.home / home)},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -154,7 +161,8 @@ async def staged(
                 yield stage
             finally:
                 await stage.stop_app()
-                await asyncio.to_thread(clear, home / "minions")  # runs that did not end have something mounted there
+                for machine in ("minions", *stage.machines):  # runs that did not end have something mounted there
+                    await asyncio.to_thread(clear, home / machine)
 
 
 def _registered(hub: Hub, model_server: models.ModelServer, home: Path, settings: Mapping[str, str]) -> Stage:
@@ -179,6 +187,7 @@ def _registered(hub: Hub, model_server: models.ModelServer, home: Path, settings
         # The workflows of this GitHub are there as soon as a push is answered, or there are none.
         "MINIONS_CHECKS_START_S": "0",
         "MINIONS_CHECKS_SETTLE_S": "0.2",
+        "MINIONS_DRAIN_S": "5",
     }
     app = hub.register_app(
         "Minions",

@@ -14,6 +14,7 @@ from app.core.budget import Budget, Usage
 from app.core.errors import BlueprintError, ContextTooLong, ModelError, ModelUnavailable
 from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
 from app.core.model import Reply
+from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
 from app.core.world import GaveUp, Sandbox, Submission, Workspace
 
@@ -139,6 +140,7 @@ class Bench:
     time: Time = field(default_factory=Time)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     signals: Signals = field(default_factory=Signals)
+    shift: Shift = field(default_factory=Shift)
 
     def model(self, policy: Policy, **more: Any) -> ThinkingModel:
         return ThinkingModel(policy, self.time, **more)
@@ -154,6 +156,7 @@ class Bench:
             rules="Be kind.",
             clock=self.time,
             signals=self.signals,
+            shift=self.shift,
         )
 
     async def work(self, model: ThinkingModel, budget: Budget | None = None) -> Submission | GaveUp:
@@ -230,6 +233,27 @@ async def test_a_power_cut_at_any_entry_changes_nothing(
     assert len(bench.kept(ToolCalled)) == len(bench.kept(ToolReturned)) + 1, "each call begins once; submit ends all"
     assert len(ran) <= sum(entry.tool == "bash" for entry in bench.kept(ToolCalled))
     assert sum(entry.seconds for entry in bench.kept(ModelAnswered)) == answers
+
+
+@pytest.mark.parametrize("last", range(1, 5))
+async def test_a_shift_that_ends_in_a_model_call_costs_nothing(bench: Bench, tree: Path, last: int) -> None:
+    """What the model answers is written down, and another worker goes on with it: nothing is asked or done twice."""
+
+    def watched(asked: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        bench.shift.is_over = len(model.asked) == last
+        return careful(asked)
+
+    model = bench.model(watched)
+    with pytest.raises(HandedOver):
+        await bench.work(model)
+    assert (len(model.asked), isinstance(bench.journal.kept[-1], ModelAnswered)) == (last, True)
+    with pytest.raises(HandedOver):
+        await bench.work(model)
+    bench.shift = Shift()
+    assert isinstance(await bench.work(model), Submission)
+    assert len(model.asked) == len(set(model.asked)) == 4
+    assert [entry.text for entry in bench.kept(ToolReturned) if "interrupted" in entry.text] == []
+    assert (tree / "out.txt").read_bytes() == b"hello moon\r\n"
 
 
 async def test_an_interrupted_command_is_told_and_not_run_again(bench: Bench, tree: Path) -> None:
