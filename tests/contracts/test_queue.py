@@ -382,3 +382,34 @@ async def test_runs_of_a_worker_that_fell_silent_are_taken_over(
     for task in (taking, hanging):
         task.cancel()
     await asyncio.gather(taking, hanging, return_exceptions=True)
+
+
+async def test_a_worker_that_was_too_busy_to_say_that_it_lives_does_not_take_its_own_runs_over(
+    store: PostgresStore, database_url: str
+) -> None:
+    await ask(store)
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def hang(_run_id: int, _revision: int | None = None) -> None:
+        begun.set()
+        await over.wait()
+
+    busy = ProcrastinateQueue(database_url, lost_after_s=1_000)
+    working = asyncio.create_task(busy.work(hang, concurrency=1))
+    await begun.wait()
+    async with store._engine.begin() as connection:
+        await connection.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"))
+    assert await busy.take_over() == 0
+    async with other_process(database_url) as other:
+        assert await other.take_over() == 1
+    over.set()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+@asynccontextmanager
+async def other_process(url: str) -> AsyncIterator[ProcrastinateQueue]:
+    """A queue that can be asked and does no work."""
+    queue = ProcrastinateQueue(url, lost_after_s=1_000)
+    async with queue._app.open_async():
+        yield queue

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Final
+from weakref import WeakSet
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
@@ -66,6 +67,7 @@ class ProcrastinateQueue:
         self._app = procrastinate.App(connector=connector)
         self._advance: Advance | None = None
         self._warm: Warm | None = None
+        self._workers: WeakSet[Worker] = WeakSet()
         self._app.task(name=_TASK, retry=_Again())(self._work_off)
         self._app.task(name=_WARMING, queue=_WARMING)(self._work_ahead)
 
@@ -157,7 +159,7 @@ class ProcrastinateQueue:
         await worker.run()
 
     def _worker(self, queues: list[str], *, concurrency: int, wait: bool) -> Worker:
-        return Worker(
+        worker = Worker(
             self._app,
             queues=queues,
             name=queues[0],
@@ -170,6 +172,8 @@ class ProcrastinateQueue:
             update_heartbeat_interval=self._beat_s,
             stalled_worker_timeout=self._lost_after_s,
         )
+        self._workers.add(worker)
+        return worker
 
     async def _keep_beating(self, worker: Worker) -> None:
         """Say that a worker lives which was told to stop: it says nothing by itself any more."""
@@ -190,10 +194,16 @@ class ProcrastinateQueue:
             await asyncio.sleep(self._beat_s)
 
     async def take_over(self) -> int:
-        """Put back the runs of workers that are gone; answer with how many. What they warmed is forgotten."""
-        jobs = list(await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=self._lost_after_s))
+        """Put back the runs of workers that are gone; answer with how many. What they warmed is forgotten.
+
+        Never those of this process: it may have been too busy to say that it lives, and it does.
+        """
+        stalled = await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=self._lost_after_s)
+        own = {worker.worker_id for worker in self._workers}
         taken = 0
-        for job in jobs:
+        for job in stalled:
+            if job.worker_id in own - {None}:
+                continue
             try:
                 if job.task_name == _WARMING:
                     await self._app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
