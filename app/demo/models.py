@@ -34,15 +34,17 @@ class ModelServer:
     requests: list[dict[str, Any]] = field(default_factory=list)
     _faults: deque[Response] = field(default_factory=deque)
     _may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    _quick: int = 0
 
     def __post_init__(self) -> None:
         """Answers come at once, unless told otherwise."""
         self._may_answer.set()
 
     @contextmanager
-    def slow(self) -> Iterator[None]:
-        """Keep everybody waiting for an answer until the block ends, as a slow model does."""
+    def slow(self, *, after: int = 0) -> Iterator[None]:
+        """Keep everybody waiting for an answer until the block ends, as a slow model does; not the next `after`."""
         self._may_answer.clear()
+        self._quick = after
         try:
             yield
         finally:
@@ -69,7 +71,10 @@ class ModelServer:
         if isinstance(body, Response):
             return body
         self.requests.append(body)
-        await self._may_answer.wait()
+        if self._quick:
+            self._quick -= 1
+        else:
+            await self._may_answer.wait()
         if self._faults:
             return self._faults.popleft()
         if body.get("stream"):

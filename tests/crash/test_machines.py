@@ -43,12 +43,16 @@ class Machines:
 
     async def worker(self) -> Process:
         """One more worker, which is ready."""
-        log = self.stage.log
-        before = log.read_text(encoding="utf-8").count(READY)
+        before = self.log.count(READY)
         worker = await self.stage.start_worker(f"machine-{next(self._numbers)}")
         self._stack.push_async_callback(stopped, worker)
-        await self.until("ready", lambda: log.read_text(encoding="utf-8").count(READY) > before)
+        await self.until("ready", lambda: self.log.count(READY) > before)
         return worker
+
+    @property
+    def log(self) -> str:
+        """What all of them logged."""
+        return self.stage.log.read_text(encoding="utf-8")
 
     @property
     def asked(self) -> list[str]:
@@ -155,23 +159,20 @@ async def test_a_worker_that_is_told_to_stop_hands_its_run_over_at_the_next_turn
     assert await leaving.wait() == 0
     assert issue.checks == ["in_progress None"]
     await issue.to_the_end()
-    log = machines.stage.log.read_text(encoding="utf-8")
-    assert "Took over" not in log
-    assert len(machines.asked) == len(set(machines.asked)), f"a question was asked twice:\n{log}"
+    assert "Took over" not in machines.log
+    assert len(machines.asked) == len(set(machines.asked)), f"a question was asked twice:\n{machines.log}"
 
 
 async def test_the_run_of_a_worker_that_was_killed_is_taken_over_by_another_machine(machines: Machines) -> None:
     """With what it had changed: the other one makes its work tree from what was saved."""
     issue = await machines.issue()
-    doomed = await machines.worker()
-    await machines.until("at work for some turns", lambda: len(machines.asked) >= 3)
-    with machines.stage.models.slow():
-        before = len(machines.asked)
-        await machines.until("about to ask", lambda: len(machines.asked) > before)
+    with machines.stage.models.slow(after=3):
+        doomed = await machines.worker()
+        await machines.until("at work for some turns", lambda: len(machines.asked) == 4)
         await machines.worker()
-        before = len(machines.asked)
         doomed.kill()
-        await machines.until("taken over", lambda: len(machines.asked) > before, within_s=TAKEN_OVER_WITHIN_S)
+        await machines.until("taken over", lambda: "Took over 1 runs" in machines.log, within_s=TAKEN_OVER_WITHIN_S)
+        await machines.until("asked again", lambda: len(machines.asked) == 5)
     await issue.to_the_end()
     twice = len(machines.asked) - len(set(machines.asked))
     assert twice == 1, "only the question is asked again whose answer nobody heard"
