@@ -21,9 +21,9 @@ from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import migrate
 from app.adapters.workspace.mounts import unmount_below
 from tests.container_engine import IMAGE, engine, make_images, why_not
-from tests.distribution import LongOnesFirst, let_put_away
 from tests.debian_postgres import DebianPostgres
 from tests.debian_postgres import why_not as why_not_debian
+from tests.distribution import LongOnesFirst, let_put_away
 from tests.registries import reach_from_here
 
 

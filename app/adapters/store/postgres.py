@@ -171,7 +171,7 @@ class PostgresStore:
             if any(str(index.name) in str(error.orig) for index in (tables.one_at_work, tables.one_on_branch)):
                 raise await self._occupied(run) from None
             raise
-        return run.model_copy(update={"revision": run.revision + 1, "stirred": stirred})
+        return run.model_copy(update={"revision": run.revision + 1, "stirred": saved.stirred})
 
     async def orders(self, run_id: int, *, heeded: bool = False) -> Sequence[Given]:
         """What this run was told and has not settled yet, oldest first; or what of it was heeded."""
