@@ -34,13 +34,13 @@ IGNORED_RATIO = 0.5
 async def rows() -> list[dict[str, object]]:
     """Requests a second and p99 for deliveries that start a run, and for those that are ignored."""
     async with database() as url:
-        with _process(_serve_minions, url) as ours, _process(_serve_bare, "") as bare:
+        with process(serve_minions, url) as (ours, _), process(_serve_bare, "") as (bare, _):
             return await _measured(ours, bare)
 
 
 async def _measured(ours: int, bare: int) -> list[dict[str, object]]:
     numbers = iter(range(10_000_000))
-    kinds = {"deliveries stored": _labeled, "deliveries ignored": _starred}
+    kinds = {"deliveries stored": labeled, "deliveries ignored": _starred}
     found: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in kinds}
     for round_ in range(ROUNDS + 1):
         for name, body in kinds.items():
@@ -99,7 +99,8 @@ async def _client(port: int, requests: list[bytes], times: list[float]) -> None:
     await writer.wait_closed()
 
 
-def _labeled(number: int) -> bytes:
+def labeled(number: int, path: str = "/webhook") -> bytes:
+    """An issue was labelled: each has a number of its own."""
     person = {"id": 1, "login": "ann", "type": "User"}
     issue = {
         "id": number,
@@ -119,24 +120,27 @@ def _labeled(number: int) -> bytes:
         "installation": {"id": 3},
         "sender": person,
     }
-    return _request("issues", payload, number)
+    return request("issues", payload, number, path)
 
 
 def _starred(number: int) -> bytes:
-    return _request("star", {"action": "created", "padding": "x" * 2_000}, number)
+    return request("star", {"action": "created", "padding": "x" * 2_000}, number)
 
 
-def _request(event: str, payload: object, number: int) -> bytes:
+def request(event: str, payload: object, number: int, path: str = "/webhook") -> bytes:
+    """A delivery as it goes over the wire."""
     body = json.dumps(payload).encode()
     signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     return (
-        f"POST /webhook HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nx-github-event: {event}\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nx-github-event: {event}\r\n"
         f"x-github-delivery: {number:08}-cc78-11e3-81ab-4c9367dc0958\r\nx-hub-signature-256: sha256={signature}\r\n"
         f"content-length: {len(body)}\r\n\r\n"
     ).encode() + body
 
 
-def _serve_minions(url: str, listener: socket.socket) -> None:
+def serve_minions(url: str, listener: socket.socket) -> None:
+    """The web server as an installation has it. Blocks."""
+
     async def serve() -> None:
         settings = Settings(app_id="1", webhook_secrets=(SecretStr(SECRET),), database_url=url)
         async with opened(url, ProcrastinateQueue(url)) as store:
@@ -160,15 +164,15 @@ def _uvicorn(app: FastAPI) -> uvicorn.Server:
 
 
 @contextmanager
-def _process(target: object, url: str) -> Iterator[int]:
-    """A server in a process of its own; its port, once it listens."""
+def process(target: object, url: str) -> Iterator[tuple[int, int]]:
+    """A server in a process of its own; its port and process id, once it listens."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
-        process = multiprocessing.get_context("fork").Process(target=target, args=(url, listener), daemon=True)  # type: ignore[arg-type]
-        process.start()
+        server = multiprocessing.get_context("fork").Process(target=target, args=(url, listener), daemon=True)  # type: ignore[arg-type]
+        server.start()
         try:
-            yield int(listener.getsockname()[1])
+            yield int(listener.getsockname()[1]), server.pid or 0
         finally:
-            process.terminate()
-            process.join()
+            server.terminate()
+            server.join()
