@@ -36,20 +36,21 @@ async def walked(
         order = {"die_at": steps[min(kills, 1)], "when": when} if steps and has_waited else {}
         answer = await mortal.attempt(scene, **order)
         assert not answer["hung"], answer
+        run = await scene.run()
         if answer["died_by"] == SIGKILL:
             kills += 1
             if moves:
                 await scene.lose_disk()
-            continue
-        assert (answer["died_by"], answer["exit_code"]) == (0, 0), answer
-        run = await scene.run()
-        if run.is_reported:
-            return kills
-        assert run.status is Status.WAITING
-        has_waited = True
-        for workflow in hub.workflow_runs(name):
-            if workflow.status != "completed":
-                await hub.actions.finish(workflow)
+        else:
+            assert (answer["died_by"], answer["exit_code"]) == (0, 0), answer
+            if run.is_reported:
+                return kills
+            assert run.status is Status.WAITING
+        if run.status is Status.WAITING:
+            has_waited = True
+            for workflow in hub.workflow_runs(name):
+                if workflow.status != "completed":
+                    await hub.actions.finish(workflow)
     raise AssertionError("It does not end.")
 
 
