@@ -3,7 +3,7 @@
 import pytest
 
 from app.core.run import Status
-from tests.chaos.storm import Storm, storm
+from tests.chaos.storm import REPOSITORIES, Storm, storm
 
 pytestmark = pytest.mark.chaos
 
@@ -34,11 +34,11 @@ async def all_is_well(one: Storm, issues: list[tuple[str, int]]) -> None:
 @pytest.mark.timeout(900)
 async def test_a_short_storm_loses_nothing_and_does_nothing_twice() -> None:
     async with storm(7) as one:
-        issues = list(await one.label(6))
+        issues = list(one.fleet.label(6, REPOSITORIES))
         try:
             await one.blow(issues, restarts=1, within_s=600)
         except TimeoutError:
-            pytest.fail(one.log_ends())
+            pytest.fail(one.fleet.log_ends())
         assert one.kills >= 3
         assert one.restarts == 1
         await all_is_well(one, issues)
@@ -49,10 +49,10 @@ async def test_a_short_storm_loses_nothing_and_does_nothing_twice() -> None:
 @pytest.mark.parametrize(("chance", "restarts"), [(1, 0), (2, 2)])
 async def test_a_long_storm_loses_nothing_and_does_nothing_twice(chance: int, restarts: int) -> None:
     async with storm(chance) as one:
-        issues = list(await one.label(200))
+        issues = list(one.fleet.label(200, REPOSITORIES))
         try:
             await one.blow(issues, restarts=restarts, within_s=7_000)
         except TimeoutError:
-            pytest.fail(one.log_ends())
+            pytest.fail(one.fleet.log_ends())
         assert one.restarts == restarts
         await all_is_well(one, issues)
