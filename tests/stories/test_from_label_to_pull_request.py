@@ -211,7 +211,11 @@ async def test_a_run_ends_when_somebody_says_stop(town: Any) -> None:
     (branch,) = [name for name in await ann.branches() if name != "main"]
     (check,) = await ann.checks(branch)
     assert (check["status"], check["conclusion"]) == ("completed", "cancelled")
-    assert await ann.comment_reactions(stop_id) == ["+1"]
+
+    async def heeded() -> bool:
+        return bool(await ann.comment_reactions(stop_id) == ["+1"])
+
+    await until(heeded)
     assert await ann.pulls() == []
 
 
