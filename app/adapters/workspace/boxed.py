@@ -71,13 +71,16 @@ exec 9> /git/lock; flock 9
 if [ -e /git/index.lock ]; then rm -f /git/index.lock; fi
 cp --preserve=timestamps /git/base-index /git/index
 if [ -e /git/skipped ]; then strays | git update-index -z --no-skip-worktree --stdin; fi
-exec 8< <(exec git add --all 7>&1 > /tmp/said 2>&1); adding=$!
-read -r -t 1 -u 8
-if [ $? -gt 128 ]; then
-  odd=$(find /repo -name .git -prune -o -name '.git[aim]*' ! -type f ! -type l ! -type d -print -quit 2> /dev/null)
-  if [ -n "$odd" ]; then kill -9 $adding; echo "$odd is neither a file nor a folder"; exit 1; fi
-fi
-wait $adding || { cat /tmp/said; exit 1; }
+git add --all > /tmp/said 2>&1 & adding=$!
+{
+  sleep 1
+  odd=$(find /repo -name .git -prune -o -name '.git[aim]*' ! -type f ! -type l ! -type d -print -quit)
+  if [ -n "$odd" ]; then echo "$odd is neither a file nor a folder" > /tmp/odd; kill -9 $adding; fi
+} > /dev/null 2>&1 & looking=$!
+wait $adding; added=$?
+kill $looking 2> /dev/null
+if [ -e /tmp/odd ]; then cat /tmp/odd; exit 1; fi
+if [ $added != 0 ]; then cat /tmp/said; exit 1; fi
 sum=0
 while read -r size; do sum=$((sum + size)); done < <(git diff-index --cached --raw --no-renames --no-abbrev "$1" \
   | cut -d' ' -f4 | git cat-file --batch-check='%(objectsize)' | grep -xE '[0-9]{1,15}')
@@ -85,8 +88,7 @@ if [ $sum -gt $2 ]; then echo $sum; exit 27; fi
 exec git diff-index --cached -p --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color "$1"
 """
 """One at a time; a lock that git itself left behind is from a box that was killed. Git would wait for ever for somebody
-to write in a pipe that has the name of one of its own files: one is looked for when a second has not been enough, which
-`read` tells by a code above 128. Until it ends, git holds the other side of what is read.
+to write in a pipe that has the name of one of its own files: one is looked for when a second has not been enough.
 
 Files are added up before they are written as a patch, in which gigabytes of zeros are small.
 """
@@ -165,7 +167,8 @@ class BoxedGit:
         if ended.exit_code == TOO_LARGE:
             raise _too_large(int(ended.text))
         if ended.exit_code:
-            raise RepositoryError(f"Git cannot read the work tree: {ended.text[:1000].strip()}")
+            said = ended.text[:1000].strip() or f"it ended with exit code {ended.exit_code}"
+            raise RepositoryError(f"Git cannot read the work tree: {said}")
         if ended.left_out_bytes:
             raise _too_large(DIFF_BYTES + ended.left_out_bytes)
         return ended.head + ended.tail
