@@ -95,6 +95,7 @@ class TestTurns:
             await one.reserve(notifies=False, creates=True, within_s=5)
         assert 5 < caught.value.retry_after_s <= 60
 
+    @pytest.mark.faults
     async def test_f38_f40_when_github_says_stop_every_worker_stops(self, open_turns: OpenTurns) -> None:
         one, other = open_turns(3, LIMITS), open_turns(3, LIMITS)
         await one.stop(5000)

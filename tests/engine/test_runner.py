@@ -288,7 +288,7 @@ async def test_nobody_waits_for_ever_for_a_newer_worker(bakery: Any, store: Post
     old = bakery.blueprints
     bakery.blueprints = {"bake": replace(old["bake"], version=2)}
     run_id = await bakery.ask()
-    for _ in range(9 + 8):  # its end is left to a newer one as well, and at last told as well as can be
+    for _ in range(2 * 12 + 1):  # its end is left to a newer one as well, and at last told as well as can be
         await replace(bakery.runner(), blueprints=old).advance(run_id)
     run = await store.load(run_id)
     assert (run.status, run.is_reported, "was changed" in run.error) == (Status.FAILED, True, True)

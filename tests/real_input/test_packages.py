@@ -198,7 +198,9 @@ async def test_it_changes_the_source_and_its_tests_and_nothing_that_set_up_left(
 async def test_the_check_run_on_its_head_is_a_success(story: Story) -> None:
     assert story.check["head_sha"] == story.pull["head"]["sha"]
     assert story.check["conclusion"] == "success"
-    assert story.check["output"]["title"] == f"✅ Pull request #{story.pull['number']} waits for review"
+    assert (
+        story.check["output"]["title"] == f"✅ Pull request #{story.pull['number']} waits for review, no checks found"
+    )
 
 
 async def test_the_packages_own_suite_was_run_before_and_after(story: Story) -> None:
@@ -210,7 +212,7 @@ async def test_the_packages_own_suite_was_run_before_and_after(story: Story) -> 
 
 
 async def test_the_comment_says_so(story: Story) -> None:
-    assert story.comment.startswith(f"**✅ Pull request #{story.pull['number']} waits for review**")
+    assert story.comment.startswith(f"**✅ Pull request #{story.pull['number']} waits for review, no checks found**")
 
 
 async def test_a_first_try_with_a_mistake_is_found_by_the_suite(story: Story) -> None:

@@ -139,7 +139,7 @@ async def test_a_narrowed_token_reaches_no_further(
             {"permissions": {"administration": "read"}},
             "The permissions requested are not granted to this installation.",
         ),
-        ({"permissions": {"statuses": "write"}}, "The permissions requested are not granted to this installation."),
+        ({"permissions": {"deployments": "write"}}, "The permissions requested are not granted to this installation."),
         ({"repositories": ["other"]}, "There is at least one repository that does not exist"),
         ({"repositories": ["nothing"]}, "There is at least one repository that does not exist"),
         ({"repository_ids": [1]}, "There is at least one repository that does not exist"),
