@@ -117,11 +117,11 @@ class Outside:
         )
 
     async def world(self, run: Run, node: Node[Any], forge: Forge, signals: Signals) -> World:
-        """Everything that a node may touch. A tree that another machine had is made again from what was saved."""
+        """Everything that a node may touch. A tree that is not the one that was saved is made again from that."""
         workspace = self.workspace(run, forge)
         if run.visits and node.in_tree:
             patch = await self.store.patch(run.id)
-            await workspace.check_out(run.trail.base_sha, patch=patch, set_up=_set_up_of(run))
+            await workspace.bring_to(run.trail.base_sha, patch=patch, set_up=_set_up_of(run))
         return World(
             forge=forge,
             workspace=workspace,

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -39,17 +39,14 @@ class Fleet:
     async def stop(self) -> None:
         """Stop everything that was started, and remove what it left on the disks."""
         for process in (self.web, *self.workers.values()):
-            if process is not None and process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+            if process is not None:
+                await _killed(process)
         for name in ("web", *(f"worker{number}" for number in self.workers)):
             await asyncio.to_thread(clear, self.stage.home / name)
 
     async def kill(self, number: int) -> None:
         """Kill a worker; another takes its place at once, on the same disk."""
-        process = self.workers[number]
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await _killed(self.workers[number])
         self.workers[number] = await self._spawn("work", home=f"worker{number}")
 
     def label(self, number: int, repositories: Sequence[str]) -> Sequence[tuple[str, int]]:
@@ -98,6 +95,12 @@ class Fleet:
             )
         finally:
             os.close(log)
+
+
+async def _killed(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):  # one that starts while the database is away ends by itself, with a sentence
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 async def _is_ready(client: httpx.AsyncClient, url: str) -> bool:

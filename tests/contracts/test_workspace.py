@@ -343,6 +343,43 @@ class TestPatch:
         assert not (workspace._folder.cache / "fired").exists()
 
 
+class TestBringTo:
+    async def _saved(self, workspaces: Workspaces, origin: Origin, text: bytes) -> bytes:
+        """A change as another machine saved it."""
+        other = workspaces.open(2, 7, origin.remote)
+        await other.check_out(origin.base)
+        await other.write("code.py", text)
+        return (await other.patch()).data
+
+    async def test_a_tree_that_is_not_the_saved_one_is_made_anew(
+        self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        """The run came back to the machine on which it began, after others had gone on with it."""
+        await workspace.write("code.py", b"of the beginning\n")
+        await workspace.write("stray.py", b"left\n")
+        saved = await self._saved(workspaces, origin, b"gone on\n")
+        again = workspaces.open(1, 7, origin.remote)
+        await again.bring_to(origin.base, patch=saved)
+        assert await again.read("code.py") == b"gone on\n"
+        assert "stray.py" not in await again.paths()
+        assert (await again.patch()).data == saved
+
+    async def test_the_tree_that_was_saved_is_kept_with_what_is_no_part_of_the_change(
+        self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        await workspace.write("code.py", b"gone on\n")
+        await workspace.write("__pycache__/kept.pyc", b"made by set-up")
+        again = workspaces.open(1, 7, origin.remote)
+        await again.bring_to(origin.base, patch=(await workspace.patch()).data)
+        assert await again.read("__pycache__/kept.pyc") == b"made by set-up"
+
+    async def test_where_there_is_no_tree_it_is_made(self, workspaces: Workspaces, origin: Origin) -> None:
+        saved = await self._saved(workspaces, origin, b"gone on\n")
+        fresh = workspaces.open(3, 7, origin.remote)
+        await fresh.bring_to(origin.base, patch=saved)
+        assert await fresh.read("code.py") == b"gone on\n"
+
+
 class TestPublish:
     @pytest.mark.faults
     async def test_f58_the_change_arrives_as_it_is(self, workspace: GitWorkspace, origin: Origin) -> None:

@@ -122,6 +122,24 @@ class GitWorkspace:
             await self._git.apply(patch)
         await asyncio.to_thread(place, self._folder.base, sha.encode(), 0o600)
 
+    async def bring_to(self, sha: str, *, patch: bytes, set_up: Sequence[str] = ()) -> None:
+        """Have the work tree that belongs to a saved change, whatever there is on this machine.
+
+        A tree that is there may be older: others went on with the run meanwhile, elsewhere. Or it may be ahead, of what
+        was killed before it was saved. Raises as `check_out` does.
+        """
+        was_there = await asyncio.to_thread(self._read_base) == sha
+        await self.check_out(sha, patch=patch, set_up=set_up)
+        if was_there and not await self._holds(patch):
+            await self.remove()
+            await self.check_out(sha, patch=patch, set_up=set_up)
+
+    async def _holds(self, patch: bytes) -> bool:
+        try:
+            return (await self.patch()).data == patch
+        except RepositoryError:  # half of something: git cannot read it
+            return False
+
     async def set_up(self, commands: Sequence[str], *, timeout_s: float) -> Sequence[CommandResult]:
         """As `Sandbox.set_up` says. The tree may be another one afterwards, with the same change in it."""
         base = await self._base()
