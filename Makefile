@@ -11,7 +11,7 @@ export UV_SYSTEM_CERTS ?= 1
 # What some machines set for containers costs each of our processes seconds here: it would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check bench install
+.PHONY: help demo test check bench soak install
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -32,6 +32,9 @@ check: install ## style, types and floors
 
 bench: install ## figures, each beside something real in the same run; also written to bench.json
 	@$(RUN) python -m tests.bench.run
+
+soak: install ## the long storms: 200 runs each, workers killed all the time, the database restarted
+	@$(RUN) pytest -n0 -m soak $(ARGS)
 
 install: $(UV) ## what the other commands need
 	@missing=""; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
