@@ -17,7 +17,14 @@ WORKERS: Final = (1, 2, 4)
 PULL_REQUESTS_AN_HOUR: Final = 2_000
 """Stripe's week, 1,300 of them, in 40 minutes."""
 _WITHIN_S: Final = 600
-_SETTINGS: Final = {"MINIONS_CONCURRENCY": "4", "MINIONS_PROGRESS_INTERVAL_S": "10", "MINIONS_LOG_LEVEL": "WARNING"}
+_SETTINGS: Final = {
+    "MINIONS_CONCURRENCY": "4",
+    "MINIONS_PROGRESS_INTERVAL_S": "10",
+    "MINIONS_LOG_LEVEL": "WARNING",
+    # One person asks for all of them.
+    "MINIONS_REQUESTER_LIMIT": "0",
+    "MINIONS_REPOSITORY_LIMIT": "0",
+}
 
 
 async def rows() -> list[dict[str, object]]:
