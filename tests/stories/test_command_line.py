@@ -75,7 +75,7 @@ async def test_a_database_that_cannot_be_used_is_told_without_its_password(tmp_p
         "model": "a/b",
     }
     code, out = await minions(command, **settings)
-    assert (code, "The database cannot be used" in out) == (2, True), out
+    assert (code, "The database cannot be reached" in out) == (2, True), out
     assert ("hunter2" in out, "Traceback" in out) == (False, False), out
 
 
