@@ -52,7 +52,6 @@ class Fleet:
     def label(self, number: int, repositories: Sequence[str]) -> Sequence[tuple[str, int]]:
         """People file and label so many issues, all at once; answer with (repository, issue) of each."""
         hub, wanted = self.stage.hub, seed()
-        hub.add_user("ann")
         for name in repositories:
             self.stage.add_repository(name, wanted.files)
             hub.add_collaborator(name, "ann", "write")
@@ -114,6 +113,7 @@ async def _is_ready(client: httpx.AsyncClient, url: str) -> bool:
 async def fleet(*, workers: int, settings: Mapping[str, str]) -> AsyncIterator[Fleet]:
     """A fleet at work; everything is stopped and removed at the end."""
     async with staged(settings=settings) as stage:
+        stage.hub.add_user("ann")
         database = EmbeddedPostgres(stage.home / "database")
         url = await asyncio.to_thread(database.start)
         try:
