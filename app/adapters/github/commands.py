@@ -14,34 +14,27 @@ from app.core.task import Place, Remark, Task
 def commented(event: wire.CommentEvent, app_id: str, allowed_bots: Collection[int]) -> Event:
     """A comment on an issue, or in the conversation of a pull request."""
     said, issue = event.comment, event.issue
-    where = f"{event.repository.full_name}#{issue.number}"
-    if is_own(said.performed_via_github_app, app_id):
-        return Ignored(reason=f"The comment on {where} is our own.")
-    asked = command.parse(said.body or "")
-    if why := _not_heard(asked, where, event.sender, allowed_bots):
-        return Ignored(reason=why)
+    asked = _heard(event, issue, said.body, said.performed_via_github_app, app_id=app_id, bots=allowed_bots)
+    if isinstance(asked, Ignored):
+        return asked
     place = Place(number=issue.number, comment_id=said.id)
-    wish = task(event, issue, event.sender, asked_at=said.created_at, instructions=_instructions(asked), place=place)
+    wish = task(event, issue, event.sender, asked_at=said.created_at, instructions=asked.instructions, place=place)
     return _wish(event, asked, wish, f"comment/{event.repository.id}/{said.id}")
 
 
 def commented_at_line(event: wire.ReviewCommentEvent, app_id: str, allowed_bots: Collection[int]) -> Event:
     """A comment at a line of a pull request's change: the line belongs to what is asked for."""
     said, issue = event.comment, event.pull_request
-    where = f"{event.repository.full_name}#{issue.number}"
-    if is_own(said.performed_via_github_app, app_id):
-        return Ignored(reason=f"The comment on {where} is our own.")
-    asked = command.parse(said.body or "")
-    if why := _not_heard(asked, where, event.sender, allowed_bots):
-        return Ignored(reason=why)
-    place = Place(number=issue.number, comment_id=said.id, in_review=True)
+    asked = _heard(event, issue, said.body, said.performed_via_github_app, app_id=app_id, bots=allowed_bots)
+    if isinstance(asked, Ignored):
+        return asked
     wish = task(
         event,
         issue,
         event.sender,
         asked_at=said.created_at,
-        instructions=_instructions(asked),
-        place=place,
+        instructions=asked.instructions,
+        place=Place(number=issue.number, comment_id=said.id, in_review=True),
         remarks=(remark(said, event.sender),),
     )
     return _wish(event, asked, wish, f"review comment/{event.repository.id}/{said.id}")
@@ -50,14 +43,11 @@ def commented_at_line(event: wire.ReviewCommentEvent, app_id: str, allowed_bots:
 def reviewed(event: wire.ReviewEvent, app_id: str, allowed_bots: Collection[int]) -> Event:
     """A review with words for all of the change. Reviews cannot be reacted to, so the answer goes to the request."""
     said, issue = event.review, event.pull_request
-    where = f"{event.repository.full_name}#{issue.number}"
-    if is_own(said.performed_via_github_app, app_id):
-        return Ignored(reason=f"The review of {where} is our own.")
-    asked = command.parse(said.body or "")
-    if why := _not_heard(asked, where, event.sender, allowed_bots):
-        return Ignored(reason=why)
+    asked = _heard(event, issue, said.body, said.performed_via_github_app, app_id=app_id, bots=allowed_bots)
+    if isinstance(asked, Ignored):
+        return asked
     at = said.submitted_at or issue.updated_at
-    wish = task(event, issue, event.sender, asked_at=at, instructions=_instructions(asked))
+    wish = task(event, issue, event.sender, asked_at=at, instructions=asked.instructions)
     return _wish(event, asked, wish, f"review/{event.repository.id}/{said.id}")
 
 
@@ -73,21 +63,31 @@ def remark(said: wire.ReviewComment, by: wire.User) -> Remark:
     )
 
 
-def _not_heard(asked: command.Command | None, where: str, sender: wire.User, allowed_bots: Collection[int]) -> str:
+def _heard(
+    event: wire.CommentEvent | wire.PullRequestEvent,
+    issue: wire.Issue,
+    text: str | None,
+    via: wire.App | None,
+    *,
+    app_id: str,
+    bots: Collection[int],
+) -> command.Command | Ignored:
+    """The command in somebody's words, or why nothing is done on them."""
+    where = f"{event.repository.full_name}#{issue.number}"
+    if is_own(via, app_id):
+        return Ignored(reason=f"The comment on {where} is our own.")
+    asked = command.parse(text or "")
     if asked is None:
-        return f"The comment on {where} holds no command."
-    return unwelcome(sender, allowed_bots)
+        return Ignored(reason=f"The comment on {where} holds no command.")
+    bot = unwelcome(event.sender, bots)
+    return Ignored(reason=bot) if bot else asked
 
 
-def _instructions(asked: command.Command | None) -> str:
-    return asked.instructions if asked else ""
-
-
-def _wish(event: Somewhere, asked: command.Command | None, wish: Task, intent: str) -> Event:
+def _wish(event: Somewhere, asked: command.Command, wish: Task, intent: str) -> Event:
     """An order, or work, or help: also for an order that cannot be understood."""
-    order = ordered(asked) if asked else None
+    order = ordered(asked)
     if order is None:
-        word = asked.word if asked else ""
+        word = asked.word
         return WorkRequested(task=wish, blueprint=HELP if word in WORDS or not word else word, intent=intent)
     return OrderGiven(
         repository=repository(event),
