@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+from ast import literal_eval
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -42,6 +44,15 @@ class FolderWorkspace:
         """Not a patch, but as telling: every file and what is in it."""
         files = sorted(path for path in self.root.rglob("*") if path.is_file())
         return Patch(data=repr([(str(path.relative_to(self.root)), path.read_bytes()) for path in files]).encode())
+
+    def bring_to(self, data: bytes) -> None:
+        """Make the tree of which `patch` told this."""
+        rmtree(self.root)
+        self.root.mkdir()
+        for name, content in literal_eval(data.decode()):
+            file = self._inside(name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
 
     async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = "") -> str:  # noqa: ARG002 - the Protocol
         raise AssertionError("a minion does not publish")
@@ -103,7 +114,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def workspace(tree: Path) -> Workspace:
+def workspace(tree: Path) -> FolderWorkspace:
     return FolderWorkspace(tree)
 
 

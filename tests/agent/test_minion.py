@@ -17,6 +17,7 @@ from app.core.model import Reply
 from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
 from app.core.world import GaveUp, Sandbox, Submission, Workspace
+from tests.agent.conftest import FolderWorkspace
 
 Messages = Sequence[dict[str, Any]]
 Policy = Callable[[Messages], dict[str, Any]]
@@ -135,8 +136,10 @@ def script(*messages: dict[str, Any]) -> Policy:
 class Bench:
     """One node with everything around it."""
 
-    workspace: Workspace
+    workspace: FolderWorkspace
     sandbox: Sandbox
+    base: bytes = b""
+    """The tree before anybody worked in it, as it would be saved."""
     time: Time = field(default_factory=Time)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     signals: Signals = field(default_factory=Signals)
@@ -160,6 +163,11 @@ class Bench:
         )
 
     async def work(self, model: ThinkingModel, budget: Budget | None = None) -> Submission | GaveUp:
+        """Work, or go on: in the tree that was saved last, as whoever takes a run up again makes it."""
+        if self.journal.kept:
+            self.workspace.bring_to(next((one for one in reversed(self.journal.patches) if one), self.base))
+        else:
+            self.base = (await self.workspace.patch()).data
         return await self.loop(model, budget).work({"task": "greet the moon"})
 
     def kept(self, kind: type[Any]) -> list[Any]:
@@ -167,7 +175,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(workspace: Workspace, sandbox: Sandbox, tree: Path) -> Bench:
+def bench(workspace: FolderWorkspace, sandbox: Sandbox, tree: Path) -> Bench:
     (tree / "hello.txt").write_bytes(b"hello world\r\n")
     return Bench(workspace, sandbox)
 
@@ -281,18 +289,26 @@ async def test_a_change_is_saved_with_the_result_that_tells_of_it(bench: Bench, 
     assert newest == (await workspace.patch()).data
 
 
+WRITE = ("write", {"path": "hello.txt", "content": "hello moon\n"})
+GROW = ("edit", {"path": "hello.txt", "old": "hello", "new": "hello hello"})
+
+
 @pytest.mark.parametrize("cut_at", [3, 4])
 @pytest.mark.parametrize("stored_first", [True, False])
-async def test_an_interrupted_write_is_done_again(bench: Bench, tree: Path, cut_at: int, *, stored_first: bool) -> None:
-    """The whole file is in the call, so it does not matter whether it was written already."""
+@pytest.mark.parametrize(
+    ("call", "left"), [(WRITE, b"hello moon\r\n"), (EDIT, b"hello moon\r\n"), (GROW, b"hello hello world\r\n")]
+)
+async def test_an_interrupted_change_of_a_file_is_made_once(
+    bench: Bench, tree: Path, cut_at: int, call: Any, left: bytes, *, stored_first: bool
+) -> None:
+    """It finds the file as it was before the call, also where it was carried out already and nobody knows."""
     bench.journal.cut_at, bench.journal.stored_first = cut_at, stored_first
-    whole = ("write", {"path": "hello.txt", "content": "hello moon\n"})
-    model = bench.model(script(say("", whole), say("", SUBMIT)))
+    model = bench.model(script(say("", call), say("", SUBMIT)))
     with pytest.raises(PowerCut):
         await bench.work(model)
     bench.journal.cut_at = None
     await bench.work(model)
-    assert (tree / "hello.txt").read_bytes() == b"hello moon\r\n"
+    assert (tree / "hello.txt").read_bytes() == left
     assert [entry.ok for entry in bench.kept(ToolReturned)] == [True]
 
 

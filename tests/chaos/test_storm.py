@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.run import Status
+from app.core.run import Run, Status
 from tests.chaos.storm import REPOSITORIES, Storm, storm
 
 pytestmark = pytest.mark.chaos
@@ -25,10 +25,15 @@ async def all_is_well(one: Storm, issues: list[tuple[str, int]]) -> None:
             "comments": 1,
             "checks of the head": 1,
             "green checks of the head": 1,
-        }, (name, number)
+        }, _how_it_went(ended[name, number])
     assert await one.unfinished_checks() == 0
     ledger = await one.ledger()
     assert ledger["charged"] == ledger["answered"] == ledger["asked"]
+
+
+def _how_it_went(run: Run) -> str:
+    nodes = "\n".join(f"{visit.node}: {visit.outcome}" for visit in run.visits)
+    return f"run {run.id} of {run.task.repository.full_name}#{run.task.number}\n{nodes}\n{run.error}"
 
 
 @pytest.mark.timeout(900)

@@ -22,8 +22,8 @@ def news(commits: Sequence[str]) -> list[str]:
 
 
 def interrupted(undisturbed: Any) -> list[tuple[str, str]]:
-    """What a minion is told when each call was begun and cut off: what changes things by steps is not begun again."""
-    return [(tool, "interrupted" if tool in {"bash", "edit"} else word) for tool, word in undisturbed.told]
+    """What a minion is told when each call was begun and cut off: nobody knows what a command did."""
+    return [(tool, "interrupted" if tool == "bash" else word) for tool, word in undisturbed.told]
 
 
 async def killed_at_every_commit(

@@ -139,6 +139,6 @@ EDIT: Final = Tool(
     ),
     arguments=EditArguments,
     run=_run,
-    repeatable=False,
+    repeatable=True,
     alters=True,
 )

@@ -51,7 +51,9 @@ class Tool(Generic[A_contra]):
     arguments: type[Arguments]
     run: Callable[[A_contra, Desk], Awaitable[Told]]
     repeatable: bool
-    """Whether a call that was interrupted may simply be carried out again, because twice comes to the same as once."""
+    """Whether a call that was interrupted may simply be carried out again: it reaches nothing but files of the tree,
+    and finds that as it was saved last, which is as it was before the call.
+    """
     alters: bool = False
     """Whether a call may alter the work tree."""
 
