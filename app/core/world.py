@@ -102,6 +102,10 @@ class Workspace(Protocol):
         """
         ...
 
+    async def conflicts(self, commit: str, other: str) -> Sequence[str]:
+        """Paths that git cannot merge by itself when `commit`, one that was published, is merged into `other`."""
+        ...
+
     async def remove(self) -> None:
         """Delete the tree and everything else of this run on this machine."""
         ...

@@ -40,6 +40,7 @@ async def publish(change: Change, world: World) -> None:
         raise
     if change.task.is_pull_request and change.pull_request_number is not None:
         return  # it was there before, in somebody's own words; the run's comment under it says what was done now
+    moved_on, conflicts = await _since(change, world)
     facts = wording.PullRequestFacts(
         summary=summary,
         risks=redactor.redact(change.risks),
@@ -50,6 +51,8 @@ async def publish(change: Change, world: World) -> None:
         model=change.model,
         usd=change.usage.usd if change.model else None,
         repairs=change.repairs,
+        base_branch=moved_on,
+        conflicts=conflicts,
         template=await pull_request_template(world.workspace),
     )
     pull_request = await world.forge.find_or_create_pull_request(
@@ -61,6 +64,18 @@ async def publish(change: Change, world: World) -> None:
     )
     change.pull_request_number = pull_request.number
     change.pull_request_url = pull_request.url
+
+
+async def _since(change: Change, world: World) -> tuple[str, tuple[str, ...]]:
+    """The branch that the change is for if it is not where it was, and where the two do not merge by themselves."""
+    now = await world.forge.branch_sha(change.base_branch)
+    if now in {change.base_sha, ""}:
+        return "", ()
+    try:
+        return change.base_branch, tuple(await world.workspace.conflicts(change.head_sha, now))
+    except RepositoryError as error:  # it was rewritten, or has nothing in common any more: GitHub says so itself
+        _log.info("Whether %s conflicts with %s cannot be told: %s", change.branch, change.base_branch, error)
+        return "", ()
 
 
 def _earlier(change: Change) -> str:

@@ -57,6 +57,9 @@ class FolderWorkspace:
     async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = "") -> str:  # noqa: ARG002 - the Protocol
         raise AssertionError("a minion does not publish")
 
+    async def conflicts(self, commit: str, other: str) -> Sequence[str]:
+        raise AssertionError(f"a minion merges nothing: {commit}, {other}")
+
     async def remove(self) -> None:
         raise AssertionError("a minion does not remove its tree")
 

@@ -77,6 +77,9 @@ class _OneFile:
     async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = "") -> str:
         raise NotImplementedError
 
+    async def conflicts(self, commit: str, other: str) -> Sequence[str]:
+        raise NotImplementedError
+
     async def remove(self) -> None:
         raise NotImplementedError
 

@@ -1,6 +1,7 @@
 # ruff: noqa: ARG002 - fakes take what the Protocols give them
 """A small world that holds state: files, branches, pull requests; commands are functions on the files."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -52,6 +53,8 @@ class FakeWorkspace:
         self.branches = branches
         self.parents: dict[str, str] = {}
         self.pushes = 0
+        self.conflicts_with: dict[str, tuple[str, ...]] = defaultdict(tuple)
+        """Paths, for each commit that somebody else made."""
 
     async def check_out(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> None:
         if not self.checked_out:
@@ -117,6 +120,10 @@ class FakeWorkspace:
         self.parents[sha] = parent_sha or "base"
         self.pushes += 1
         return sha
+
+    async def conflicts(self, commit: str, other: str) -> Sequence[str]:
+        assert commit in self.parents
+        return self.conflicts_with[other]
 
     async def remove(self) -> None:
         self.tree, self.checked_out = {}, ""

@@ -231,6 +231,8 @@ async def test_a_branch_that_only_seems_to_stand_elsewhere_is_looked_at_again(wa
     ours: list[tuple[str, str]] = []
 
     async def stale(branch: str) -> str:
+        if branch == "main":
+            return "b" * 40
         ours.append(branches[branch])
         return "e" * 40 if len(ours) == 1 else branches[branch][0]
 

@@ -56,6 +56,19 @@ async def test_an_issue_becomes_a_pull_request(rig: Any) -> None:
     assert run.workspace.branches["minions/12-3"] == (state.head_sha, run.workspace.branches["minions/12-3"][1])
 
 
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("conflicts", "told"), [((), "It fits `main`, which moved on"), (("greet.py",), "were solved: `greet.py`")]
+)
+async def test_f53_a_base_that_moved_on_is_reported(rig: Any, conflicts: tuple[str, ...], told: str) -> None:
+    run = rig(BASE, COMMANDS, does(RIGHT))
+    run.forge.branches["main"] = ("f" * 40, "Somebody else's")
+    run.workspace.conflicts_with["f" * 40] = conflicts
+    _, state = await run.walk(BLUEPRINT)
+    assert state.pull_request_number == 13
+    assert told in run.forge.pulls["minions/12-3"]["body"]
+
+
 @pytest.mark.parametrize("lost", range(7))
 async def test_every_node_may_run_twice(rig: Any, lost: int) -> None:
     """The power goes after a node's effects and before its save: the end is the same, and outside it happened once."""

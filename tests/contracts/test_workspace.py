@@ -494,6 +494,20 @@ class TestPublish:
         assert origin.git("rev-parse", "minions/1-1") == theirs
 
     @pytest.mark.faults
+    async def test_f53_tells_what_does_not_merge_with_a_branch_that_moved_on(
+        self, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        """As git would merge them, on a commit that is on no machine yet; the tree and its base stay as they are."""
+        ours = await self._published(workspace, b"def add(a, b):\n    return a + b\n", "Fix")
+        beside = origin.commit({"sub/deep.txt": "deeper\n"})
+        assert await workspace.conflicts(ours, beside) == []
+        across = origin.commit({"code.py": "def add(a, b):\n    return b - a\n", "dos.txt": "three\r\n"})
+        assert await workspace.conflicts(ours, across) == ["code.py"]
+        renamed = origin.commit({"raw\nname": "x\n"})
+        assert await workspace.conflicts(ours, renamed) == ["code.py"]
+        assert await self._published(workspace, b"def add(a, b):\n    return a + b\n", "Fix", on="") == ours
+
+    @pytest.mark.faults
     async def test_f56_a_branch_that_was_deleted_is_a_conflict(self, workspace: GitWorkspace, origin: Origin) -> None:
         await workspace.write("code.py", b"fixed\n")
         with pytest.raises(Conflict):

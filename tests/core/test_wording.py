@@ -259,6 +259,22 @@ def test_the_body_of_a_pull_request() -> None:
     assert wording.pull_request_body(TASK, FACTS, page_url=PAGE, marker="<!-- minions:run=3 -->") == BODY
 
 
+@pytest.mark.parametrize(
+    ("conflicts", "told"),
+    [
+        ((), "- [ ] It fits `main`, which moved on meanwhile: git merges both, but nobody tested them together"),
+        (
+            ("a.py", "b|c"),
+            "- [ ] Its conflicts with `main`, which moved on meanwhile, were solved: `a.py`, `b|c`",
+        ),
+        (tuple(f"{one}.py" for one in range(12)), "`9.py` and 2 more"),
+    ],
+)
+def test_a_base_that_moved_on_is_a_matter_for_the_reviewer(conflicts: tuple[str, ...], told: str) -> None:
+    facts = FACTS.model_copy(update={"base_branch": "main", "conflicts": conflicts})
+    assert told in wording.pull_request_body(TASK, facts, page_url=PAGE, marker="<!-- minions:run=3 -->")
+
+
 def test_what_had_network_is_not_told_to_have_had_none() -> None:
     set_up = Evidence(command="npm ci", exit_code=0, seconds=2, where=Where.SET_UP)
     facts = FACTS.model_copy(update={"evidence": (set_up, *FACTS.evidence)})

@@ -187,6 +187,9 @@ class FakeWorkspace:
     ) -> str:
         return f"{message} on {branch} after {expected_sha}"
 
+    async def conflicts(self, commit: str, other: str) -> Sequence[str]:
+        raise AssertionError((commit, other))
+
     async def remove(self) -> None:
         self.removed += 1
 

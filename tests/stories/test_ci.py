@@ -42,6 +42,10 @@ class Asked:
 
         return str(await until(look))
 
+    async def is_at_work(self) -> bool:
+        """Whether its branch is there."""
+        return len(await self.ann.branches()) > 1
+
     async def pull(self) -> dict[str, Any]:
         (pull,) = await self.ann.pulls()
         return dict(pull)
@@ -74,6 +78,10 @@ def held(*jobs: Job) -> Any:
 async def always_red(_push: Push) -> Sequence[Workflow]:
     log = "##[error]The machine is on fire.\n"
     return [Workflow("CI", (Job("docs", "failure", log=log), Job("unit tests")))]
+
+
+async def nothing(_push: Push) -> Sequence[Workflow]:
+    return []
 
 
 async def test_what_ci_finds_is_mended_by_a_minion_that_sees_the_log(town: Any) -> None:
@@ -127,9 +135,6 @@ async def test_what_stays_red_is_handed_over_with_what_was_learned(town: Any) ->
 
 @pytest.mark.faults
 async def test_f69_without_ci_the_run_ends_well(town: Any) -> None:
-    async def nothing(_push: Push) -> Sequence[Workflow]:
-        return []
-
     asked = Asked(town, nothing)
     await asked.label()
     await asked.comment("waits for review, no checks found")
@@ -205,6 +210,27 @@ async def test_f52_a_person_who_pushes_while_ci_runs_takes_over(town: Any) -> No
     await asked.hub.actions.finish(workflow)
     await asked.comment("is yours: somebody pushed to its branch")
     assert (await git.refs())[ref] == theirs
+
+
+@pytest.mark.faults
+async def test_f53_the_reviewer_is_told_what_conflicts_with_a_base_that_moved_on(town: Any) -> None:
+    asked = Asked(town, nothing)
+    repository = asked.hub.repository(asked.name)
+    git, ref = Git(repository.path), "refs/heads/main"
+    with town.stage.models.slow():
+        await asked.label()
+        await until(asked.is_at_work)
+        before = await git.refs()
+        blob = (await git.run("hash-object", "-w", "--stdin", stdin=b"# Nothing is left\n")).decode().strip()
+        tree = (await git.run("mktree", stdin=f"100644 blob {blob}\tslugs.py\n".encode())).decode().strip()
+        author = ("-c", "user.name=ann", "-c", "user.email=ann@example.test")
+        words = ("commit-tree", tree, "-p", before[ref], "-m", "Begin anew")
+        theirs = (await git.run(*author, *words)).decode().strip()
+        await git.move(ref, theirs, before[ref])
+        await asked.hub.branches.moved(repository, asked.hub.user("ann"), before)
+    await asked.comment("waits for review")
+    body = (await asked.pull())["body"]
+    assert "conflicts with `main`, which moved on meanwhile, were solved: `README.md`, `slugs.py`" in body
 
 
 @pytest.mark.faults

@@ -174,6 +174,14 @@ class Clean:
         said = await self._git.tell("commit-tree", tree, "-p", parent, "-F", "-", stdin=text.encode(), environment=who)
         return said.text
 
+    async def conflicts(self, ours: str, theirs: str) -> list[str]:
+        """Paths that stay in conflict when two commits are merged, in git's order. Raises RepositoryError."""
+        await asyncio.to_thread((self._folder / "objects").mkdir, parents=True, exist_ok=True)
+        said = await self._git.ask("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, theirs)
+        if said.exit_code not in {0, 1}:  # 1: there are conflicts
+            raise RepositoryError(f"Git cannot tell whether two commits merge: {said.err[:1000]}")
+        return [os.fsdecode(path) for path in said.out.split(b"\0")[1:] if path]
+
     async def has(self, commit: str) -> bool:
         """Whether a commit is here or in the mirror."""
         return (await self._git.ask("cat-file", "-e", f"{commit}^{{commit}}")).ok

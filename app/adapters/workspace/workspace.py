@@ -291,6 +291,15 @@ class GitWorkspace:
             raise remotes.refusal(f"{words}\n{out}")
         return commit
 
+    async def conflicts(self, commit: str, other: str) -> Sequence[str]:
+        """As `Workspace.conflicts` says. Raises RepositoryError if git cannot tell, ForgeError."""
+        remotes.check_sha(commit)
+        remotes.check_sha(other)
+        await self._mirror.provide(other, self._run_id)
+        found = await self._clean().conflicts(other, commit)
+        await self._mirror.provide(await self._base(), self._run_id)  # it keeps one commit for each run
+        return found
+
     async def remove(self) -> None:
         """As `Workspace.remove` says."""
         await self._boxes.end_leftovers(self._folder.tree)

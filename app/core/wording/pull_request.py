@@ -15,6 +15,7 @@ from app.core.wording.template import filled
 _MOST_ASKED: Final = 1_500
 _MOST_DONE: Final = 8_000
 _MOST_ROWS: Final = 40
+_MOST_PATHS: Final = 10
 _HEADINGS: Final = {
     "asked": "What was asked",
     "done": "What was done",
@@ -40,6 +41,10 @@ class PullRequestFacts(BaseModel, frozen=True):
     model: str = ""
     usd: float | None = None
     repairs: int = 0
+    base_branch: str = ""
+    """The branch that the change is for, if it moved on since it was begun."""
+    conflicts: tuple[str, ...] = ()
+    """Paths in which it then came to differ in another way."""
     template: str = ""
     """The repository's own template for pull requests."""
 
@@ -114,7 +119,18 @@ def _checklist(facts: PullRequestFacts) -> str:
     if facts.repairs:
         repairs = "The repair" if facts.repairs == 1 else f"Each of the {facts.repairs} repairs"
         lines.append(f"{repairs} after red tests mended the code rather than the tests")
+    if facts.base_branch:
+        lines.append(_moved_on(facts))
     return "\n".join(f"- [ ] {line}" for line in lines)
+
+
+def _moved_on(facts: PullRequestFacts) -> str:
+    branch, paths = code(facts.base_branch), facts.conflicts
+    if not paths:
+        return f"It fits {branch}, which moved on meanwhile: git merges both, but nobody tested them together"
+    named = ", ".join(code(path) for path in paths[:_MOST_PATHS])
+    more = f" and {len(paths) - _MOST_PATHS:,} more" if len(paths) > _MOST_PATHS else ""
+    return f"Its conflicts with {branch}, which moved on meanwhile, were solved: {named}{more}"
 
 
 def _footer(task: Task, facts: PullRequestFacts, page_url: str) -> Iterator[str]:
