@@ -104,6 +104,19 @@ class TestCheckOut:
         await other.check_out(origin.base, patch=saved.data)
         assert await other.patch() == saved
 
+    async def test_what_another_process_changes_is_seen_by_who_looked_before(
+        self, home: Path, boxes: BubblewrapBoxes, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        """A look that finds nothing new costs nothing, and never hides anything."""
+        assert (await workspace.patch()).is_empty
+        other = Workspaces(home / "data", boxes, ways=workspaces.ways).open(1, 7, origin.remote)
+        await do(other, "echo more >> code.py")
+        assert [file.path for file in (await workspace.patch()).files] == ["code.py"]
+        await other.write("new", b"new\n")
+        assert [file.path for file in (await workspace.patch()).files] == ["code.py", "new"]
+        await do(workspace, "rm new")
+        assert await other.patch() == await workspace.patch()
+
     async def test_asks_the_remote_only_for_what_is_not_here(
         self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
     ) -> None:

@@ -1,6 +1,7 @@
 """The folder of one run on the disk, and the two ways to make it: over shared layers, or by itself.
 
 base    the base commit, written last: without it the folder is half made
+stamp   another one whenever the tree may have changed
 clean/  objects of the change as the host made them; no box sees it
 room.img, room/   where this run's own files lie: a disk of a fixed size, where the machine can make one
 lower   names of the layers that it lies over
@@ -97,6 +98,11 @@ class Folder:
     def base(self) -> Path:
         """A file with the base commit."""
         return self.run / "base"
+
+    @property
+    def stamp(self) -> Path:
+        """A file that is written anew whenever the tree may change."""
+        return self.run / "stamp"
 
     @property
     def is_layered(self) -> bool:

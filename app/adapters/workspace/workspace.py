@@ -19,6 +19,7 @@ from app.adapters.workspace.furnishing import Furnishing
 from app.adapters.workspace.layers import Layers
 from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
+from app.adapters.workspace.seen import Seen
 from app.adapters.workspace.submodules import Laid, Submodules
 from app.adapters.workspace.tree import READ_BYTES, Tree
 from app.core.errors import Conflict, RepositoryError, Unavailable
@@ -54,6 +55,7 @@ class GitWorkspace:
     def __init__(
         self,
         folder: Folder,
+        seen: Seen,
         layers: Layers,
         mirror: Mirror,
         boxes: BubblewrapBoxes,
@@ -64,6 +66,8 @@ class GitWorkspace:
         read_layout: ReadLayout,
     ) -> None:
         self._folder = folder
+        self.seen = seen
+        """Tells from the outside, too, when the tree may be altered."""
         self._layers = layers
         self._mirror = mirror
         self._boxes = boxes
@@ -103,6 +107,10 @@ class GitWorkspace:
         if await asyncio.to_thread(self._read_base) == sha:
             await asyncio.to_thread(self._folder.reopen, self._layers.folder)
             return
+        with self.seen.altering():
+            await self._make(sha, patch, set_up)
+
+    async def _make(self, sha: str, patch: bytes, set_up: Sequence[str]) -> None:
         await self._mirror.provide(sha, self._run_id)
         self._being_made = sha
         if self._folder.is_layered:
@@ -144,11 +152,12 @@ class GitWorkspace:
         """As `Sandbox.set_up` says. The tree may be another one afterwards, with the same change in it."""
         base = await self._base()
         patch = (await self.patch()).data if self._folder.is_touched else b""
-        results = await self._furnish(base, commands, timeout_s)
-        if not self._folder.base.exists():
-            if patch:
-                await self._git.apply(patch)
-            await asyncio.to_thread(place, self._folder.base, base.encode(), 0o600)
+        with self.seen.altering():
+            results = await self._furnish(base, commands, timeout_s)
+            if not self._folder.base.exists():
+                if patch:
+                    await self._git.apply(patch)
+                await asyncio.to_thread(place, self._folder.base, base.encode(), 0o600)
         return results
 
     async def provide_base(self, sha: str) -> Path:
@@ -241,7 +250,8 @@ class GitWorkspace:
 
     async def write(self, path: str, data: bytes) -> None:
         """As `Workspace.write` says; missing folders are made."""
-        await asyncio.to_thread(self._files.write, path, data)
+        with self.seen.altering():
+            await asyncio.to_thread(self._files.write, path, data)
 
     async def paths(self, folder: str = "") -> Sequence[str]:
         """As `Workspace.paths` says."""
@@ -255,6 +265,14 @@ class GitWorkspace:
         base = await asyncio.to_thread(self._read_base)
         if not base:
             return Patch()
+        if (known := self.seen.recall(base)) is not None:
+            return known
+        mark = self.seen.mark()
+        patch = await self._read_change(base)
+        self.seen.keep(base, patch, mark)
+        return patch
+
+    async def _read_change(self, base: str) -> Patch:
         clean = self._clean()
         if base not in self._laid:  # there is a tree, so that this stays as it is
             self._laid[base] = await self._submodules.laid(base)
@@ -373,7 +391,8 @@ class SharingBox:
 
     async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> CommandResult:
         """As `Sandbox.run` says."""
-        return await self._box.run(command, timeout_s=timeout_s, stdin=stdin)
+        with self._workspace.seen.altering():
+            return await self._box.run(command, timeout_s=timeout_s, stdin=stdin)
 
     async def set_up(self, commands: Sequence[str], *, timeout_s: float = 1_200) -> Sequence[CommandResult]:
         """As `Sandbox.set_up` says."""

@@ -16,9 +16,12 @@ from app.adapters.workspace.furnishing import SITE
 from app.adapters.workspace.layers import AHEAD, Layers
 from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
+from app.adapters.workspace.seen import Seen
 from app.adapters.workspace.workspace import Author, GitWorkspace, ReadLayout, everything
 from app.core.world import Remote
 
+_MOST_SEEN: Final = 100
+"""Trees; more than one process works on at a time."""
 DISK_BYTES: Final = 10 * GIB
 """Of one run: a large repository with its dependencies and its build has a few gigabytes."""
 
@@ -47,6 +50,7 @@ class Workspaces:
         self._given_ways = ways
         self._disk_bytes = disk_bytes
         self._read_layout = read_layout
+        self._seen: dict[str, Seen] = {}
         self.layers = Layers(self._home / "layers", lambda: in_use(self._home / "runs"))
 
     @cached_property
@@ -104,6 +108,7 @@ class Workspaces:
         folder = Folder(self._home / "runs" / name, run_id, self.ways, self._disk_bytes)
         return GitWorkspace(
             folder,
+            self._seen_in(folder),
             self.layers,
             mirror,
             self._boxes,
@@ -112,3 +117,11 @@ class Workspaces:
             asked_at=asked_at,
             read_layout=self._read_layout,
         )
+
+    def _seen_in(self, folder: Folder) -> Seen:
+        """What was seen in the tree last. Of so many runs the oldest is no longer at work here."""
+        seen = self._seen.pop(folder.run.name, None) or Seen(folder.stamp)
+        self._seen[folder.run.name] = seen
+        if len(self._seen) > _MOST_SEEN:
+            del self._seen[next(iter(self._seen))]
+        return seen
