@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from statistics import median, quantiles
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI, Request, Response
 from pydantic import SecretStr
 
@@ -146,7 +147,7 @@ def serve_minions(url: str, listener: socket.socket) -> None:
         async with opened(url, ProcrastinateQueue(url)) as store:
             await _uvicorn(web_app(settings, store)).serve([listener])
 
-    asyncio.run(serve())
+    uvloop.run(serve())
 
 
 def _serve_bare(_: str, listener: socket.socket) -> None:
@@ -156,7 +157,7 @@ def _serve_bare(_: str, listener: socket.socket) -> None:
     async def take(request: Request) -> Response:
         return Response(hashlib.sha256(await request.body()).hexdigest())
 
-    asyncio.run(_uvicorn(app).serve([listener]))
+    uvloop.run(_uvicorn(app).serve([listener]))
 
 
 def _uvicorn(app: FastAPI) -> uvicorn.Server:
