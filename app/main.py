@@ -35,7 +35,7 @@ from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
 from app.adapters.workspace.folders import GIB
 from app.adapters.workspace.leftovers import MachineLeftovers
-from app.adapters.workspace.workspace import Author, GitWorkspace
+from app.adapters.workspace.workspace import Author, GitWorkspace, TellAuthor, nobody
 from app.adapters.workspace.workspaces import Workspaces
 from app.agent.minion import AgentLoop
 from app.agent.prompt import load_prompt
@@ -45,7 +45,7 @@ from app.agent.tools.all_tools import chosen
 from app.ahead import make_ready
 from app.core import wording
 from app.core.blueprint import Node
-from app.core.errors import BlueprintError, ForgeError, MinionsError, SettingsError
+from app.core.errors import BlueprintError, ForgeError, MinionsError, SettingsError, Unavailable
 from app.core.events import Event
 from app.core.model import Model
 from app.core.pace import THE_APP, Allowance
@@ -190,7 +190,7 @@ async def outside(
     settings: Settings,
     store: Store,
     redactor: Redactor,
-    author: Author | None = None,
+    author: TellAuthor = nobody,
     shift: Shift | None = None,
 ) -> Outside:
     """The adapters that every worker needs; commits are by `author`. Raises SettingsError and BlueprintError."""
@@ -285,13 +285,12 @@ async def github(
         yield app, forges
 
 
-async def commit_author(app: App, github_url: str) -> Author | None:
-    """The App's own account, so that GitHub shows who made a commit; None if GitHub does not say who we are."""
+async def commit_author(app: App, github_url: str) -> Author:
+    """The App's own account, so that GitHub shows who made a commit. Raises Unavailable: that is asked again later."""
     try:
         login = (await app.identity()).login
     except ForgeError as error:
-        _log.warning("GitHub does not say who this App is, so commits are by a general name: %s", error)
-        return None
+        raise Unavailable("GitHub does not say who this App is", detail=str(error)) from error
     return Author(login, f"{login}@users.noreply.{github_url.partition('://')[2].partition(':')[0]}")
 
 
@@ -396,7 +395,7 @@ def work(settings: Settings) -> None:
             store = await stack.enter_async_context(opened(url, queue, places(settings)))
             paces = chosen_paces(settings, store)
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
-            worker = await outside(settings, store, redactor, await commit_author(app, settings.github_url), shift)
+            worker = await outside(settings, store, redactor, partial(commit_author, app, settings.github_url), shift)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))

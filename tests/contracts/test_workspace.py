@@ -8,7 +8,7 @@ import pytest
 
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.workspace.folders import Ways
-from app.adapters.workspace.workspace import GitWorkspace
+from app.adapters.workspace.workspace import Author, GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import Conflict, Denied, NotFound, RepositoryError
 from app.core.patch import AddedLine, Change
@@ -424,6 +424,26 @@ class TestPublish:
         again = workspaces.open(1, 7, origin.remote)
         assert await again.publish(await again.patch(), branch="minions/1-1", message="Fix", expected_sha="") == first
         assert origin.git("rev-list", "--count", "minions/1-1", "^main") == "1"
+
+    @pytest.mark.crash
+    async def test_the_same_change_by_another_name_is_published_already(
+        self, home: Path, boxes: BubblewrapBoxes, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        """Another machine takes the run over, with a newer program, after the push that nobody has noted."""
+        await workspace.write("code.py", b"fixed\n")
+        change = await workspace.patch()
+        first = await workspace.publish(change, branch="minions/1-1", message="Fix", expected_sha="")
+
+        async def renamed() -> Author:
+            return Author("minions[bot]", "minions[bot]@example.test")
+
+        newer = Workspaces(home / "data", boxes, ways=workspaces.ways, author=renamed).open(1, 7, origin.remote)
+        assert await newer.publish(change, branch="minions/1-1", message="Fix it", expected_sha="") == first
+        assert origin.git("rev-parse", "minions/1-1") == first
+        theirs = origin.git("commit-tree", "-p", first, "-m", "Theirs", f"{first}^{{tree}}")
+        origin.git("update-ref", "refs/heads/minions/1-1", theirs)
+        with pytest.raises(Conflict, match="moved"):
+            await newer.publish(change, branch="minions/1-1", message="Fix it", expected_sha="")
 
     async def test_replaces_the_commit_it_expects(self, workspace: GitWorkspace, origin: Origin) -> None:
         origin.git("branch", "minions/1-1", "main")

@@ -186,6 +186,10 @@ class Clean:
         """Whether a commit is here or in the mirror."""
         return (await self._git.ask("cat-file", "-e", f"{commit}^{{commit}}")).ok
 
+    async def content(self, commit: str) -> str:
+        """Everything that a commit stands for, who made it and why left out: its tree and what it comes after."""
+        return (await self._git.tell("show", "--no-patch", "--format=%T %P", commit)).text
+
     async def tree(self, commit: str) -> str:
         """The tree of a commit."""
         return (await self._git.tell("rev-parse", f"{commit}^{{tree}}")).text

@@ -17,7 +17,7 @@ from app.adapters.workspace.layers import AHEAD, Layers
 from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
 from app.adapters.workspace.seen import Seen
-from app.adapters.workspace.workspace import Author, GitWorkspace, ReadLayout, everything
+from app.adapters.workspace.workspace import GitWorkspace, ReadLayout, TellAuthor, everything, nobody
 from app.core.world import Remote
 
 _MOST_SEEN: Final = 100
@@ -39,14 +39,14 @@ class Workspaces:
         home: Path,
         boxes: BubblewrapBoxes,
         *,
-        author: Author | None = None,
+        author: TellAuthor = nobody,
         ways: Ways | None = None,
         disk_bytes: int = DISK_BYTES,
         read_layout: ReadLayout = everything,
     ) -> None:
         self._home = home.resolve()
         self._boxes = boxes
-        self._author = author or Author()
+        self._author = author
         self._given_ways = ways
         self._disk_bytes = disk_bytes
         self._read_layout = read_layout
