@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from app.adapters.model_faults import BrokenAnswer, fault
 from app.adapters.model_prices import Price, listed, most_output
+from app.adapters.model_profiles import profile_of
 from app.core.budget import Usage
 from app.core.errors import ModelUnavailable
-from app.core.model import Reply
+from app.core.model import Profile, Reply
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ _loading: Final = threading.Lock()
 
 _TRY_TIMEOUT_S: Final = 300.0
 """For one try; a long answer of a reasoning model takes minutes."""
-_MOST_TRIES: Final = 6
+MOST_TRIES: Final = 6
 _LONGEST_PAUSE_S: Final = 60.0
 _LONGEST_RETRY_AFTER_S: Final = 120.0
 """Who asks for more is left in peace: the run is put off instead."""
@@ -69,6 +70,8 @@ class LiteLLMModel:
         api_key: str = "",
         price: Price | None = None,
         params: Mapping[str, Any] | None = None,
+        profile: Profile | None = None,
+        most_tries: int = MOST_TRIES,
         try_timeout_s: float = _TRY_TIMEOUT_S,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
@@ -78,6 +81,8 @@ class LiteLLMModel:
         self._api_key = api_key
         self._price = price or listed(name)
         self._params = dict(params or {})
+        self._profile = profile or profile_of(name)
+        self._most_tries = most_tries
         self._try_timeout_s = try_timeout_s
         self._sleep = sleep
         self._jitter = jitter
@@ -89,6 +94,11 @@ class LiteLLMModel:
     def name(self) -> str:
         """As the operator wrote it."""
         return self._name
+
+    @property
+    def profile(self) -> Profile:
+        """How it wants to be worked with: as the operator says, or as its name tells."""
+        return self._profile
 
     def reserve_usd(self, messages: Sequence[dict[str, Any]], max_output_tokens: int) -> float:
         """The most that a call with these messages can cost, by an estimate of their tokens; 0.0 without a price."""
@@ -119,7 +129,7 @@ class LiteLLMModel:
             raise ModelUnavailable(f"The model {self._name} did not answer within {timeout_s:.0f} s.") from None
 
     async def _persist(self, request: dict[str, Any]) -> Reply:
-        for number in range(1, _MOST_TRIES + 1):
+        for number in range(1, self._most_tries + 1):
             try:
                 async with asyncio.timeout(self._try_timeout_s):
                     answer = await self._library.acompletion(**request)
@@ -127,7 +137,7 @@ class LiteLLMModel:
             except Exception as error:  # litellm raises whatever its providers' libraries raise
                 trouble = fault(error, model=self._name, key=self._api_key)
             pause_s = self._pause_s(number, trouble.retry_after_s)
-            if not trouble.again or number == _MOST_TRIES or pause_s > _LONGEST_RETRY_AFTER_S:
+            if not trouble.again or number == self._most_tries or pause_s > _LONGEST_RETRY_AFTER_S:
                 raise trouble.error  # outside `except`, so that the provider's own error with its texts is not chained
             _log.info("%s Try %s in %.1f s. %s", trouble.error, number + 1, pause_s, trouble.error.detail)
             await self._sleep(pause_s)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.core.errors import ContextTooLong, ModelError, ModelUnavailable
+from app.core.errors import ContextTooLong, HistoryRefused, ModelDenied, ModelError, ModelUnavailable
 
 _TOO_LONG: Final = re.compile(
     r"context_length_exceeded|maximum context length|context window|prompt is too long|input is too long"
@@ -16,6 +16,16 @@ _TOO_LONG: Final = re.compile(
     r"|too many (?:input )?tokens|reduce the length of the (?:messages|prompt)|request_too_large",
     re.IGNORECASE,
 )
+_BAD_HISTORY: Final = re.compile(
+    r"tool_use`? ids? (?:were|was) found without|unexpected `?tool_use_id"
+    r"|tool_result`? block.{0,80}must have a corresponding"
+    r"|must be followed by tool messages|tool_calls?'? must be followed|preceding message with '?tool_calls"
+    r"|tool_call_id.{0,40}(?:not found|invalid)|(?:thinking|redacted_thinking)`? blocks?.{0,80}cannot be modified"
+    r"|expected `?(?:thinking|redacted_thinking)|invalid `?signature`? in `?thinking|thought_?signature"
+    r"|function call turn|roles must alternate|function response parts",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Orphaned results of tools, thoughts out of order or of somebody else: Anthropic's, OpenAI's and Gemini's words."""
 _NO_CREDIT: Final = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance is too low|billing_hard_limit", re.IGNORECASE
 )
@@ -52,24 +62,29 @@ def fault(error: Exception, *, model: str, key: str) -> Fault:
         or (_is_4xx(status) and _TOO_LONG.search(text))
     ):
         return Fault(ContextTooLong(f"The conversation is too long for the model {model}.", detail=detail), again=False)
-    if status == 402 or _NO_CREDIT.search(_words(error)):
-        sentence = f"The account behind the model {model} has no credit left. Top it up, then start the task again."
-        return Fault(ModelError(sentence, detail=detail), again=False)
-    if status in {401, 403}:
-        sentence = f"The provider of the model {model} refused our key ({status}). Check the key and its permissions."
-        return Fault(ModelError(sentence, detail=detail), again=False)
-    if status == 404:
-        sentence = (
-            f"The provider knows no model {model}, or our key may not use it. Check the name and the base address."
-        )
-        return Fault(ModelError(sentence, detail=detail), again=False)
+    if sentence := _denial(error, status, model):
+        return Fault(ModelDenied(sentence, detail=detail), again=False)
     if _is_passing(error, status, text):
         sentence = f"The model {model} cannot be reached or is overloaded right now."
         return Fault(ModelUnavailable(sentence, detail=detail), again=True, retry_after_s=_retry_after(error))
+    if _is_4xx(status) and _BAD_HISTORY.search(text):
+        sentence = f"The provider of the model {model} cannot read the conversation in this form."
+        return Fault(HistoryRefused(sentence, detail=detail), again=False)
     sentence = f"The model {model} refused the request ({status or 'no status'}). The operator's log says why."
     if _NO_PROVIDER.search(text):
         sentence = f"No provider is known for the model {model}. Write PROVIDER/NAME, as in anthropic/claude-opus-4-8."
     return Fault(ModelError(sentence, detail=detail), again=False)
+
+
+def _denial(error: Exception, status: int | None, model: str) -> str:
+    """Why the provider does not work for us, and what to do about it; empty if it does."""
+    if status == 402 or _NO_CREDIT.search(_words(error)):
+        return f"The account behind the model {model} has no credit left. Top it up, then start the task again."
+    if status in {401, 403}:
+        return f"The provider of the model {model} refused our key ({status}). Check the key and its permissions."
+    if status == 404:
+        return f"The provider knows no model {model}, or our key may not use it. Check the name and the base address."
+    return ""
 
 
 def scrubbed(text: str, key: str) -> str:

@@ -59,6 +59,12 @@ def most_output(name: str) -> int | None:
     return most if isinstance(most, int) else None
 
 
+def most_input(name: str) -> int | None:
+    """How many tokens the model can read at most; None if it is not on the list."""
+    most = (_entry(name) or {}).get("max_input_tokens")
+    return most if isinstance(most, int) else None
+
+
 def _entry(name: str) -> dict[str, Any] | None:
     """By the full name, or by the bare one if it is listed for this provider."""
     provider, _, bare = name.partition("/")

@@ -11,9 +11,14 @@ _NEAR: Final = 0.85
 WRAP_UP: Final = "[budget] "
 """How the notice begins, by which a resumed loop knows that it was given."""
 
-
 LAST_TURNS: Final = 6
 """For a minion that is told to wrap up: one to see what there is, some to make it whole, one to submit."""
+MORE_TURNS: Final = 20
+"""Added once at the end of the turns, if the work still moves: it saves more than a large budget from the beginning."""
+_STILL_MOVING: Final = 10
+"""Turns within which the tree must have changed for that."""
+LONGER: Final = "[budget, longer] "
+"""How the words begin by which a loop knows that turns were added."""
 TOLD_TO_END: Final = "[wrap up] "
 """How the words begin by which a loop knows that it was told to come to an end."""
 
@@ -24,6 +29,16 @@ def told_to_wrap_up() -> str:
         f"{TOLD_TO_END}The person who asked for this wants it to come to an end now. You have {LAST_TURNS} turns left: "
         f"make what there is whole, take out what is not, and submit; or give up, and say what is missing."
     )
+
+
+def longer(budget: Budget, usage: Usage, *, changed_at: int) -> str:
+    """What the minion is told if its turns are over and it gets more, having changed something in turn `changed_at`.
+
+    Empty if it gets none: only a budget that is meant for whole tasks is made longer.
+    """
+    if usage.turns < budget.turns or budget.turns < 2 * MORE_TURNS or usage.turns - changed_at > _STILL_MOVING:
+        return ""
+    return f"{LONGER}Your turns are used up, but the work moves: you have {MORE_TURNS} more, and no others. Finish it."
 
 
 def exhausted(budget: Budget, usage: Usage, seconds: float) -> GaveUp | None:

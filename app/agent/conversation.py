@@ -1,37 +1,56 @@
-"""Where a loop stands: a fold over its journal, and nothing else. The message list only ever grows at its end."""
+"""Where a loop stands: a fold over its journal, and nothing else.
 
-import json
+The message list only grows at its end, until the window gets full: then old results or older turns leave it, which is
+an entry of its own, so that a loop that goes on after a crash has the very same messages.
+"""
+
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app.agent.bounds import TOLD_TO_END, WRAP_UP
+from app.agent.bounds import LONGER, TOLD_TO_END, WRAP_UP
+from app.agent.replay import Call, calls, portable, replayable, words
+from app.agent.stuck import Steps
+from app.agent.window import CHARACTERS_PER_TOKEN, SUMMARY, masked, size
 from app.core.budget import Usage
-from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
+from app.core.journal import (
+    Closed,
+    Entry,
+    Masked,
+    Mended,
+    ModelAnswered,
+    ModelAsked,
+    Noted,
+    Opened,
+    Switched,
+    ToolCalled,
+    ToolReturned,
+)
 
 _NO_TOOL: Final = (
     "That was text without a tool call, which reaches nobody. "
     "Use a tool: go on working, or end with `submit` or `give_up`."
 )
+_CLAIM: Final = (
+    "That was text without a tool call, which reaches nobody. If the change is complete and checked, call `submit` "
+    "now; otherwise go on working."
+)
+_EMPTY: Final = "Your answer was empty. Use a tool: go on working, or end with `submit` or `give_up`."
 _CUT: Final = (
     "Your answer was cut off at its longest, in the middle of a tool call. Nothing of it was carried out. "
     "Take a smaller step: for example a shorter file, or several edits."
 )
-_STRANGE: Final = re.compile(r"[^A-Za-z0-9_-]")
-"""Not in the name of a function: https://platform.openai.com/docs/api-reference/chat/create"""
+_CLAIMS: Final = re.compile(
+    r"\b(?:done|complete|completed|finished|fixed|implemented|resolved|solved|submitted)\b", re.IGNORECASE
+)
+_REFUSED: Final = frozenset({"content_filter", "refusal", "safety", "prohibited_content"})
+"""What providers give as the reason for an answer that they or their models will not give."""
 
 
-@dataclass(frozen=True)
-class Call:
-    """A tool call as the model sent it."""
-
-    id: str
-    tool: str
-    arguments: object
-    """Parsed JSON, or the text as it came if it is none."""
+_MOST_EMPTY: Final = 3
+"""Empty answers in a row: two are answered with a word, after the third the model will not find it."""
 
 
 @dataclass
@@ -39,21 +58,47 @@ class Conversation:
     """The state of a loop. `apply` is the only way to change it."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
+    head: int = 0
+    """How many messages it began with."""
+    model: str = ""
+    """Who is asked."""
     usage: Usage = field(default_factory=Usage)
+    context: int = 0
+    """Tokens of the next request, about."""
     seconds: float = 0.0
     """Time that was used, the time before a crash included, the time between crash and restart not."""
     pending: deque[Call] = field(default_factory=deque)
     """Calls of the newest answer that have no result yet."""
-    begun: bool = False
-    """Whether the first of them was begun: if nobody is at it, it was interrupted."""
+    begun: int = 0
+    """How many of them were begun: if nobody is at it, they were interrupted."""
     missed: int = 0
     """Answers in a row of which nothing could be carried out."""
+    misses: int = 0
+    """Such answers in all."""
+    was_empty: bool = False
+    """Whether the newest answer held nothing at all."""
+    was_cut: bool = False
+    """Whether the newest answer was cut off in a tool call."""
+    refused_by: tuple[str, ...] = ()
+    """Models that refused to answer this."""
+    silent: tuple[str, ...] = ()
+    """Models that answered with nothing again and again."""
+    is_mended: bool = False
+    """Whether the messages were put in a form that everybody reads since the newest answer."""
+    claims: tuple[str, ...] = ()
+    """What was said in a row without a tool call that claims to be the end."""
+    steps: Steps = field(default_factory=Steps)
     owed: str = ""
     """What the loop has to say before it asks again."""
     warned: bool = False
     """Whether the notice of the near end was given."""
+    extended: bool = False
+    """Whether turns were added."""
     wrapping_up_since: int | None = None
     """Turns that had been used when it was told to come to an end."""
+    summaries: int = 0
+    gain: float = 1.0
+    """Share of the conversation that the newest summary saved."""
     result: dict[str, Any] | None = None
 
     @classmethod
@@ -68,63 +113,100 @@ class Conversation:
         """Go on by one entry."""
         match entry:
             case Opened():
-                self.messages = list(entry.messages)
+                self.messages, self.head, self.model = list(entry.messages), len(entry.messages), entry.model
+                self.context = sum(map(size, entry.messages)) // CHARACTERS_PER_TOKEN
             case ModelAsked():
                 pass  # asked and not answered: it is asked again
+            case ModelAnswered() if entry.stands_for:
+                self._summarised(entry, *entry.stands_for)
             case ModelAnswered():
                 self._answered(entry)
             case ToolCalled():
-                self.begun = True
-                self.missed = 0
+                self.misses -= bool(self.missed)
+                self.begun, self.missed, self.silent = self.begun + 1, 0, ()
             case ToolReturned():
-                call = self.pending.popleft()
-                self.begun = False
-                self.seconds += entry.seconds
-                self.messages.append({"role": "tool", "tool_call_id": call.id, "content": entry.text})
+                self._returned(entry)
             case Noted():
-                self.owed = ""
-                self.warned = self.warned or entry.text.startswith(WRAP_UP)
-                if entry.text.startswith(TOLD_TO_END):
-                    self.wrapping_up_since = self.usage.turns
-                self.messages.append({"role": "user", "content": entry.text})
+                self._noted(entry)
             case Closed():
                 self.result = entry.result
+            case Masked() | Switched() | Mended():
+                self._rewritten(entry)
 
     def _answered(self, entry: ModelAnswered) -> None:
         self.usage += entry.usage
         self.seconds += entry.seconds
+        self.context = entry.usage.tokens
+        self.is_mended = self.was_empty = self.was_cut = False
+        self.steps.turned(self.usage.turns)
+        if entry.finish_reason in _REFUSED or entry.message.get("refusal"):
+            self.refused_by = (*self.refused_by, self.model)
+            return  # not in the conversation: another model is asked the same
+        self.refused_by = ()
         self.missed += 1
-        calls = [_call(raw) for raw in entry.message.get("tool_calls") or []]
-        was_cut = entry.finish_reason == "length" and bool(calls)
-        self.pending = deque() if was_cut else deque(calls)
-        self.owed = _CUT if was_cut else "" if calls else _NO_TOOL
-        self.messages.append(_replayable(entry.message, self.pending))
+        self.misses += 1
+        given = calls(entry.message)
+        self.was_cut = entry.finish_reason == "length" and bool(given)
+        self.pending = deque() if self.was_cut else deque(given)
+        self.owed = _CUT if self.was_cut else ""
+        if given:
+            self.claims = ()
+        else:
+            self._said(words(entry.message))
+        self.messages.append(replayable(entry.message, self.pending))
 
+    def _said(self, text: str) -> None:
+        """An answer without a tool call."""
+        self.was_empty = not text.strip()
+        if self.was_empty and self.missed >= _MOST_EMPTY:
+            self.silent = (*self.silent, self.model)
+        self.claims = (*self.claims, text) if _CLAIMS.search(text) else ()
+        self.owed = _EMPTY if self.was_empty else _CLAIM if self.claims else _NO_TOOL
 
-def _call(raw: Mapping[str, Any]) -> Call:
-    function = raw.get("function") or {}
-    arguments = function.get("arguments") or "{}"
-    if isinstance(arguments, str):
-        with suppress(ValueError, RecursionError):  # the tool will say what is wrong with the text
-            arguments = json.loads(arguments)
-    return Call(str(raw.get("id") or ""), str(function.get("name") or ""), arguments)
+    def _returned(self, entry: ToolReturned) -> None:
+        call = self.pending.popleft()
+        self.begun = max(self.begun - 1, 0)
+        self.seconds += entry.seconds
+        self._append({"role": "tool", "tool_call_id": call.id, "content": entry.text})
+        self.steps.done(call.tool, call.arguments, entry.text, ok=entry.ok, tree=entry.tree, turn=self.usage.turns)
 
+    def _noted(self, entry: Noted) -> None:
+        self.owed = ""
+        self.steps.told(entry.text)
+        self.warned = self.warned or entry.text.startswith(WRAP_UP)
+        self.extended = self.extended or entry.text.startswith(LONGER)
+        if entry.text.startswith(TOLD_TO_END):
+            self.wrapping_up_since = self.usage.turns
+        self._append({"role": "user", "content": entry.text})
 
-def _replayable(message: Mapping[str, Any], calls: Sequence[Call]) -> dict[str, Any]:
-    """The message as it came, except for what providers refuse to read again: broken arguments, names, emptiness."""
-    kept = dict(message)
-    kept.pop("tool_calls", None)
-    if calls:
-        raws = message["tool_calls"]
-        kept["tool_calls"] = [_replayable_call(raw, call) for raw, call in zip(raws, calls, strict=True)]
-    elif not kept.get("content"):
-        kept["content"] = "(nothing)"
-    return kept
+    def _summarised(self, entry: ModelAnswered, start: int, end: int) -> None:
+        self.usage += entry.usage
+        self.seconds += entry.seconds
+        self.summaries += 1
+        before = sum(map(size, self.messages))
+        if text := words(entry.message).strip():
+            self.messages[start:end] = [{"role": "user", "content": SUMMARY + text}]
+        after = sum(map(size, self.messages))
+        self.gain = 1 - after / max(before, 1)
+        self.context = after // CHARACTERS_PER_TOKEN
 
+    def _rewritten(self, entry: Masked | Switched | Mended) -> None:
+        """What was sent before is sent in another way from now on."""
+        match entry:
+            case Masked():
+                before = self._size_of(entry.places)
+                for place in entry.places:
+                    self.messages[place] = masked(self.messages[place])
+                self.context -= (before - self._size_of(entry.places)) // CHARACTERS_PER_TOKEN
+            case Switched():
+                self.model, self.messages = entry.model, portable(self.messages)
+                self.missed, self.was_empty = 0, False
+            case Mended():
+                self.messages, self.is_mended = portable(self.messages), True
 
-def _replayable_call(raw: dict[str, Any], call: Call) -> dict[str, Any]:
-    name = _STRANGE.sub("_", call.tool)[:64] or "unnamed"
-    if isinstance(call.arguments, dict) and name == call.tool:
-        return raw
-    arguments = raw["function"]["arguments"] if isinstance(call.arguments, dict) else "{}"
-    return raw | {"function": dict(raw.get("function") or {}) | {"name": name, "arguments": arguments}}
+    def _append(self, message: dict[str, Any]) -> None:
+        self.messages.append(message)
+        self.context += size(message) // CHARACTERS_PER_TOKEN
+
+    def _size_of(self, places: Sequence[int]) -> int:
+        return sum(size(self.messages[place]) for place in places)

@@ -2,46 +2,54 @@
 
 One step looks at where the conversation stands and does the one thing that follows. Each effect has an entry before and
 an entry after it; see `conversation.py` for what the entries mean.
+
+    conversation  what the entries come to            window      what leaves the conversation when it gets full
+    questions     asking a model                      stuck       whether it goes round in circles
+    errands       carrying out its calls              bounds      how much is used up
 """
 
-import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from pydantic import TypeAdapter
 
-from app.agent.bounds import LAST_TURNS, exhausted, notice, out_of, told_to_wrap_up
-from app.agent.conversation import Call, Conversation
+from app.agent.background import Background
+from app.agent.bounds import LAST_TURNS, MORE_TURNS, exhausted, longer, notice, told_to_wrap_up
+from app.agent.conversation import Conversation
+from app.agent.errands import Errands, run_tool
 from app.agent.prompt import first_messages
-from app.agent.tools.all_tools import chosen
-from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped, storable
+from app.agent.questions import Question, Questions
+from app.agent.stuck import STUCK
+from app.agent.tools.all_tools import Toolset
+from app.agent.tools.read import READ, ReadArguments
+from app.agent.tools.tool import Desk, storable
+from app.agent.transcript import Transcript
+from app.agent.window import ASK_FOR_SUMMARY, LEAST_GAIN, MOST_SUMMARIES, SUMMARY_TOKENS, Window
 from app.core.blueprint import AgentSpec
 from app.core.budget import Budget
-from app.core.errors import ContextTooLong, ModelUnavailable, RepositoryError
-from app.core.journal import Closed, Entry, Journal, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
+from app.core.errors import ContextTooLong
+from app.core.journal import Closed, Journal, Masked, Noted, Opened
 from app.core.model import Model
 from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.world import GaveUp, Sandbox, Submission, Workspace
 
-_log = logging.getLogger(__name__)
-
-_MOST_MISSES: Final = 3
+_MISSES_IN_A_ROW: Final = 3
 """As mini-swe-agent: a model that gets it wrong three times in a row will not get it right."""
-_ANSWER_TOKENS: Final = (16_000, 4_000)
-"""Room for an answer; the smaller one when the larger cannot be paid any more."""
-_CALL_TIMEOUT_S: Final = 900.0
-"""For one model call with all its tries; what open-swe allows."""
-_INTERRUPTED: Final = "[interrupted; the tree may have changed: look at it]"
-
+_MISSES: Final = 8
+"""In all; the same."""
+_TOO_BIG: Final = "The conversation got longer than the model can read, and could not be made shorter."
+_MISSED: Final = "Several edits of this file did not find their place."
 _RESULT: Final[TypeAdapter[Submission | GaveUp]] = TypeAdapter(Submission | GaveUp)
 
 
 class AgentLoop:
     """A minion for one visit of one node. Implements `Minion`.
 
-    `prompt` is the text of the node's prompt file, `rules` that of the repository's rules, `clock` gives seconds that
-    only grow, `shift` is that of the worker that it works in. Raises BlueprintError for a tool that there is not.
+    `model` works, and `fallback` goes on where it does not answer. `prompt` is the text of the node's prompt file,
+    `rules` that of the repository's rules, `clock` gives seconds that only grow, `shift` is that of the worker that it
+    works in. Raises BlueprintError for a tool that there is not.
     """
 
     def __init__(
@@ -57,27 +65,22 @@ class AgentLoop:
         clock: Callable[[], float],
         signals: Signals,
         shift: Shift | None = None,
+        fallback: Model | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        background: Background | None = None,
     ) -> None:
-        self._model = model
+        models = [model, *([fallback] if fallback else [])]
+        self._questions = Questions(models, clock, sleep)
+        self._toolsets = {each.name: Toolset.of(spec.tools, each.profile.dialect) for each in models}
+        self._background = background or Background()
+        self._errands = Errands(sandbox, workspace, clock, self._background)
         self._own_budget = spec.budget
         self._signals = signals
-        self._tools = chosen(spec.tools)
-        self._schemas = [tool.schema for tool in self._tools.values()]
         self._prompt = prompt
-        self._sandbox = sandbox
-        self._workspace = workspace
         self._journal = journal
         self._rules = rules
-        self._clock = clock
+        self._desk = Desk(sandbox, workspace, spec.budget.seconds)
         self._shift = shift or Shift()
-        self._saved: bytes | None = None
-        """The change as it was saved last, if this loop did."""
-
-    @property
-    def _budget(self) -> Budget:
-        """The node's own, with what was added to it."""
-        own = self._own_budget
-        return own.model_copy(update={"usd": own.usd + self._signals.raised_usd}) if self._signals.raised_usd else own
 
     async def work(self, facts: Mapping[str, str]) -> Submission | GaveUp:
         """Work, or go on where the journal ends, until something is submitted or given up.
@@ -86,129 +89,122 @@ class AgentLoop:
         ModelUnavailable if the model does not answer, HandedOver if this worker's shift is over, as soon as what is
         under way is written down; working again then goes on from the journal.
         """
-        talk = Conversation.of(await self._journal.entries())
-        if not talk.messages:
-            messages = first_messages(self._prompt, dict(facts), self._rules)
-            await self._record(talk, Opened(messages=messages, model=self._model.name))
-        while talk.result is None:
-            self._shift.go_on()
-            await self._step(talk)
-        return _RESULT.validate_python(talk.result)
+        kept = Transcript(self._journal, Conversation.of(await self._journal.entries()))
+        try:
+            if not kept.talk.messages:
+                messages = first_messages(self._prompt, dict(facts), self._rules)
+                await kept.add(Opened(messages=messages, model=self._questions.model(kept.talk).name))
+            while kept.talk.result is None:
+                self._shift.go_on()
+                await self._step(kept)
+        finally:
+            await self._background.end()
+        return _RESULT.validate_python(kept.talk.result)
 
-    async def _step(self, talk: Conversation) -> None:
+    async def _step(self, kept: Transcript) -> None:
+        """The one thing that follows from where the conversation stands."""
+        talk, budget = kept.talk, self._budget(kept.talk)
+        end: Submission | GaveUp | bool | None = None
         if talk.pending:
-            await self._carry_out(talk, talk.pending[0])
-        elif talk.missed >= _MOST_MISSES:
-            detail = f"{_MOST_MISSES} answers in a row held no tool call that could be carried out."
-            await self._close(talk, GaveUp(reason="format", detail=detail))
-        elif talk.owed:
-            await self._record(talk, Noted(text=talk.owed))
-        elif ended := exhausted(self._budget, talk.usage, talk.seconds):
-            await self._close(talk, ended)
-        elif talk.wrapping_up_since is not None and talk.usage.turns >= talk.wrapping_up_since + LAST_TURNS:
-            await self._close(talk, GaveUp(reason="wrap up", detail="It was told to wrap up, and did not submit."))
-        elif self._signals.wrap_up and talk.wrapping_up_since is None:
-            await self._record(talk, Noted(text=told_to_wrap_up()))
-        elif not talk.warned and (text := notice(self._budget, talk.usage, talk.seconds)):
-            await self._record(talk, Noted(text=text))
+            end = await self._errands.next(kept, self._tools(talk), budget)
+        elif await self._other_model(kept):
+            pass
+        elif found := self._end(talk, budget):
+            end = found
+        elif note := self._note(talk, budget) or await self._region(talk):
+            await kept.add(Noted(text=note))
         else:
-            await self._ask(talk)
+            end = await self._make_room(kept, budget) or await self._ask(kept, budget)
+        if isinstance(end, Submission | GaveUp):
+            told = end.model_copy(update={"model": self._questions.model(talk).name, "usage": talk.usage})
+            await kept.add(Closed(result=told.model_dump(mode="json")))
 
-    async def _ask(self, talk: Conversation) -> None:
-        """One model call. If it was begun before a crash, it is begun again: nobody knows what became of it."""
-        left = self._budget.usd - talk.usage.usd
-        reserves = [(tokens, self._model.reserve_usd(talk.messages, tokens)) for tokens in _ANSWER_TOKENS]
-        room = next(((tokens, usd) for tokens, usd in reserves if usd <= left), None)
-        if room is None:
-            return await self._close(talk, out_of("dollars", self._budget))
-        turn, seconds_left = talk.usage.turns + 1, self._budget.seconds - talk.seconds
-        await self._record(talk, ModelAsked(turn=turn, reserved_usd=room[1]))
-        began = self._clock()
+    async def _ask(self, kept: Transcript, budget: Budget, part: tuple[int, int] | None = None) -> GaveUp | None:
+        """Ask for the next turn, or for a summary of a part of the conversation."""
+        messages, tools = kept.talk.messages, self._tools(kept.talk).schemas
+        question = Question(messages, tools)
+        if part:
+            wanted = {"role": "user", "content": ASK_FOR_SUMMARY}
+            question = Question([*messages[: part[1]], wanted], tools, SUMMARY_TOKENS, part)
         try:
-            reply = await self._model.complete(
-                talk.messages,
-                self._schemas,
-                max_output_tokens=max(min(room[0], self._budget.tokens - talk.usage.tokens), 1),
-                timeout_s=min(_CALL_TIMEOUT_S, seconds_left),
-            )
+            return await self._questions.ask(kept, question, budget)
         except ContextTooLong as error:
-            return await self._close(talk, GaveUp(reason="too_big", detail=str(error)))
-        except ModelUnavailable:
-            if self._clock() - began < seconds_left:
-                raise
-            return await self._close(talk, out_of("seconds", self._budget))
-        answer = ModelAnswered(
-            turn=turn,
-            message=reply.message,
-            usage=reply.usage,
-            finish_reason=reply.finish_reason,
-            seconds=self._clock() - began,
-        )
-        return await self._record(talk, answer)
+            return GaveUp(reason="too_big", detail=str(error))
 
-    async def _carry_out(self, talk: Conversation, call: Call) -> None:
-        """The next tool call of the newest answer, or the words that stand for it if it cannot be carried out."""
-        tool = self._tools.get(call.tool)
-        if tool is None:
-            named = f"There is no tool {call.tool[:100]!r}. There are: {', '.join(self._tools)}."
-            return await self._told(talk, call, Told(named, ok=False), 0.0)
-        if talk.begun and not tool.repeatable:
-            return await self._told(talk, call, Told(_INTERRUPTED, ok=False), 0.0)
-        try:
-            arguments = tool.parse(call.arguments)
-        except ValueError as error:
-            return await self._told(talk, call, Told(clipped(str(error)), ok=False), 0.0)
-        seconds_left = self._budget.seconds - talk.seconds
-        if seconds_left <= 0 and not tool.repeatable:
-            return await self._close(talk, out_of("seconds", self._budget))
-        if not talk.begun:
-            given: Any = call.arguments  # an object, or parsing would have failed
-            await self._record(talk, ToolCalled(call_id=call.id, tool=call.tool, arguments=given))
-        began = self._clock()
-        told = await _run(tool, arguments, Desk(self._sandbox, self._workspace, seconds_left))
-        return await self._told(talk, call, told, self._clock() - began)
+    async def _make_room(self, kept: Transcript, budget: Budget) -> GaveUp | bool:
+        """Let old results go, or else older turns; False if there is room enough, the end if none can be made."""
+        talk, asked = kept.talk, self._questions
+        window, is_too_long = Window(asked.model(talk).profile.window), asked.too_long is not None
+        is_full = is_too_long or window.is_full(talk.context)
+        if not is_full and not window.is_filling(talk.context):
+            return False
+        if places := window.maskable(talk.messages, at_any_gain=is_full):
+            await kept.add(Masked(places=places))
+            asked.too_long = None
+            return True
+        if not is_full:
+            return False
+        part = window.older_part(talk.messages, talk.head, at_least=is_too_long)
+        if part and talk.summaries < MOST_SUMMARIES and talk.gain >= LEAST_GAIN:
+            return await self._ask(kept, budget, part) or True
+        if (other := asked.other(talk)) and other.profile.window > window.tokens:
+            return await asked.switch(kept, "the conversation is too long for the former one")
+        return GaveUp(reason="too_big", detail=str(asked.too_long or _TOO_BIG))
 
-    async def _told(self, talk: Conversation, call: Call, told: Told, seconds: float) -> None:
-        if told.ends:
-            return await self._close(talk, told.ends)
-        returned = ToolReturned(call_id=call.id, text=storable(told.text), ok=told.ok, seconds=seconds)
-        return await self._record(talk, returned, patch=await self._changed(call))
+    async def _other_model(self, kept: Transcript) -> bool:
+        """Let the other model go on where this one says nothing, or will not; False if that does not help."""
+        silent, other = {*kept.talk.refused_by, *kept.talk.silent}, self._questions.other(kept.talk)
+        if kept.talk.model not in silent or other is None or other.name in silent:
+            return False
+        return await self._questions.switch(kept, "the former one gave no answer")
 
-    async def _changed(self, call: Call) -> bytes | None:
-        """The change of the tree, if this call may have altered it: with the result it is one write."""
-        tool = self._tools.get(call.tool)
-        if tool is None or not tool.alters:
+    def _end(self, talk: Conversation, budget: Budget) -> Submission | GaveUp | None:
+        """The end of the work, if it is there."""
+        if len(talk.claims) > 1 and talk.steps.has_changed and self._tools(talk).find("submit"):
+            return Submission(summary=talk.claims[-1])
+        if longer(budget, talk.usage, changed_at=talk.steps.changed_at) and not talk.extended:
             return None
-        try:
-            data = (await self._workspace.patch()).data
-        except RepositoryError as error:  # a moment's affair, such as half a clone: the next result saves it
-            _log.info("The tree cannot be saved now: %s", error)
-            return None
-        is_known, self._saved = data == self._saved, data
-        return None if is_known else data
+        if talk.wrapping_up_since is not None and talk.usage.turns >= talk.wrapping_up_since + LAST_TURNS:
+            return GaveUp(reason="wrap up", detail="It was told to wrap up, and did not submit.")
+        return _hopeless(talk) or exhausted(budget, talk.usage, talk.seconds)
 
-    async def _close(self, talk: Conversation, result: Submission | GaveUp) -> None:
-        told = result.model_copy(update={"model": self._model.name, "usage": talk.usage})
-        await self._record(talk, Closed(result=told.model_dump(mode="json")))
+    def _note(self, talk: Conversation, budget: Budget) -> str:
+        """What the minion has to be told before it is asked; empty if nothing."""
+        if talk.owed or talk.steps.owed:
+            return talk.owed or talk.steps.owed
+        if self._signals.wrap_up and talk.wrapping_up_since is None:
+            return told_to_wrap_up()
+        if not talk.extended and (text := longer(budget, talk.usage, changed_at=talk.steps.changed_at)):
+            return text
+        return "" if talk.warned else notice(budget, talk.usage, talk.seconds)
 
-    async def _record(self, talk: Conversation, entry: Entry, *, patch: bytes | None = None) -> None:
-        await self._journal.append(entry, patch=patch)
-        talk.apply(entry)
+    async def _region(self, talk: Conversation) -> str:
+        """The file that the minion takes for another one than it is; empty if there is none."""
+        if not (path := talk.steps.puzzling):
+            return ""
+        told = await run_tool(READ, ReadArguments(path=path[:4_096]), self._desk)
+        return storable(f"{STUCK}{_MISSED} This is what stands there now:\n{told.text}")
+
+    def _tools(self, talk: Conversation) -> Toolset:
+        return self._toolsets[self._questions.model(talk).name]
+
+    def _budget(self, talk: Conversation) -> Budget:
+        """The node's own, with what was added to it."""
+        own, more = self._own_budget, {}
+        if self._signals.raised_usd:
+            more["usd"] = own.usd + self._signals.raised_usd
+        if talk.extended:
+            more["turns"] = own.turns + MORE_TURNS
+        return own.model_copy(update=more) if more else own
 
 
-async def _run(tool: Tool[Any], arguments: Arguments, desk: Desk) -> Told:
-    """Run a tool; what is wrong with a path is an answer for the model."""
-    path = getattr(arguments, "path", "")
-    try:
-        return await tool.run(arguments, desk)
-    except FileNotFoundError:
-        return Told(f"There is no {path!r} in the repository.", ok=False)
-    except IsADirectoryError:
-        return Told(f"{path!r} is a folder.", ok=False)
-    except NotADirectoryError:
-        return Told(f"A part of {path!r} is a file, not a folder.", ok=False)
-    except PermissionError:
-        sentence = "leads outside of the repository, or is no ordinary file of it. Give a path relative to its root."
-        return Told(f"{path!r} {sentence}", ok=False)
-    except OSError as error:
-        return Told(f"{path!r}: {error.strerror or 'that did not work'}.", ok=False)
+def _hopeless(talk: Conversation) -> GaveUp | None:
+    """The end, if the model shows that it will not get there."""
+    if talk.refused_by:
+        return GaveUp(reason="refused", detail="The model refused to work on this task.")
+    if talk.missed >= _MISSES_IN_A_ROW or talk.misses >= _MISSES:
+        count = f"{_MISSES_IN_A_ROW} answers in a row" if talk.missed >= _MISSES_IN_A_ROW else f"{_MISSES} answers"
+        return GaveUp(reason="format", detail=f"{count} held no tool call that could be carried out.")
+    if talk.steps.is_lost:
+        return GaveUp(reason="stuck", detail="It did the same again and again, and nothing changed.")
+    return None

@@ -8,7 +8,9 @@
     ├── SandboxError          the box cannot be built or was lost
     ├── ModelError            the model cannot answer
     │   ├── ModelUnavailable  now, but perhaps later
-    │   └── ContextTooLong    not with this much to read
+    │   ├── ModelDenied       to us: the key, the name or the account; another model may
+    │   ├── ContextTooLong    not with this much to read
+    │   └── HistoryRefused    not with the conversation in this form
     ├── BudgetSpent           the next model call cannot be paid
     └── ForgeError            GitHub did not do it
         ├── NotFound          it is not there, or not visible to this installation
@@ -57,6 +59,14 @@ class ModelError(MinionsError):
 
 class ModelUnavailable(ModelError):
     """The model cannot answer now; asking again later may help."""
+
+
+class ModelDenied(ModelError):
+    """The model does not answer us: the key, the name or the account is wrong. Another one may."""
+
+
+class HistoryRefused(ModelError):
+    """The provider cannot read the conversation in this form."""
 
 
 class ContextTooLong(ModelError):

@@ -27,6 +27,8 @@ class ModelAsked(BaseModel, frozen=True):
     turn: int
     reserved_usd: float = 0.0
     """Set aside for it; settled by the answer."""
+    model: str = ""
+    """Who is asked; whoever the loop began with where it is not said."""
 
 
 class ModelAnswered(BaseModel, frozen=True):
@@ -38,6 +40,10 @@ class ModelAnswered(BaseModel, frozen=True):
     usage: Usage
     finish_reason: str
     seconds: float
+    model: str = ""
+    """Who answered; whoever the loop began with where it is not said."""
+    stands_for: tuple[int, int] | None = None
+    """A summary: it stands for the messages from the one place to before the other. None for every other answer."""
 
 
 class ToolCalled(BaseModel, frozen=True):
@@ -57,6 +63,8 @@ class ToolReturned(BaseModel, frozen=True):
     text: str
     ok: bool
     seconds: float
+    tree: str = ""
+    """A digest of the change as it was after a call that may alter the tree; empty where nobody looked."""
 
 
 class Noted(BaseModel, frozen=True):
@@ -64,6 +72,28 @@ class Noted(BaseModel, frozen=True):
 
     kind: Literal["noted"] = "noted"
     text: str
+
+
+class Masked(BaseModel, frozen=True):
+    """Old results of tools were left out of the conversation from here on, to make room."""
+
+    kind: Literal["masked"] = "masked"
+    places: tuple[int, ...]
+    """Which messages, counted from 0."""
+
+
+class Switched(BaseModel, frozen=True):
+    """Another model goes on. Thoughts and signatures that only the former one understands are left out."""
+
+    kind: Literal["switched"] = "switched"
+    model: str
+    why: str
+
+
+class Mended(BaseModel, frozen=True):
+    """A provider could not read the conversation, so it was put in a form that everybody reads."""
+
+    kind: Literal["mended"] = "mended"
 
 
 class Closed(BaseModel, frozen=True):
@@ -74,7 +104,8 @@ class Closed(BaseModel, frozen=True):
 
 
 Entry = Annotated[
-    Opened | ModelAsked | ModelAnswered | ToolCalled | ToolReturned | Noted | Closed, Field(discriminator="kind")
+    Opened | ModelAsked | ModelAnswered | ToolCalled | ToolReturned | Noted | Masked | Switched | Mended | Closed,
+    Field(discriminator="kind"),
 ]
 
 

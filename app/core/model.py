@@ -1,11 +1,29 @@
 """A language model, as the agent loop sees it. Messages are dicts in the chat-completions form, kept verbatim."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from pydantic import BaseModel
 
 from app.core.budget import Usage
+
+Dialect = Literal["edit", "apply_patch", "whole_file", "bash"]
+"""How a model changes files.
+
+`edit`: passages are replaced. `apply_patch`: the patches that OpenAI's models were trained on. `whole_file`: small
+models write a file anew more surely than they copy a passage. `bash`: for servers without tool calls; one fenced block
+is one call.
+"""
+MOST_WINDOW: Final = 128_000
+"""Tokens of a conversation. Models that could read more get slower, dearer and worse with it."""
+
+
+class Profile(BaseModel, frozen=True):
+    """How a model wants to be worked with."""
+
+    dialect: Dialect = "edit"
+    window: int = MOST_WINDOW
+    """Tokens that a conversation may have, the answer included."""
 
 
 class Reply(BaseModel, frozen=True):
@@ -26,6 +44,11 @@ class Model(Protocol):
     @property
     def name(self) -> str:
         """As the operator wrote it, for example `anthropic/claude-opus-4-8`."""
+        ...
+
+    @property
+    def profile(self) -> Profile:
+        """How it wants to be worked with."""
         ...
 
     def reserve_usd(self, messages: Sequence[dict[str, Any]], max_output_tokens: int) -> float:

@@ -1,188 +1,30 @@
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.agent.bounds import LAST_TURNS
-from app.agent.minion import AgentLoop
-from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget, Usage
 from app.core.errors import BlueprintError, ContextTooLong, ModelError, ModelUnavailable
-from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
-from app.core.model import Reply
+from app.core.journal import Closed, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
 from app.core.shift import HandedOver, Shift
-from app.core.signals import Signals
-from app.core.world import GaveUp, Sandbox, Submission, Workspace
-from tests.agent.conftest import FolderWorkspace
-
-Messages = Sequence[dict[str, Any]]
-Policy = Callable[[Messages], dict[str, Any]]
-
-
-class PowerCut(Exception):
-    """The process is gone."""
-
-
-@dataclass
-class Time:
-    """Seconds that pass only when somebody lets them."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
-class MemoryJournal:
-    """A journal in memory. `cut_at` takes the power away at that entry: before it is stored, or after."""
-
-    kept: list[Entry] = field(default_factory=list)
-    patches: list[bytes | None] = field(default_factory=list)
-    cut_at: int | None = None
-    stored_first: bool = True
-
-    async def entries(self) -> Sequence[Entry]:
-        return list(self.kept)
-
-    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:
-        cut = len(self.kept) == self.cut_at
-        if not cut or self.stored_first:
-            self.kept.append(type(entry).model_validate_json(entry.model_dump_json()))
-            self.patches.append(patch)
-        if cut:
-            raise PowerCut
-
-
-@dataclass
-class ThinkingModel:
-    """Answers by a rule that looks at the conversation, as a model does; remembers what it was asked."""
-
-    policy: Policy
-    time: Time
-    usage: Usage = field(default_factory=lambda: Usage(turns=1, input_tokens=90, output_tokens=10, usd=0.1))
-    seconds: float = 1.0
-    reserve: float = 0.1
-    asked: list[str] = field(default_factory=list)
-    bounds: list[tuple[int, float]] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        return "tests/thinking"
-
-    def reserve_usd(self, messages: Messages, max_output_tokens: int) -> float:  # noqa: ARG002 - the Protocol
-        return self.reserve * max_output_tokens / 16_000
-
-    async def complete(
-        self,
-        messages: Messages,
-        tools: Sequence[dict[str, Any]],
-        *,
-        max_output_tokens: int,
-        timeout_s: float,
-    ) -> Reply:
-        assert tools
-        self.asked.append(json.dumps(messages))
-        self.bounds.append((max_output_tokens, timeout_s))
-        self.time.now += self.seconds
-        message = self.policy(messages)
-        finish = message.pop("finish", "tool_calls" if message.get("tool_calls") else "stop")
-        return Reply(message=message, usage=self.usage, finish_reason=finish, model=self.name)
-
-
-def say(text: str = "", *calls: tuple[str, object], **more: Any) -> dict[str, Any]:
-    """An assistant message; arguments given as text are sent as they are."""
-    message: dict[str, Any] = {"role": "assistant", "content": text, **more}
-    if calls:
-        message["tool_calls"] = [
-            {
-                "id": f"call_{place}",
-                "type": "function",
-                "function": {"name": name, "arguments": given if isinstance(given, str) else json.dumps(given)},
-            }
-            for place, (name, given) in enumerate(calls)
-        ]
-    return message
-
-
-READ = ("read", {"path": "hello.txt"})
-EDIT = ("edit", {"path": "hello.txt", "old": "world", "new": "moon"})
-BASH = ("bash", {"command": "cat hello.txt > out.txt"})
-SUBMIT = ("submit", {"summary": "Greets the moon.", "verification": ["cat out.txt"]})
-
-
-def careful(messages: Messages) -> dict[str, Any]:
-    """Reads, edits, runs, submits; looks again after an interruption."""
-    last = messages[-1]
-    if last["role"] == "user":
-        return say("", READ)
-    if "interrupted" in last["content"]:
-        return say("I look again.", READ)
-    if last["content"].startswith("[hello.txt"):
-        return say("", EDIT) if "world" in last["content"] else say("", BASH)
-    return say("", BASH) if last["content"].startswith("---") else say("", SUBMIT)
-
-
-def script(*messages: dict[str, Any]) -> Policy:
-    """These answers one after another, by the number of answers in the conversation."""
-    return lambda asked: dict(messages[sum(1 for message in asked if message["role"] == "assistant")])
-
-
-@dataclass
-class Bench:
-    """One node with everything around it."""
-
-    workspace: FolderWorkspace
-    sandbox: Sandbox
-    base: bytes = b""
-    """The tree before anybody worked in it, as it would be saved."""
-    time: Time = field(default_factory=Time)
-    journal: MemoryJournal = field(default_factory=MemoryJournal)
-    signals: Signals = field(default_factory=Signals)
-    shift: Shift = field(default_factory=Shift)
-
-    def model(self, policy: Policy, **more: Any) -> ThinkingModel:
-        return ThinkingModel(policy, self.time, **more)
-
-    def loop(self, model: ThinkingModel, budget: Budget | None = None, tools: tuple[str, ...] = TOOLS) -> AgentLoop:
-        return AgentLoop(
-            model=model,
-            spec=AgentSpec("work.md", tools, "implement", budget or Budget()),
-            prompt="Task: $task",
-            sandbox=self.sandbox,
-            workspace=self.workspace,
-            journal=self.journal,
-            rules="Be kind.",
-            clock=self.time,
-            signals=self.signals,
-            shift=self.shift,
-        )
-
-    async def work(self, model: ThinkingModel, budget: Budget | None = None) -> Submission | GaveUp:
-        """Work, or go on: in the tree that was saved last, as whoever takes a run up again makes it."""
-        if self.journal.kept:
-            self.workspace.bring_to(next((one for one in reversed(self.journal.patches) if one), self.base))
-        else:
-            self.base = (await self.workspace.patch()).data
-        return await self.loop(model, budget).work({"task": "greet the moon"})
-
-    def kept(self, kind: type[Any]) -> list[Any]:
-        return [entry for entry in self.journal.kept if isinstance(entry, kind)]
-
-
-@pytest.fixture
-def bench(workspace: FolderWorkspace, sandbox: Sandbox, tree: Path) -> Bench:
-    (tree / "hello.txt").write_bytes(b"hello world\r\n")
-    return Bench(workspace, sandbox)
-
-
-def reason_of(result: Submission | GaveUp) -> tuple[str, str]:
-    assert isinstance(result, GaveUp)
-    return result.reason, result.detail
+from app.core.world import GaveUp, Submission, Workspace
+from tests.agent.scripted import (
+    EDIT,
+    READ,
+    SUBMIT,
+    Bench,
+    Messages,
+    PowerCut,
+    careful,
+    curious,
+    reason_of,
+    say,
+    script,
+)
 
 
 async def test_works_until_it_submits(bench: Bench, tree: Path) -> None:
@@ -332,7 +174,7 @@ async def test_a_bound_ends_the_work(bench: Bench, budget: Budget, reason: str, 
 @pytest.mark.parametrize("budget", [Budget(turns=20), Budget(tokens=2_000), Budget(usd=2), Budget(seconds=20)], ids=str)
 async def test_the_near_end_is_told_once(bench: Bench, budget: Budget) -> None:
     """At 85 % of any bound: after 17 of 20 turns."""
-    model = bench.model(lambda _: say("", READ))
+    model = bench.model(curious)
     await bench.work(model, budget)
     notes = [number for number, entry in enumerate(bench.journal.kept) if isinstance(entry, Noted)]
     assert len(notes) == 1
@@ -344,7 +186,7 @@ async def test_the_near_end_is_told_once(bench: Bench, budget: Budget) -> None:
 async def test_seconds_survive_a_restart(bench: Bench) -> None:
     """3 of 5 seconds were used before the crash; the day between does not count."""
     bench.journal.cut_at = 13
-    model = bench.model(lambda _: say("", READ))
+    model = bench.model(curious)
     budget = Budget(seconds=5)
     with pytest.raises(PowerCut):
         await bench.work(model, budget)
@@ -400,7 +242,7 @@ async def test_text_without_a_tool_is_answered_twice(bench: Bench) -> None:
     result = await bench.work(model)
     assert isinstance(result, GaveUp)
     assert (result.reason, len(model.asked), len(bench.kept(Noted))) == ("format", 3, 2)
-    assert "Use a tool" in bench.kept(Noted)[0].text
+    assert "call `submit` now" in bench.kept(Noted)[0].text
 
 
 async def test_an_empty_answer_can_be_sent_back(bench: Bench) -> None:
@@ -521,7 +363,7 @@ async def test_a_resumed_loop_begins_with_the_same_words(bench: Bench) -> None:
 async def test_a_minion_that_is_told_to_wrap_up_has_some_turns_left(bench: Bench) -> None:
     def policy(messages: Messages) -> dict[str, Any]:
         bench.signals.wrap_up = len(messages) >= 4
-        return say("", READ)
+        return curious(messages)
 
     result = await bench.work(bench.model(policy))
     assert isinstance(result, GaveUp)

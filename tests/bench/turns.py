@@ -115,9 +115,12 @@ async def rows() -> list[dict[str, object]]:
 
 
 def _reading(turns: int) -> Script:
-    read = Turn(text="I look.", calls=(Call(tool="read", arguments={"path": "greeting.py"}),))
+    reads = tuple(
+        Turn(text="I look.", calls=(Call(tool="read", arguments={"path": "greeting.py", "limit": 400 + number}),))
+        for number in range(turns)
+    )
     end = Turn(calls=(Call(tool="submit", arguments={"summary": "Read it."}),))
-    return Script(acts=(Act(when="", turns=(read,) * turns + (end,)),))
+    return Script(acts=(Act(when="", turns=(*reads, end)),))
 
 
 async def _loop_ms(server: ModelServer, script: str) -> list[float]:

@@ -1,8 +1,11 @@
 """Every tool there is. A new one is a file and two lines here, and a name in `app/core/blueprint.py`."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from app.agent.tools.apply_patch import APPLY_PATCH
 from app.agent.tools.bash import BASH
 from app.agent.tools.edit import EDIT
 from app.agent.tools.read import READ
@@ -11,8 +14,23 @@ from app.agent.tools.submit import GIVE_UP, SUBMIT
 from app.agent.tools.tool import Tool
 from app.agent.tools.write import WRITE
 from app.core.errors import BlueprintError
+from app.core.model import Dialect
 
 ALL_TOOLS: Final[tuple[Tool[Any], ...]] = (BASH, READ, SEARCH, EDIT, WRITE, SUBMIT, GIVE_UP)
+
+_OTHER_NAMES: Final = {
+    "bash": ("shell", "sh", "terminal", "exec", "execute", "execcommand", "runcommand", "executebash", "runshell"),
+    "read": ("readfile", "view", "viewfile", "cat", "open", "openfile", "ls", "listdir"),
+    "search": ("grep", "ripgrep", "rg", "searchfiles", "greptool", "codesearch"),
+    "edit": ("strreplace", "editfile", "replace", "searchreplace", "strreplaceeditor"),
+    "write": ("writefile", "createfile", "create", "writetofile"),
+    "apply_patch": ("applypatch", "patch"),
+    "submit": ("finish", "done", "complete", "attemptcompletion", "finalanswer"),
+    "give_up": ("giveup", "abort"),
+}
+"""What other harnesses call them, in small letters and without `_`: models mix them up."""
+_PREFIX: Final = re.compile(r"^.*[.:/]")
+"""Some servers write the name with where it is from: `functions.bash`, `default_api:read`."""
 
 
 def chosen(names: Sequence[str]) -> Mapping[str, Tool[Any]]:
@@ -21,3 +39,38 @@ def chosen(names: Sequence[str]) -> Mapping[str, Tool[Any]]:
     if unknown := [name for name in names if name not in known]:
         raise BlueprintError(f"There is no tool {', '.join(unknown)}; there are {', '.join(known)}.")
     return {name: known[name] for name in names}
+
+
+@dataclass(frozen=True)
+class Toolset:
+    """The tools of one node, as one model is given them."""
+
+    tools: Mapping[str, Tool[Any]]
+    schemas: Sequence[dict[str, Any]]
+
+    @classmethod
+    def of(cls, names: Sequence[str], dialect: Dialect) -> "Toolset":
+        """What a model that speaks `dialect` gets of the tools with these names. Raises BlueprintError as `chosen`."""
+        tools = dict(chosen(names))
+        if dialect == "apply_patch" and "edit" in tools:
+            tools = {(new := APPLY_PATCH if name == "edit" else tool).name: new for name, tool in tools.items()}
+            tools.pop("write", None)
+        elif dialect == "whole_file" and "write" in tools:
+            tools.pop("edit", None)
+        elif dialect == "bash" and "bash" in tools:
+            tools = {name: tool for name, tool in tools.items() if tool in {BASH, SUBMIT, GIVE_UP}}
+        return cls(tools, [tool.schema for tool in tools.values()])
+
+    def find(self, name: str) -> Tool[Any] | None:
+        """The tool of that name, or of one that cannot mean anything else."""
+        if name in self.tools:
+            return self.tools[name]
+        plain = re.sub(r"[^a-z]", "", _PREFIX.sub("", name).lower())
+        for own, tool in self.tools.items():
+            if plain == own.replace("_", "") or plain in _OTHER_NAMES.get(own, ()):
+                return tool
+        return None
+
+    def unknown(self, name: str) -> str:
+        """The answer to a call of a tool that there is not."""
+        return f"There is no tool {name[:100]!r}. There are: {', '.join(self.tools)}."

@@ -5,6 +5,7 @@ from typing import Final
 
 from pydantic import Field
 
+from app.agent.background import MOST
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
 from app.core.world import CommandResult
 
@@ -20,12 +21,30 @@ class BashArguments(Arguments, frozen=True):
         min_length=1, max_length=100_000, description="For `bash -c`, in the root of the repository. No input is given."
     )
     timeout_s: int = Field(default=120, ge=1, le=_LONGEST_S, description="After so many seconds it is killed.")
+    background: bool = Field(
+        default=False,
+        description="Do not wait for it: its output goes to a log. It is killed at the end of your work at the latest.",
+    )
 
 
 async def _run(arguments: BashArguments, desk: Desk) -> Told:
+    if arguments.background:
+        return _start(arguments, desk)
     timeout_s = max(min(float(arguments.timeout_s), desk.seconds_left), 1.0)
     result = await desk.sandbox.run(arguments.command, timeout_s=timeout_s)
     return Told(f"{_verdict(result, timeout_s)}\n{clipped(plain(result.output))}".rstrip(), ok=result.ok)
+
+
+def _start(arguments: BashArguments, desk: Desk) -> Told:
+    if desk.background.running >= MOST:
+        return Told(f"[{MOST} commands are running in the background already: wait for one to end]", ok=False)
+    own = "timeout_s" in arguments.model_fields_set
+    timeout_s = max(min(float(arguments.timeout_s), desk.seconds_left) if own else desk.seconds_left, 1.0)
+    log = desk.background.start(desk.sandbox, arguments.command, timeout_s)
+    return Told(
+        f"[started in the background; its output goes to {log}, with `[exit code N]` as its last line. "
+        f"Look with: tail {log}]"
+    )
 
 
 def plain(output: str) -> str:
@@ -46,7 +65,8 @@ BASH: Final = Tool(
     purpose=(
         "Run a command in the repository's sandbox: tests, linters, git diff, file operations. Each call is a new "
         "shell in the repository's root; nothing that it starts lives on after it. There is no network, no terminal. "
-        "Answers with the exit code and the output, shortened in the middle if it is long."
+        "Answers with the exit code and the output, shortened in the middle if it is long. With `background` a "
+        "long build or test run goes on beside other calls; a server is better started and asked in one command."
     ),
     arguments=BashArguments,
     run=_run,

@@ -4,11 +4,12 @@ import asyncio
 import difflib
 import heapq
 import re
-from typing import Final
+from typing import Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.agent.tools.exact import NotText, Text, shared
+from app.agent.tools.syntax import introduced
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
 
 _MOST_BYTES: Final = 10_000_000
@@ -28,15 +29,45 @@ _NEAR_ENOUGH: Final = 0.6
 """difflib's own rule of thumb for a close match."""
 
 
-class EditArguments(Arguments, frozen=True):
+class Replacement(Arguments, frozen=True):
     """A passage and what it becomes."""
 
-    path: str = Field(max_length=4_096)
     old: str = Field(
         min_length=1, max_length=200_000, description="The passage as `read` shows it, without the line numbers."
     )
     new: str = Field(max_length=200_000, description="What stands there afterwards; empty deletes the passage.")
     all: bool = Field(default=False, description="Replace every occurrence. Otherwise there must be exactly one.")
+
+
+class EditArguments(Arguments, frozen=True):
+    """A file, and one replacement or several."""
+
+    path: str = Field(max_length=4_096)
+    old: str = Field(
+        default="", max_length=200_000, description="The passage as `read` shows it, without the line numbers."
+    )
+    new: str = Field(
+        default="", max_length=200_000, description="What stands there afterwards; empty deletes the passage."
+    )
+    all: bool = Field(default=False, description="Replace every occurrence. Otherwise there must be exactly one.")
+    edits: list[Replacement] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Instead of old and new: several replacements, one after the other; all of them are made, or none.",
+    )
+
+    @model_validator(mode="after")
+    def _is_one_form(self) -> Self:
+        if bool(self.edits) == bool(self.old):
+            raise ValueError("give `old` and `new`, or `edits`")
+        if self.old and "new" not in self.model_fields_set:
+            raise ValueError("`new` is missing; it is empty where the passage is to be deleted")
+        return self
+
+    @property
+    def replacements(self) -> list[Replacement]:
+        """What is to be done, in order."""
+        return self.edits or [Replacement(old=self.old, new=self.new, all=self.all)]
 
 
 async def _run(arguments: EditArguments, desk: Desk) -> Told:
@@ -53,22 +84,34 @@ async def _run(arguments: EditArguments, desk: Desk) -> Told:
 
 def _edited(arguments: EditArguments, data: bytes) -> tuple[Told, bytes | None]:
     """What to say, and the file's new bytes if anything changes."""
-    text = Text.of(data)
-    old, new = arguments.old.replace("\r\n", "\n"), arguments.new.replace("\r\n", "\n")
+    before = text = Text.of(data)
+    many = len(arguments.replacements)
+    for number, replacement in enumerate(arguments.replacements, 1):
+        changed = _replaced(arguments.path, text, replacement)
+        if isinstance(changed, str):
+            which = f"Edit {number} of {many}: " if many > 1 else ""
+            return Told(f"{which}{changed}", ok=False), None
+        text = Text.of(data := changed)
+    broken = introduced(arguments.path, before.view, text.view)
+    return Told("\n".join(filter(None, [clipped(diff(arguments.path, before, text), _MOST_DIFF), broken]))), data
+
+
+def _replaced(path: str, text: Text, wanted: Replacement) -> bytes | str:
+    """The file's new bytes, or why there are none."""
+    old, new = wanted.old.replace("\r\n", "\n"), wanted.new.replace("\r\n", "\n")
     if old == new:
-        return Told("`old` and `new` are the same: nothing to do.", ok=False), None
+        return "`old` and `new` are the same: nothing to do."
     places = text.places(old)
     if not places:
-        return Told(_not_found(arguments.path, text, old), ok=False), None
-    if len(places) > 1 and not arguments.all:
-        return Told(_ambiguous(text, places), ok=False), None
+        return _not_found(path, text, old)
+    if len(places) > 1 and not wanted.all:
+        return _ambiguous(text, places)
     if len(places) > _MOST_REPLACED:
-        return Told(f"`old` stands {len(places):,} times in the file: replace it with bash.", ok=False), None
+        return f"`old` stands {len(places):,} times in the file: replace it with bash."
     try:
-        changed = text.replaced(places, old, new)
+        return text.replaced(places, old, new)
     except NotText as error:
-        return Told(f"{arguments.path}: {error}.", ok=False), None
-    return Told(clipped(diff(arguments.path, text, Text.of(changed)), _MOST_DIFF)), changed
+        return f"{path}: {error}."
 
 
 def diff(path: str, before: Text, after: Text) -> str:
@@ -135,7 +178,8 @@ EDIT: Final = Tool(
     name="edit",
     purpose=(
         "Replace a passage of a text file. `old` must be the exact text, with all blanks, and must stand there once "
-        "(or set `all`). Line ends, encoding and everything around it stay as they are. Answers with the diff."
+        "(or set `all`). Line ends, encoding and everything around it stay as they are. Give several changes of one "
+        "file at once as `edits`. Answers with the diff, and with what it broke in the file's syntax."
     ),
     arguments=EditArguments,
     run=_run,

@@ -67,4 +67,5 @@ READ: Final = Tool(
     arguments=ReadArguments,
     run=_run,
     repeatable=True,
+    only_reads=True,
 )

@@ -54,4 +54,5 @@ SEARCH: Final = Tool(
     arguments=SearchArguments,
     run=_run,
     repeatable=True,
+    only_reads=True,
 )

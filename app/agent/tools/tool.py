@@ -1,17 +1,21 @@
 """What every tool is: a name, arguments that are checked before anything happens, and an act with an answer."""
 
+import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from app.agent.arguments import parsed
+from app.agent.background import Background
 from app.core.world import GaveUp, Sandbox, Submission, Workspace
 
 MOST_OUTPUT: Final = 16_000
 """Characters of a tool's answer: what OpenHands' editor shows, between mini-swe-agent's 10,000 and SSA's 20,000."""
 _HEAD_SHARE: Final = 0.4
 """Failures stand at the end of what a command prints, so the tail gets more."""
+_NUMBER: Final = re.compile(r"\s*(-?\d{1,12})(?![\d.])")
 
 
 class Arguments(BaseModel, frozen=True, extra="forbid"):
@@ -29,6 +33,8 @@ class Desk:
     workspace: Workspace
     seconds_left: float
     """Of the budget: no command may run for longer."""
+    background: Background = field(default_factory=Background)
+    """What goes on beside the calls."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,15 @@ class Tool(Generic[A_contra]):
     """
     alters: bool = False
     """Whether a call may alter the work tree."""
+    only_reads: bool = False
+    """Whether it does nothing but look: such calls of one answer are carried out together."""
 
     @property
     def schema(self) -> dict[str, Any]:
         """The tool in the chat-completions form."""
         parameters = _untitled(self.arguments.model_json_schema())
         parameters.pop("description", None)
+        parameters = _inlined(parameters, parameters.pop("$defs", {}))
         return {
             "type": "function",
             "function": {"name": self.name, "description": self.purpose, "parameters": parameters},
@@ -74,7 +83,7 @@ class Tool(Generic[A_contra]):
         if strange := _unprintable(given):
             raise ValueError(f"{self.name}: {strange}")
         try:
-            return self.arguments.model_validate(given)
+            return self.arguments.model_validate(eased(given, self.arguments))
         except ValidationError as error:
             wrong = "; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in error.errors(include_url=False))
             raise ValueError(f"{self.name}: {wrong}. {self._expected()}") from None
@@ -85,6 +94,21 @@ class Tool(Generic[A_contra]):
             name if field.is_required() else f"{name} (may be left out)" for name, field in fields.items()
         )
         return f"Expected: {listed}."
+
+
+def eased(given: dict[str, Any], arguments: type[Arguments]) -> dict[str, Any]:
+    """What was given, with what models write for a number or a list made one: `"1, 80"`, `"[1, 2]"`, the one item."""
+    result = dict(given)
+    for name, value in given.items():
+        wanted = arguments.model_fields[name].annotation if name in arguments.model_fields else None
+        if not isinstance(value, str) or wanted is None:
+            continue
+        if wanted is int and (number := _NUMBER.match(value)):
+            result[name] = int(number[1])
+        elif get_origin(wanted) is list:
+            found = parsed(value)
+            result[name] = found if isinstance(found, list) else [value]
+    return result
 
 
 def clipped(text: str, limit: int = MOST_OUTPUT) -> str:
@@ -124,4 +148,15 @@ def _untitled(schema: Any) -> Any:
         return {key: _untitled(part) for key, part in schema.items() if key != "title" or not isinstance(part, str)}
     if isinstance(schema, list):
         return [_untitled(part) for part in schema]
+    return schema
+
+
+def _inlined(schema: Any, parts: dict[str, Any]) -> Any:
+    """References in the place of what they mean: not every server follows them."""
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            return _inlined(parts[schema["$ref"].rpartition("/")[2]], parts)
+        return {key: _inlined(part, parts) for key, part in schema.items()}
+    if isinstance(schema, list):
+        return [_inlined(part, parts) for part in schema]
     return schema

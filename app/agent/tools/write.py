@@ -7,6 +7,7 @@ from pydantic import Field
 
 from app.agent.tools.edit import diff
 from app.agent.tools.exact import Text
+from app.agent.tools.syntax import introduced
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
 
 _BOM: Final = "\ufeff"
@@ -27,10 +28,17 @@ async def _run(arguments: WriteArguments, desk: Desk) -> Told:
         before = None
     data = arguments.content.encode() if before is None else _like(before, arguments.content)
     await desk.workspace.write(arguments.path, data)
+    return Told(await asyncio.to_thread(_said, arguments, before, data))
+
+
+def _said(arguments: WriteArguments, before: Text | None, data: bytes) -> str:
+    broken = introduced(arguments.path, before.view if before else None, arguments.content)
     if before is None or "\0" in before.raw:
-        return Told(f"Wrote {arguments.path}: {len(data):,} bytes.")
-    changed = await asyncio.to_thread(lambda: diff(arguments.path, before, Text.of(data)))
-    return Told(clipped(changed, _MOST_DIFF) or "The file had this content already.")
+        told = f"Wrote {arguments.path}: {len(data):,} bytes."
+    else:
+        changed = diff(arguments.path, before, Text.of(data))
+        told = clipped(changed, _MOST_DIFF) or "The file had this content already."
+    return "\n".join(filter(None, [told, broken]))
 
 
 def _like(before: Text, content: str) -> bytes:

@@ -1,0 +1,159 @@
+"""Carrying out the tool calls of a model's answers."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from hashlib import sha256
+from itertools import islice, takewhile
+from typing import Any, Final
+
+from app.agent.background import Background
+from app.agent.bounds import out_of
+from app.agent.replay import Call
+from app.agent.tools.all_tools import Toolset
+from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped, storable
+from app.agent.transcript import Transcript
+from app.core.budget import Budget
+from app.core.errors import RepositoryError, SandboxError
+from app.core.journal import ToolCalled, ToolReturned
+from app.core.world import GaveUp, Sandbox, Submission, Workspace
+
+_log = logging.getLogger(__name__)
+
+_INTERRUPTED: Final = "[interrupted; the tree may have changed: look at it]"
+_AT_ONCE: Final = 8
+"""Calls that only read are carried out together, up to so many."""
+_MOST_LOST: Final = 2
+"""Boxes in a row that cannot be built: then it is not the command."""
+
+
+class Errands:
+    """The tool calls of one loop, in the order in which they were asked for."""
+
+    def __init__(
+        self, sandbox: Sandbox, workspace: Workspace, clock: Callable[[], float], background: Background
+    ) -> None:
+        self._sandbox = sandbox
+        self._workspace = workspace
+        self._clock = clock
+        self._background = background
+        self._saved: bytes | None = None
+        """The change as it was saved last, if this loop did."""
+        self._tree = ""
+        self._lost = 0
+
+    async def next(self, kept: Transcript, tools: Toolset, budget: Budget) -> Submission | GaveUp | None:
+        """Carry out the next call, or the next calls together if they only read; the end of the work, if it is one.
+
+        Raises SandboxError if no box can be built.
+        """
+        talk, seconds_left = kept.talk, budget.seconds - kept.talk.seconds
+        reads = list(islice(takewhile(lambda call: _only_reads(tools, call), talk.pending), _AT_ONCE))
+        if len(reads) > 1:
+            await self._read(kept, tools, reads, seconds_left)
+            return None
+        call = talk.pending[0]
+        tool = tools.find(call.tool)
+        if tool is None:
+            return await self._told(kept, call, None, Told(tools.unknown(call.tool), ok=False), 0.0)
+        if talk.begun and not tool.repeatable:
+            return await self._told(kept, call, tool, Told(_INTERRUPTED, ok=False), 0.0)
+        try:
+            arguments = tool.parse(call.arguments)
+        except ValueError as error:
+            return await self._told(kept, call, None, Told(clipped(str(error)), ok=False), 0.0)
+        if seconds_left <= 0 and not tool.repeatable:
+            return out_of("seconds", budget)
+        if not talk.begun:
+            await kept.add(_begun(call, tool))
+        began = self._clock()
+        told = await self._run(tool, arguments, seconds_left)
+        return await self._told(kept, call, tool, told, self._clock() - began)
+
+    async def _read(self, kept: Transcript, tools: Toolset, calls: list[Call], seconds_left: float) -> None:
+        """Calls that only read, together. Those that were begun before a crash are simply made again."""
+        made = [(tool, tool.parse(call.arguments)) for call in calls if (tool := tools.find(call.tool))]
+        for call, (tool, _) in list(zip(calls, made, strict=True))[kept.talk.begun :]:
+            await kept.add(_begun(call, tool))
+        began = self._clock()
+        results = await asyncio.gather(*(self._run(tool, arguments, seconds_left) for tool, arguments in made))
+        share = (self._clock() - began) / len(calls)
+        for call, (tool, _), told in zip(calls, made, results, strict=True):
+            await self._told(kept, call, tool, told, share)
+
+    async def _told(
+        self, kept: Transcript, call: Call, tool: Tool[Any] | None, told: Told, seconds: float
+    ) -> Submission | GaveUp | None:
+        if told.ends:
+            return told.ends
+        patch = await self._changed(tool)
+        returned = ToolReturned(
+            call_id=call.id,
+            text=storable(told.text),
+            ok=told.ok,
+            seconds=seconds,
+            tree=self._tree if tool and tool.alters else "",
+        )
+        await kept.add(returned, patch=patch)
+        return None
+
+    async def _changed(self, tool: Tool[Any] | None) -> bytes | None:
+        """The change of the tree, if this call may have altered it: with the result it is one write."""
+        if tool is None or not tool.alters:
+            return None
+        try:
+            data = (await self._workspace.patch()).data
+        except RepositoryError as error:  # a moment's affair, such as half a clone: the next result saves it
+            _log.info("The tree cannot be saved now: %s", error)
+            return None
+        if data == self._saved:
+            return None
+        self._saved, self._tree = data, sha256(data).hexdigest()[:16]
+        return data
+
+    async def _run(self, tool: Tool[Any], arguments: Arguments, seconds_left: float) -> Told:
+        try:
+            told = await run_tool(tool, arguments, Desk(self._sandbox, self._workspace, seconds_left, self._background))
+        except SandboxError as error:
+            self._lost += 1
+            if self._lost >= _MOST_LOST:
+                raise
+            _log.warning("A command was not run: %s %s", error, error.detail)
+            return Told(f"[the sandbox did not run this: {error} Try again.]", ok=False)
+        self._lost = 0
+        return told
+
+
+def _only_reads(tools: Toolset, call: Call) -> bool:
+    """Whether a call can be carried out, and looks at files of the tree without changing anything."""
+    tool = tools.find(call.tool)
+    if tool is None or not tool.only_reads:
+        return False
+    try:
+        tool.parse(call.arguments)
+    except ValueError:
+        return False
+    return True
+
+
+def _begun(call: Call, tool: Tool[Any]) -> ToolCalled:
+    given: Any = call.arguments  # an object, or parsing would have failed
+    return ToolCalled(call_id=call.id, tool=tool.name, arguments=given)
+
+
+async def run_tool(tool: Tool[Any], arguments: Arguments, desk: Desk) -> Told:
+    """Run a tool; what is wrong with a path is an answer for the model."""
+    path = getattr(arguments, "path", "")
+    try:
+        return await tool.run(arguments, desk)
+    except FileNotFoundError:
+        return Told(f"There is no {path!r} in the repository.", ok=False)
+    except IsADirectoryError:
+        return Told(f"{path!r} is a folder.", ok=False)
+    except NotADirectoryError:
+        return Told(f"A part of {path!r} is a file, not a folder.", ok=False)
+    except PermissionError:
+        sentence = "leads outside of the repository, or is no ordinary file of it. Give a path relative to its root."
+        return Told(f"{path!r} {sentence}", ok=False)
+    except OSError as error:
+        return Told(f"{path!r}: {error.strerror or 'that did not work'}.", ok=False)

@@ -1,0 +1,142 @@
+"""Asking a model for one loop: which one, with how much room, and what if it does not answer."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.agent.bounds import out_of
+from app.agent.conversation import Conversation
+from app.agent.transcript import Transcript
+from app.core.budget import Budget
+from app.core.errors import ContextTooLong, HistoryRefused, ModelDenied, ModelError, ModelUnavailable
+from app.core.journal import Mended, ModelAnswered, ModelAsked, Switched
+from app.core.model import Model
+from app.core.world import GaveUp
+
+_log = logging.getLogger(__name__)
+
+_ANSWER_TOKENS: Final = (16_000, 4_000)
+"""Room for an answer; the smaller one when the larger cannot be paid any more."""
+_AFTER_A_CUT: Final = (32_000, *_ANSWER_TOKENS)
+"""The next answer after one that was too long may be longer."""
+_CALL_TIMEOUT_S: Final = 900.0
+"""For one model call with all its tries; what open-swe allows."""
+_PAUSES_S: Final = (0.0, 5.0, 15.0, 30.0, 45.0)
+"""Before each change from one model that cannot be reached to the other; open-swe's."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, with which tools, and what the answer is for."""
+
+    messages: Sequence[dict[str, Any]]
+    tools: Sequence[dict[str, Any]]
+    most_tokens: int | None = None
+    """Of the answer, if it is to be shorter than usual."""
+    stands_for: tuple[int, int] | None = None
+    """As in `ModelAnswered`."""
+
+
+class Questions:
+    """Asks the first of the models, and goes on with the next where that one does not answer.
+
+    A loop stays with the model that it is at: which one that is stands in the journal.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._models: Mapping[str, Model] = {model.name: model for model in models}
+        self._clock = clock
+        self._sleep = sleep
+        self._switches = 0
+        """Since the newest answer, because a model could not be reached."""
+        self.too_long: ContextTooLong | None = None
+        """What the model said, if the newest question was longer than it can read."""
+
+    def model(self, talk: Conversation) -> Model:
+        """Who is asked; the first, if the one that began is not in use any more."""
+        return self._models.get(talk.model) or next(iter(self._models.values()))
+
+    def other(self, talk: Conversation) -> Model | None:
+        """Who can be asked instead."""
+        return next((model for name, model in self._models.items() if name != self.model(talk).name), None)
+
+    async def ask(self, kept: Transcript, question: Question, budget: Budget) -> GaveUp | None:
+        """One model call; the end of the work, if there is nothing left for it.
+
+        If it was begun before a crash, it is begun again: nobody knows what became of it. What another model, or the
+        same one in another way, may do better is written down, and the caller asks again. Raises ModelError otherwise.
+        """
+        talk, model = kept.talk, self.model(kept.talk)
+        left = budget.usd - talk.usage.usd
+        wanted = (question.most_tokens,) if question.most_tokens else _AFTER_A_CUT if talk.was_cut else _ANSWER_TOKENS
+        reserves = ((tokens, model.reserve_usd(question.messages, tokens)) for tokens in wanted)
+        room = next(((tokens, usd) for tokens, usd in reserves if usd <= left), None)
+        if room is None:
+            return out_of("dollars", budget)
+        turn, seconds_left = talk.usage.turns + 1, budget.seconds - talk.seconds
+        await kept.add(ModelAsked(turn=turn, reserved_usd=room[1], model=model.name))
+        began = self._clock()
+        try:
+            reply = await model.complete(
+                question.messages,
+                question.tools,
+                max_output_tokens=max(min(room[0], budget.tokens - talk.usage.tokens), 1),
+                timeout_s=min(_CALL_TIMEOUT_S, seconds_left),
+            )
+        except ModelUnavailable as error:
+            if self._clock() - began >= seconds_left:
+                return out_of("seconds", budget)
+            await self._give_way(kept, error)
+            return None
+        except ModelError as error:
+            await self._around(kept, error)
+            return None
+        self._switches, self.too_long = 0, None
+        await kept.add(
+            ModelAnswered(
+                turn=turn,
+                message=reply.message,
+                usage=reply.usage,
+                finish_reason=reply.finish_reason,
+                seconds=self._clock() - began,
+                model=model.name,
+                stands_for=question.stands_for,
+            )
+        )
+        return None
+
+    async def switch(self, kept: Transcript, why: str) -> bool:
+        """Let another model go on; False if there is none."""
+        other = self.other(kept.talk)
+        if other is not None:
+            await kept.add(Switched(model=other.name, why=why))
+        return other is not None
+
+    async def _give_way(self, kept: Transcript, error: ModelUnavailable) -> None:
+        """To the other model, after a pause that grows. Raises what it was given when all pauses were made."""
+        if self.other(kept.talk) is None or self._switches >= len(_PAUSES_S):
+            raise error
+        await self._sleep(_PAUSES_S[self._switches])
+        self._switches += 1
+        await self.switch(kept, str(error))
+
+    async def _around(self, kept: Transcript, error: ModelError) -> None:
+        """What may help against an error that would come again. Raises it if nothing does."""
+        match error:
+            case ContextTooLong() if not self.too_long:
+                self.too_long = error
+            case HistoryRefused() if not kept.talk.is_mended:
+                await kept.add(Mended())
+            case ModelDenied() if self._switches == 0 and self.other(kept.talk) is not None:
+                _log.error("%s Another model goes on. %s", error, error.detail)
+                self._switches = len(_PAUSES_S)  # the one that denies is not asked again
+                await self.switch(kept, str(error))
+            case _:
+                raise error

@@ -1,0 +1,107 @@
+"""What a model is sent of its own answers: as they came, except for what providers refuse to read again."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.agent.arguments import parsed
+
+_STRANGE: Final = re.compile(r"[^A-Za-z0-9_-]")
+"""Not in the name of a function: https://platform.openai.com/docs/api-reference/chat/create"""
+_OWN: Final = frozenset({"role", "content", "tool_calls"})
+"""What every provider reads in a message of the assistant. Thoughts and signatures are some provider's own."""
+_MAY_BE_CUT: Final = frozenset({"read", "search"})
+"""Tools for which half of the arguments will do: they change nothing."""
+NOTHING: Final = "(nothing)"
+_LOST: Final = "[lost]"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool call as the model sent it."""
+
+    id: str
+    tool: str
+    arguments: object
+    """Parsed JSON, or the text as it came if it is none."""
+
+
+def words(message: dict[str, Any]) -> str:
+    """What an answer says in text."""
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return content
+    return "\n".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+
+
+def calls(message: dict[str, Any]) -> list[Call]:
+    """The tool calls of an answer."""
+    return [_call(raw) for raw in message.get("tool_calls") or []]
+
+
+def _call(raw: dict[str, Any]) -> Call:
+    function = raw.get("function") or {}
+    name, arguments = str(function.get("name") or ""), function.get("arguments") or "{}"
+    if isinstance(arguments, str):
+        arguments = parsed(arguments, may_be_cut=name in _MAY_BE_CUT)
+    return Call(str(raw.get("id") or ""), name, arguments)
+
+
+def replayable(message: dict[str, Any], kept: Sequence[Call]) -> dict[str, Any]:
+    """The message with these of its calls; broken arguments, names and emptiness are put right."""
+    copy = dict(message)
+    copy.pop("tool_calls", None)
+    if kept:
+        copy["tool_calls"] = [
+            _replayable_call(raw, call) for raw, call in zip(message["tool_calls"], kept, strict=True)
+        ]
+    elif not copy.get("content"):
+        copy["content"] = NOTHING
+    return copy
+
+
+def _replayable_call(raw: dict[str, Any], call: Call) -> dict[str, Any]:
+    name = _STRANGE.sub("_", call.tool)[:64] or "unnamed"
+    function = dict(raw.get("function") or {})
+    if not isinstance(call.arguments, dict):
+        arguments = "{}"
+    elif _is_json(function.get("arguments")):
+        arguments = function["arguments"]
+    else:
+        arguments = json.dumps(call.arguments)
+    if name == call.tool and arguments == function.get("arguments"):
+        return raw
+    return raw | {"function": function | {"name": name, "arguments": arguments}}
+
+
+def _is_json(text: object) -> bool:
+    try:
+        json.loads(str(text))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def portable(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages for any provider: without thoughts, each call with its result, no result without its call."""
+    result: list[dict[str, Any]] = []
+    open_ids: list[str] = []
+    for message in messages:
+        if message["role"] == "tool":
+            if message.get("tool_call_id") in open_ids:
+                open_ids.remove(message["tool_call_id"])
+                result.append(message)
+            continue
+        result += _lost(open_ids)
+        open_ids = []
+        if message["role"] == "assistant":
+            message = {key: part for key, part in message.items() if key in _OWN}  # noqa: PLW2901 - the same, with less
+            open_ids = [str(call.get("id") or "") for call in message.get("tool_calls") or []]
+        result.append(message)
+    return result + _lost(open_ids)
+
+
+def _lost(ids: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"role": "tool", "tool_call_id": each, "content": _LOST} for each in ids]
