@@ -25,6 +25,8 @@ _SHORT: Final = 400
 """Characters of a result that stays in any case."""
 _LAST_TURNS: Final = 6
 """Turns that stay as they are when the rest is summarised."""
+_TAIL: Final = 4
+"""They are no more than a quarter of the window."""
 _FEWEST_TURNS: Final = 2
 MOST_SUMMARIES: Final = 2
 LEAST_GAIN: Final = 0.05
@@ -82,7 +84,7 @@ class Window:
         The tail is the last turns, or `at_least` as few as can be.
         """
         answers = [place for place in range(head, len(messages)) if messages[place]["role"] == "assistant"]
-        room = self.tokens // 2 * CHARACTERS_PER_TOKEN
+        room = self.tokens // _TAIL * CHARACTERS_PER_TOKEN
         cut = len(messages)
         for place in reversed(answers[-(_FEWEST_TURNS if at_least else _LAST_TURNS) :]):
             room -= sum(map(size, messages[place:cut]))

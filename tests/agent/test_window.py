@@ -1,0 +1,214 @@
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.agent.conversation import Conversation
+from app.agent.window import ASK_FOR_SUMMARY, Window
+from app.core.budget import Budget, Usage
+from app.core.errors import ContextTooLong
+from app.core.journal import Masked, ModelAnswered
+from app.core.world import GaveUp, Submission
+from tests.agent.scripted import SUBMIT, Bench, Messages, PowerCut, ThinkingModel, reason_of, say
+
+CHARACTERS = 8_000
+"""Of one file: 2,667 tokens, as they are estimated."""
+HALF_FULL = 14
+"""Such results bring a window of 64,000 tokens above 55 %."""
+
+
+@pytest.fixture
+def files(tree: Path) -> None:
+    for number in range(200):
+        (tree / f"{number}.txt").write_text(f"{number:04}\n" + ("x" * 99 + "\n") * (CHARACTERS // 100))
+
+
+class CountingModel(ThinkingModel):
+    """Counts what it is sent as a provider does, so that the loop knows how full the window is."""
+
+    async def complete(
+        self, messages: Messages, tools: Sequence[dict[str, Any]], *, max_output_tokens: int, timeout_s: float
+    ) -> Any:
+        self.usage = Usage(turns=1, input_tokens=len(json.dumps(messages)) // 3, output_tokens=10, usd=0.001)
+        return await super().complete(messages, tools, max_output_tokens=max_output_tokens, timeout_s=timeout_s)
+
+
+def reader(turns: int) -> Any:
+    """Reads one file after another, gives a summary where one is wanted, and submits after so many turns."""
+    asked: list[int] = []
+
+    def policy(messages: Messages) -> dict[str, Any]:
+        if messages[-1]["content"] == ASK_FOR_SUMMARY:
+            return say(f"I read up to file {len(asked) - 1}.")
+        asked.append(len(messages))
+        if len(asked) > turns:
+            return say("", SUBMIT)
+        return say("", ("read", {"path": f"{len(asked) - 1}.txt"}))
+
+    return policy
+
+
+def counting(bench: Bench, policy: Any, window: int = 64_000) -> CountingModel:
+    return CountingModel(policy, bench.time, window=window)
+
+
+BUDGET = Budget(turns=200, tokens=10**9, usd=100)
+
+
+@pytest.mark.usefixtures("files")
+class TestMasking:
+    async def test_old_results_go_when_the_window_is_half_full(self, bench: Bench) -> None:
+        """Those of the newest twelve calls stay, unless they are long; words say how to get the others back."""
+        model = counting(bench, reader(40))
+        assert isinstance(await bench.work(model, BUDGET), Submission)
+        masks = bench.kept(Masked)
+        assert masks
+        before = next(place for place, entry in enumerate(bench.journal.kept) if isinstance(entry, Masked))
+        messages = Conversation.of(bench.journal.kept[: before + 1]).messages
+        results = [message["content"] for message in messages if message["role"] == "tool"]
+        gone = [text for text in results if text.startswith("[left out to make room")]
+        assert len(gone) == len(masks[0].places)
+        assert results[: len(gone)] == gone, "the oldest go"
+        assert "Call the tool again" in gone[0]
+        kept = sum(map(len, results[len(gone) :])) // 3
+        assert 10_000 < kept <= 16_000, "a quarter of the window"
+
+    async def test_what_was_sent_stays_the_same_in_between(self, bench: Bench) -> None:
+        """Providers cache from the beginning on: no more breaks than there are entries that say so."""
+        model = counting(bench, reader(60))
+        await bench.work(model, BUDGET)
+        breaks = sum(
+            not longer.startswith(shorter.removesuffix("]"))
+            for shorter, longer in zip(model.asked, model.asked[1:], strict=False)
+        )
+        assert breaks == len(bench.kept(Masked))
+        assert breaks <= 60 / 4, "each saves at least an eighth of the window, and one result takes a 24th"
+
+    async def test_the_window_is_never_exceeded(self, bench: Bench) -> None:
+        model = counting(bench, reader(100))
+        await bench.work(model, BUDGET)
+        assert max(map(len, model.asked)) // 3 < 64_000 * 0.86
+
+    async def test_nothing_goes_where_there_is_room(self, bench: Bench) -> None:
+        await bench.work(counting(bench, reader(10)), BUDGET)
+        assert bench.kept(Masked) == []
+
+    @pytest.mark.crash
+    async def test_a_loop_that_goes_on_has_the_very_same_messages(self, bench: Bench) -> None:
+        """Cut at the entry after the first mask."""
+        model = counting(bench, reader(HALF_FULL + 10))
+        await bench.work(model, BUDGET)
+        [first, *_] = [place for place, entry in enumerate(bench.journal.kept) if isinstance(entry, Masked)]
+        whole = list(model.asked)
+        for stored_first in (True, False):
+            bench.journal.kept.clear()
+            bench.journal.patches.clear()
+            bench.journal.cut_at, bench.journal.stored_first = first, stored_first
+            again = counting(bench, reader(HALF_FULL + 10))
+            with pytest.raises(PowerCut):
+                await bench.work(again, BUDGET)
+            bench.journal.cut_at = None
+            await bench.work(again, BUDGET)
+            assert again.asked == whole
+
+
+def long(text: str, role: str = "tool") -> dict[str, Any]:
+    return {"role": role, "content": text * 3_000}
+
+
+def test_too_little_to_gain_is_left_alone() -> None:
+    """Twelve results stay however short they are; one that is older goes only together with others."""
+    answer = {"role": "assistant", "content": "x"}
+    messages = [answer, long("abc"), *[answer, {"role": "tool", "content": "y" * 500}] * 12]
+    assert Window(128_000).maskable(messages) == ()
+    assert Window(128_000).maskable(messages, at_any_gain=True) == (1,)
+    assert Window(128_000).maskable([answer, *[long("abcdef")] * 30]) == (), "results of the newest answer stay"
+
+
+@pytest.mark.usefixtures("files")
+class TestSummary:
+    """A model that thinks aloud: what it says cannot be masked."""
+
+    @staticmethod
+    def talker(turns: int, summary: str = "Short.") -> Any:
+        asked: list[int] = []
+
+        def policy(messages: Messages) -> dict[str, Any]:
+            if messages[-1]["content"] == ASK_FOR_SUMMARY:
+                return say(summary)
+            asked.append(1)
+            if len(asked) > turns:
+                return say("", SUBMIT)
+            return say("thought " * 200, ("read", {"path": "0.txt", "offset": len(asked), "limit": 1}))
+
+        return policy
+
+    async def test_older_turns_become_a_summary(self, bench: Bench) -> None:
+        """The task and the last six turns stay as they are; the summary is paid for and is a turn of its own."""
+        model = counting(bench, self.talker(40), window=20_000)
+        result = await bench.work(model, BUDGET)
+        assert isinstance(result, Submission)
+        [summary] = [entry for entry in bench.kept(ModelAnswered) if entry.stands_for]
+        place = bench.journal.kept.index(summary)
+        before = Conversation.of(bench.journal.kept[:place]).messages
+        after = Conversation.of(bench.journal.kept[: place + 1]).messages
+        assert after[:2] == before[:2]
+        assert after[2] == {
+            "role": "user",
+            "content": "[summary of what you did so far; older messages are left out]\nShort.",
+        }
+        assert after[3:] == before[-12:]
+        assert after[3]["role"] == "assistant"
+        assert result.usage.turns == 42
+        assert result.usage.usd == pytest.approx(0.042)
+        assert sum(entry.usage.turns for entry in bench.kept(ModelAnswered)) == 42
+
+    async def test_after_two_summaries_it_is_too_big(self, bench: Bench) -> None:
+        model = counting(bench, self.talker(200), window=20_000)
+        reason, detail = reason_of(await bench.work(model, BUDGET))
+        assert (reason, "could not be made shorter" in detail) == ("too_big", True)
+        assert sum(1 for entry in bench.kept(ModelAnswered) if entry.stands_for) == 2
+
+    async def test_a_summary_that_saves_nothing_is_the_last(self, bench: Bench) -> None:
+        model = counting(bench, self.talker(200, "word " * 12_000), window=20_000)
+        assert reason_of(await bench.work(model, BUDGET))[0] == "too_big"
+        assert sum(1 for entry in bench.kept(ModelAnswered) if entry.stands_for) == 1
+
+    async def test_an_empty_summary_replaces_nothing(self, bench: Bench) -> None:
+        model = counting(bench, self.talker(200, ""), window=20_000)
+        assert reason_of(await bench.work(model, BUDGET))[0] == "too_big"
+        assert Conversation.of(bench.journal.kept).messages[2]["role"] == "assistant"
+
+
+@pytest.mark.usefixtures("files")
+class TestTooLong:
+    """A provider whose window is smaller than anybody thought."""
+
+    @staticmethod
+    def narrow(most: int, inner: Any) -> Any:
+        def policy(messages: Messages) -> dict[str, Any]:
+            if sum(len(str(message.get("content"))) for message in messages) > most:
+                raise ContextTooLong("The conversation is too long for the model.")
+            said: dict[str, Any] = inner(messages)
+            return said
+
+        return policy
+
+    async def test_results_go_first(self, bench: Bench) -> None:
+        model = bench.model(self.narrow(110_000, reader(30)), window=1_000_000)
+        assert isinstance(await bench.work(model, BUDGET), Submission)
+        assert bench.kept(Masked)
+        assert not any(entry.stands_for for entry in bench.kept(ModelAnswered))
+
+    async def test_then_a_summary_is_made(self, bench: Bench) -> None:
+        """Of everything but the last two turns, which is what can still be asked."""
+        model = bench.model(self.narrow(22_000, TestSummary.talker(13)), window=1_000_000)
+        assert isinstance(await bench.work(model, BUDGET), Submission)
+        assert sum(1 for entry in bench.kept(ModelAnswered) if entry.stands_for) == 1
+
+    async def test_then_it_gives_up(self, bench: Bench) -> None:
+        result = await bench.work(bench.model(self.narrow(9_000, reader(30)), window=1_000_000), BUDGET)
+        assert isinstance(result, GaveUp)
+        assert (result.reason, result.detail) == ("too_big", "The conversation is too long for the model.")
