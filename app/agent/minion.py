@@ -29,7 +29,7 @@ from app.agent.window import ASK_FOR_SUMMARY, LEAST_GAIN, MOST_SUMMARIES, SUMMAR
 from app.core.blueprint import AgentSpec
 from app.core.budget import Budget
 from app.core.errors import ContextTooLong
-from app.core.journal import Closed, Journal, Masked, Noted, Opened
+from app.core.journal import Closed, Journal, Masked, Noted, Opened, Switched
 from app.core.model import Model
 from app.core.shift import Shift
 from app.core.signals import Signals
@@ -94,6 +94,8 @@ class AgentLoop:
             if not kept.talk.messages:
                 messages = first_messages(self._prompt, dict(facts), self._rules)
                 await kept.add(Opened(messages=messages, model=self._questions.model(kept.talk).name))
+            if (model := self._questions.model(kept.talk).name) != kept.talk.model:
+                await kept.add(Switched(model=model, why=f"{kept.talk.model} is not in the settings any more"))
             while kept.talk.result is None:
                 self._shift.go_on()
                 await self._step(kept)
@@ -200,7 +202,7 @@ class AgentLoop:
 
 def _hopeless(talk: Conversation) -> GaveUp | None:
     """The end, if the model shows that it will not get there."""
-    if talk.refused_by:
+    if talk.model in talk.refused_by:
         return GaveUp(reason="refused", detail="The model refused to work on this task.")
     if talk.missed >= _MISSES_IN_A_ROW or talk.misses >= _MISSES:
         count = f"{_MISSES_IN_A_ROW} answers in a row" if talk.missed >= _MISSES_IN_A_ROW else f"{_MISSES} answers"

@@ -65,12 +65,13 @@ class ThinkingModel:
     reserve: float = 0.1
     window: int = MOST_WINDOW
     dialect: Dialect = "edit"
+    called: str = "tests/thinking"
     asked: list[str] = field(default_factory=list)
     bounds: list[tuple[int, float]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
-        return "tests/thinking"
+        return self.called
 
     @property
     def profile(self) -> Profile:
@@ -151,6 +152,12 @@ class Bench:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     signals: Signals = field(default_factory=Signals)
     shift: Shift = field(default_factory=Shift)
+    fallback: ThinkingModel | None = None
+    paused: list[float] = field(default_factory=list)
+    """Seconds that the loop wanted to wait."""
+
+    async def pause(self, seconds: float) -> None:
+        self.paused.append(seconds)
 
     def model(self, policy: Policy, **more: Any) -> ThinkingModel:
         return ThinkingModel(policy, self.time, **more)
@@ -167,6 +174,8 @@ class Bench:
             clock=self.time,
             signals=self.signals,
             shift=self.shift,
+            fallback=self.fallback,
+            sleep=self.pause,
         )
 
     async def work(self, model: ThinkingModel, budget: Budget | None = None) -> Submission | GaveUp:

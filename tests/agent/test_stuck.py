@@ -1,0 +1,91 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.core.budget import Budget
+from app.core.journal import ModelAnswered, Noted, ToolReturned
+from app.core.world import Submission
+from tests.agent.scripted import EDIT, READ, SUBMIT, Bench, Messages, PowerCut, reason_of, say, script
+
+TEST = ("bash", {"command": "cat hello.txt; echo 1 failed in 0.0$RANDOM s; exit 1"})
+"""Says another duration each time, as tests do."""
+
+
+def told(bench: Bench) -> list[str]:
+    return [entry.text for entry in bench.kept(Noted) if entry.text.startswith("[stuck]")]
+
+
+async def test_the_same_thing_three_times_is_told_and_five_times_is_the_end(bench: Bench) -> None:
+    reason, _ = reason_of(await bench.work(bench.model(lambda _: say("", TEST))))
+    assert (reason, len(bench.kept(ModelAnswered))) == ("stuck", 5)
+    [note] = told(bench)
+    assert "for the third time" in note
+    assert len(bench.kept(ToolReturned)) == 5
+
+
+async def test_the_same_tests_on_a_changed_tree_are_work(bench: Bench, tree: Path) -> None:
+    """Edit, test, edit, test: each time the same words of the tests, for as long as it takes."""
+    (tree / "log").write_text("")
+    run = ("bash", {"command": "echo 1 failed; exit 1"})
+    turns = [turn for number in range(9) for turn in (edit(number), say("", run))]
+    assert isinstance(await bench.work(bench.model(script(*turns, say("", SUBMIT)))), Submission)
+    assert told(bench) == []
+
+
+def edit(number: int) -> dict[str, Any]:
+    return say("", ("write", {"path": "log", "content": f"{number}\n"}))
+
+
+async def test_two_things_in_turn_are_told(bench: Bench) -> None:
+    """Three rounds of reading two files, and five are the end."""
+    other = ("read", {"path": "."})
+    model = bench.model(lambda asked: say("", READ if sum("tool_calls" in each for each in asked) % 2 else other))
+    assert reason_of(await bench.work(model))[0] == "stuck"
+    assert ["the same two things in turn" in note for note in told(bench)] == [True]
+
+
+async def test_what_helps_is_forgiven(bench: Bench) -> None:
+    """Four times the same, then something else: it goes on."""
+    turns = [*[say("", READ)] * 4, say("", EDIT), *[say("", READ)] * 2, say("", SUBMIT)]
+    assert isinstance(await bench.work(bench.model(script(*turns))), Submission)
+    assert len(told(bench)) == 1
+
+
+async def test_three_edits_that_miss_bring_the_file(bench: Bench) -> None:
+    """What stands there now, as `read` shows it; a fourth miss does not bring it again."""
+    wrong = [say("", ("edit", {"path": "hello.txt", "old": f"sun {number}", "new": "moon"})) for number in range(4)]
+    model = bench.model(script(*wrong, say("", EDIT), say("", SUBMIT)))
+    assert isinstance(await bench.work(model), Submission)
+    [note] = told(bench)
+    assert "     1\thello world" in note
+
+
+async def test_turns_without_a_change_after_the_first_are_told(bench: Bench) -> None:
+    def policy(messages: Messages) -> dict[str, Any]:
+        return say("", EDIT) if len(messages) == 2 else say("", ("read", {"path": "hello.txt", "limit": len(messages)}))
+
+    await bench.work(bench.model(policy), Budget(turns=30))
+    assert ["for 12 turns" in note for note in told(bench)] == [True, True]
+
+
+async def test_looking_around_before_the_first_change_is_not_told(bench: Bench) -> None:
+    def policy(messages: Messages) -> dict[str, Any]:
+        return say("", ("read", {"path": "hello.txt", "limit": len(messages)}))
+
+    await bench.work(bench.model(policy), Budget(turns=30))
+    assert told(bench) == []
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("cut_at", range(1, 23))
+@pytest.mark.parametrize("stored_first", [True, False])
+async def test_a_crash_changes_nothing_about_it(bench: Bench, cut_at: int, *, stored_first: bool) -> None:
+    """Told once, ended after the fifth: also if the power is cut at any entry in between."""
+    model = bench.model(lambda _: say("", READ))
+    bench.journal.cut_at, bench.journal.stored_first = cut_at, stored_first
+    with pytest.raises(PowerCut):
+        await bench.work(model)
+    bench.journal.cut_at = None
+    assert reason_of(await bench.work(model))[0] == "stuck"
+    assert (len(told(bench)), len(bench.kept(ToolReturned))) == (1, 5)
