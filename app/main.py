@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -24,8 +24,9 @@ from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import Tokens
-from app.adapters.litellm import LiteLLMModel, warm_up
+from app.adapters.litellm import MOST_TRIES, LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
+from app.adapters.model_profiles import profile_of
 from app.adapters.redacted import RedactedForge, RedactedLog
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.egress.registries import reach
@@ -44,7 +45,8 @@ from app.agent.rules import read_rules
 from app.agent.tools.all_tools import chosen
 from app.ahead import make_ready
 from app.core import wording
-from app.core.blueprint import Node
+from app.core.blueprint import Node, State
+from app.core.budget import Budget
 from app.core.errors import BlueprintError, ForgeError, MinionsError, SettingsError, Unavailable
 from app.core.events import Event
 from app.core.model import Model
@@ -76,6 +78,8 @@ from blueprints.steps.configuration import container_image, layout
 
 _log = logging.getLogger(__name__)
 
+_TRIES_OF_TWO = 2
+"""Of each model where there are two: the other one is asked before a pause gets long."""
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -91,6 +95,7 @@ class Outside:
     model: Model
     public_url: str
     shift: Shift
+    fallback: Model | None = None
 
     def runner(self, blueprints: Blueprints, open_forge: OpenForge) -> Runner:
         """What advances runs in this process."""
@@ -149,9 +154,11 @@ class Outside:
     async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace, signals: Signals) -> Minion:
         if node.agent is None:
             return NoMinion()
+        model, fallback = self._models(run)
         return AgentLoop(
-            model=self.model,
-            spec=node.agent,
+            model=model,
+            fallback=fallback,
+            spec=replace(node.agent, budget=self._budget(run, node.agent.budget)),
             prompt=load_prompt(node.module, node.agent.prompt),
             sandbox=workspace.sandbox,
             workspace=workspace,
@@ -162,10 +169,28 @@ class Outside:
             shift=self.shift,
         )
 
+    def _models(self, run: Run) -> tuple[Model, Model | None]:
+        """Who works, and who goes on if need be: a run that had to change its model stays with the new one."""
+        if self.fallback and run.state.get("model") == self.fallback.name:
+            return self.fallback, self.model
+        return self.model, self.fallback
+
+    def _budget(self, run: Run, usual: Budget) -> Budget:
+        """As the repository wants it, or as is usual in the node, within what the operator allows."""
+        state, settings = _state_of(run), self.settings
+        wanted = state.config.budget(usual) if isinstance(state, Change) else usual
+        left = settings.run_usd - run.usage.usd  # what people added to it comes on top, in the loop
+        return wanted.within(turns=settings.most_turns, usd=min(settings.most_usd, left), seconds=settings.most_seconds)
+
+
+def _state_of(run: Run) -> State:
+    state: State = BLUEPRINTS[run.blueprint].state.model_validate(run.state)
+    return state
+
 
 def _set_up_of(run: Run) -> tuple[str, ...]:
     """What the tree of a run needs that another machine makes anew."""
-    state = BLUEPRINTS[run.blueprint].state.model_validate(run.state)
+    state = _state_of(run)
     return (state.config.setup or ()) if isinstance(state, Change) else ()
 
 
@@ -207,6 +232,7 @@ async def outside(
         ),
         redactor=redactor,
         model=chosen_model(settings),
+        fallback=fallback_model(settings),
         public_url=settings.page_url,
         shift=shift or Shift(),
     )
@@ -236,16 +262,39 @@ def chosen_boxes(settings: Settings, redactor: Redactor) -> BubblewrapBoxes:
 
 def chosen_model(settings: Settings) -> Model:
     """The model of the settings."""
-    prices = settings.model_price
-    if prices and len(prices) not in {2, 3}:
-        raise SettingsError("MINIONS_MODEL_PRICE takes two or three numbers: dollars for a million tokens, as 1.25,10.")
-    price = Price(input=prices[0], output=prices[1], cached=prices[2] if len(prices) == 3 else None) if prices else None
     return LiteLLMModel(
         settings.model,
         api_base=settings.model_api_base,
         api_key=settings.model_api_key.get_secret_value(),
-        price=price,
+        price=_price("MINIONS_MODEL_PRICE", settings.model_price),
+        profile=profile_of(
+            settings.model, dialect=settings.model_dialect or None, window=settings.model_window or None
+        ),
+        most_tries=_TRIES_OF_TWO if settings.fallback_model else MOST_TRIES,
     )
+
+
+def fallback_model(settings: Settings) -> Model | None:
+    """The model that goes on where the first one does not; None if there is none."""
+    if not settings.fallback_model:
+        return None
+    if settings.fallback_model == settings.model:
+        raise SettingsError("MINIONS_FALLBACK_MODEL names the same model as MINIONS_MODEL: name another one, or none.")
+    return LiteLLMModel(
+        settings.fallback_model,
+        api_base=settings.fallback_api_base,
+        api_key=settings.fallback_api_key.get_secret_value(),
+        price=_price("MINIONS_FALLBACK_PRICE", settings.fallback_price),
+        most_tries=_TRIES_OF_TWO,
+    )
+
+
+def _price(name: str, said: tuple[float, ...]) -> Price | None:
+    if not said:
+        return None
+    if len(said) not in {2, 3}:
+        raise SettingsError(f"{name} takes two or three numbers: dollars for a million tokens, as 1.25,10.")
+    return Price(input=said[0], output=said[1], cached=said[2] if len(said) == 3 else None)
 
 
 def chosen_paces(settings: Settings, store: PostgresStore | None = None) -> Paces:
@@ -300,6 +349,7 @@ def redactor_of(settings: Settings) -> Redactor:
         [
             settings.private_key.get_secret_value(),
             settings.model_api_key.get_secret_value(),
+            settings.fallback_api_key.get_secret_value(),
             *(secret.get_secret_value() for secret in settings.webhook_secrets),
         ]
     )

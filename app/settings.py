@@ -78,6 +78,39 @@ class Settings(BaseSettings):
         description="US dollars for a million tokens read, written and read from cache, parted by commas, for a model "
         "whose price is not known.",
     )
+    model_dialect: Literal["", "edit", "apply_patch", "whole_file", "bash"] = Field(
+        default="",
+        description="How the model changes files: `edit` (replaces passages), `apply_patch` (OpenAI's patches), "
+        "`whole_file`, or `bash` (fenced blocks, for servers without tool calls); its name tells where this is empty.",
+    )
+    model_window: int = Field(
+        default=0,
+        ge=0,
+        description="Tokens that the model can read, where its name does not tell. More than 128,000 are not used.",
+    )
+    fallback_model: str = Field(
+        default="",
+        description="Model that goes on with a run where the other one cannot be reached or will not answer.",
+    )
+    fallback_api_base: str = Field(default="", description="Address of its server, if you host it yourself.")
+    fallback_api_key: SecretStr = Field(default=SecretStr(""), description="Key of its provider.")
+    fallback_price: Annotated[tuple[float, ...], NoDecode] = Field(
+        default=(), description="As `MINIONS_MODEL_PRICE`, for this model."
+    )
+    most_turns: int = Field(
+        default=200, ge=1, description="Turns of a minion in one node, whatever its blueprint or a repository says."
+    )
+    most_usd: float = Field(
+        default=10.0,
+        ge=0,
+        description="US dollars of a minion in one node, whatever its blueprint or a repository says.",
+    )
+    most_seconds: float = Field(
+        default=7_200, ge=1, description="Seconds of a minion in one node, whatever its blueprint or a repository says."
+    )
+    run_usd: float = Field(
+        default=6.0, ge=0, description="US dollars of all minions of one run together, besides what people add to it."
+    )
     concurrency: int = Field(default=4, ge=1, le=500, description="Runs that one worker advances at the same time.")
     repository_limit: int = Field(
         default=8,
@@ -196,6 +229,7 @@ class Settings(BaseSettings):
         "webhook_secrets",
         "allowed_bots",
         "model_price",
+        "fallback_price",
         mode="before",
     )
     @classmethod
@@ -218,7 +252,7 @@ class Settings(BaseSettings):
             raise ValueError("give names of hosts such as packages.example.com, without https:// and without a path")
         return tuple(host.lower() for host in value)
 
-    @field_validator("github_url", "github_api_url", "public_url", "model_api_base")
+    @field_validator("github_url", "github_api_url", "public_url", "model_api_base", "fallback_api_base")
     @classmethod
     def _without_slash(cls, value: str) -> str:
         if value and not value.startswith(("https://", "http://")):

@@ -5,7 +5,6 @@ Retries are our own: litellm's are hidden, and its time-out bounds the pause bet
 
 import asyncio
 import importlib
-import json
 import logging
 import os
 import random
@@ -46,8 +45,23 @@ _BYTES_PER_TOKEN: Final = 3
 _TOOL_TOKENS: Final = 2_000
 """Room for the tools' descriptions in a reservation."""
 
-_CACHE_POINTS: Final = ({"location": "message", "role": "system"}, {"location": "message", "index": -1})
-"""Anthropic caches only what is marked: https://docs.claude.com/en/docs/build-with-claude/prompt-caching"""
+_AROUND: Final = 6
+"""Bytes of quotes, colons and commas around a name in JSON."""
+_NEEDED: Final = frozenset(
+    {"model", "messages", "max_tokens", "tools", "api_base", "api_key"}
+    | {"timeout", "max_retries", "num_retries", "drop_params"}
+)
+"""Of a request. What else it may hold makes it better or cheaper, and some provider may not know it."""
+
+_CACHE_POINTS: Final = (
+    {"location": "message", "role": "system"},
+    {"location": "message", "index": 1},
+    {"location": "message", "index": -1},
+)
+"""Tools and rules, the task, and everything until now; the first two stay when old results leave the conversation.
+
+Anthropic caches only what is marked: https://docs.claude.com/en/docs/build-with-claude/prompt-caching
+"""
 
 
 async def warm_up() -> None:
@@ -87,6 +101,8 @@ class LiteLLMModel:
         self._sleep = sleep
         self._jitter = jitter
         self._library: Any = None
+        self._is_plain = False
+        """Whether the provider refused a request as long as it held more than is needed."""
         if self._price is None:
             _log.warning("The price of the model %s is unknown: its calls are counted as free.", name)
 
@@ -131,17 +147,24 @@ class LiteLLMModel:
     async def _persist(self, request: dict[str, Any]) -> Reply:
         for number in range(1, self._most_tries + 1):
             try:
-                async with asyncio.timeout(self._try_timeout_s):
-                    answer = await self._library.acompletion(**request)
-                return self._reply(answer, request)
+                return await self._once(request)
             except Exception as error:  # litellm raises whatever its providers' libraries raise
                 trouble = fault(error, model=self._name, key=self._api_key)
+            if trouble.may_be_ours and not self._is_plain and (extras := request.keys() - _NEEDED):
+                _log.warning("%s From now on without %s. %s", trouble.error, sorted(extras), trouble.error.detail)
+                self._is_plain = True
+                return await self._persist(_plain(request))
             pause_s = self._pause_s(number, trouble.retry_after_s)
             if not trouble.again or number == self._most_tries or pause_s > _LONGEST_RETRY_AFTER_S:
                 raise trouble.error  # outside `except`, so that the provider's own error with its texts is not chained
             _log.info("%s Try %s in %.1f s. %s", trouble.error, number + 1, pause_s, trouble.error.detail)
             await self._sleep(pause_s)
         raise AssertionError  # the last try returned or raised
+
+    async def _once(self, request: dict[str, Any]) -> Reply:
+        async with asyncio.timeout(self._try_timeout_s):
+            answer = await self._library.acompletion(**request)
+        return self._reply(answer, request)
 
     def _pause_s(self, number: int, retry_after_s: float | None) -> float:
         """Between half and all of 1, 2, 4 … 60 s, and not less than the provider asked for."""
@@ -168,7 +191,8 @@ class LiteLLMModel:
             request["api_key"] = self._api_key
         if self._name.startswith("anthropic/"):
             request["cache_control_injection_points"] = [dict(point) for point in _CACHE_POINTS]
-        return request | self._params
+        request |= self._params
+        return _plain(request) if self._is_plain else request
 
     def _reply(self, answer: Any, request: dict[str, Any]) -> Reply:
         if not getattr(answer, "choices", None):
@@ -223,8 +247,20 @@ def _first_call(library: Any) -> None:
     )
 
 
-def _size(messages: Sequence[dict[str, Any]]) -> int:
-    return len(json.dumps(list(messages), ensure_ascii=False, default=str).encode("utf-8", "replace"))
+def _plain(request: dict[str, Any]) -> dict[str, Any]:
+    """The request with nothing but what every provider must take."""
+    return {name: value for name, value in request.items() if name in _NEEDED}
+
+
+def _size(value: Any) -> int:
+    """Bytes of all texts in messages, with a little for what holds them together."""
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
+    if isinstance(value, dict):
+        return sum(len(key) + _AROUND + _size(part) for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    return _AROUND
 
 
 def _storable(value: Any) -> Any:

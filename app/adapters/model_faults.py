@@ -49,6 +49,8 @@ class Fault:
     """Whether the same call may succeed in a while."""
     retry_after_s: float | None = None
     """As the provider asked for it."""
+    may_be_ours: bool = False
+    """Whether a parameter may be to blame that the call can do without."""
 
 
 def fault(error: Exception, *, model: str, key: str) -> Fault:
@@ -73,7 +75,7 @@ def fault(error: Exception, *, model: str, key: str) -> Fault:
     sentence = f"The model {model} refused the request ({status or 'no status'}). The operator's log says why."
     if _NO_PROVIDER.search(text):
         sentence = f"No provider is known for the model {model}. Write PROVIDER/NAME, as in anthropic/claude-opus-4-8."
-    return Fault(ModelError(sentence, detail=detail), again=False)
+    return Fault(ModelError(sentence, detail=detail), again=False, may_be_ours=status in {400, 422})
 
 
 def _denial(error: Exception, status: int | None, model: str) -> str:

@@ -54,7 +54,7 @@ def out_of(bound: str, budget: Budget) -> GaveUp:
     limit = {
         "turns": f"{budget.turns} turns",
         "tokens": f"{budget.tokens:,} tokens",
-        "dollars": f"{budget.usd:.2f} US dollars",
+        "dollars": f"{max(budget.usd, 0):.2f} US dollars",
         "seconds": f"{budget.seconds:.0f} seconds",
     }[bound]
     return GaveUp(reason=bound, detail=f"The budget of {limit} was used up before anything was submitted.")

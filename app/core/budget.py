@@ -15,6 +15,24 @@ class Budget(BaseModel, frozen=True):
     seconds: float = 1_800
     """Wall-clock time."""
 
+    def asked_for(self, *, turns: int | None, usd: float | None, seconds: float | None) -> "Budget":
+        """The same with other limits where they are said; the tokens follow the turns."""
+        said = {"turns": turns, "usd": usd, "seconds": seconds}
+        more = {name: limit for name, limit in said.items() if limit is not None}
+        if turns is not None:
+            more["tokens"] = self.tokens * turns // max(self.turns, 1)
+        return self.model_copy(update=more)
+
+    def within(self, *, turns: int, usd: float, seconds: float) -> "Budget":
+        """The same, but nowhere more than this."""
+        return self.model_copy(
+            update={
+                "turns": min(self.turns, turns),
+                "usd": min(self.usd, usd),
+                "seconds": min(self.seconds, seconds),
+            }
+        )
+
 
 class Usage(BaseModel, frozen=True):
     """What was used."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
+from app.core.budget import Budget
 from app.core.errors import ConfigError
 from app.core.layout import Layout, is_folder_name
 from app.core.patch import MOST_LINES
@@ -77,6 +78,12 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     """How long to wait for the first to start; if none has by then, there are none."""
     checks_settle_s: Annotated[float, Field(ge=0, le=600, strict=False)] | None = None
     """How long nothing may happen to them before they count as ended."""
+    minion_turns: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    """Turns of a minion in one node, instead of what its blueprint says, as far as the operator allows."""
+    minion_usd: Annotated[float, Field(ge=0, le=1_000, strict=False)] | None = None
+    """US dollars, likewise."""
+    minion_seconds: Annotated[float, Field(ge=1, le=86_400, strict=False)] | None = None
+    """Seconds, likewise."""
     protected_paths: Globs = ()
     """Globs of what minions may not touch here, besides what they may touch nowhere."""
     max_changed_lines: Annotated[int, Field(ge=1, le=MOST_LINES)] = 1_500
@@ -109,6 +116,10 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
         """How long to wait for checks: as is said here, else as is usual."""
         said = {"wait_s": self.checks_wait_s, "start_s": self.checks_start_s, "settle_s": self.checks_settle_s}
         return replace(usual, **{name: seconds for name, seconds in said.items() if seconds is not None})
+
+    def budget(self, usual: Budget) -> Budget:
+        """What a minion may use in a node: as is said here, else as is usual there."""
+        return usual.asked_for(turns=self.minion_turns, usd=self.minion_usd, seconds=self.minion_seconds)
 
     def over(self, detected: "RepoConfig") -> "RepoConfig":
         """What is said here, and for commands that are not said, what was detected."""

@@ -13,8 +13,9 @@ import pytest
 from app.adapters.litellm import LiteLLMModel, warm_up
 from app.adapters.model_faults import scrubbed
 from app.adapters.model_prices import Price, listed
-from app.core.errors import ContextTooLong, ModelError, ModelUnavailable
-from app.core.model import Model, Reply
+from app.adapters.model_profiles import profile_of
+from app.core.errors import ContextTooLong, HistoryRefused, ModelDenied, ModelError, ModelUnavailable
+from app.core.model import Model, Profile, Reply
 from app.demo.models import ModelServer, serve
 from app.demo.script import Act, Call, Script, Tokens, Turn
 
@@ -166,11 +167,19 @@ async def test_asks_again_where_that_may_help(
         ((400, refusal("This model's maximum context length is 4096 tokens")), ContextTooLong, "too long"),
         ((400, refusal("prompt is too long: 210000 tokens > 200000")), ContextTooLong, "too long"),
         ((413, refusal("request_too_large")), ContextTooLong, "too long"),
-        ((401, refusal(f"Incorrect API key provided: {KEY}")), ModelError, "key"),
-        ((402, refusal("pay")), ModelError, "credit"),
-        ((429, refusal("You", "insufficient_quota")), ModelError, "credit"),
-        ((403, refusal("no")), ModelError, "key"),
-        ((404, refusal("no")), ModelError, "no model"),
+        ((401, refusal(f"Incorrect API key provided: {KEY}")), ModelDenied, "key"),
+        ((402, refusal("pay")), ModelDenied, "credit"),
+        ((429, refusal("You", "insufficient_quota")), ModelDenied, "credit"),
+        ((403, refusal("no")), ModelDenied, "key"),
+        ((404, refusal("no")), ModelDenied, "no model"),
+        ((400, refusal("messages.3: `tool_use` ids were found without `tool_result` blocks")), HistoryRefused, "form"),
+        ((400, refusal("`thinking` blocks in the latest message cannot be modified")), HistoryRefused, "form"),
+        (
+            (400, refusal("An assistant message with 'tool_calls' must be followed by tool messages")),
+            HistoryRefused,
+            "form",
+        ),
+        ((400, refusal("Function call is missing a thought_signature in functionCall parts")), HistoryRefused, "form"),
     ],
 )
 async def test_gives_up_at_once_where_it_cannot_help(
@@ -197,6 +206,50 @@ async def test_is_unavailable_after_six_tries(
     assert (len(server.requests), rest.slept) == (6, [1.0, 2.0, 4.0, 8.0, 16.0])
     assert KEY not in caught.value.detail
     assert KEY not in caplog.text
+
+
+async def test_asks_once_more_without_what_can_be_left_out(server: ModelServer, rest: Clockless) -> None:
+    """And without it from then on; what a plain request is refused for is an error at once."""
+    server.answer_next(400, refusal("Unsupported parameter: 'reasoning_effort'"))
+    asked = model(server.url, rest, params={"extra_body": {"strict": True}, "seed": 7})
+    await ask(asked)
+    await ask(asked)
+    assert ["seed" in body for body in server.requests] == [True, False, False]
+    assert (server.requests[1]["tools"], rest.slept) == (TOOLS, [])
+    server.answer_next(400, refusal("bad"))
+    with pytest.raises(ModelError, match="refused the request"):
+        await ask(asked)
+    assert len(server.requests) == 4
+
+
+async def test_tries_as_often_as_it_is_told(server: ModelServer, rest: Clockless) -> None:
+    """Where there is another model, it is not the place to be patient."""
+    for _ in range(3):
+        server.answer_next(503, refusal("busy"))
+    with pytest.raises(ModelUnavailable):
+        await ask(model(server.url, rest, most_tries=2))
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect", "window"),
+    [
+        ("openai/gpt-5.5", "apply_patch", 128_000),
+        ("openai/gpt-5.3-codex", "apply_patch", 128_000),
+        ("anthropic/claude-opus-4-8", "edit", 128_000),
+        ("hosted_vllm/Qwen/Qwen2.5-Coder-32B-Instruct", "whole_file", 128_000),
+        ("ollama/gemma3:4b", "whole_file", 128_000),
+        ("hosted_vllm/zai-org/GLM-5.2-Air-106B", "edit", 128_000),
+        ("openai/gpt-4", "edit", 8_192),
+    ],
+)
+def test_a_name_tells_how_to_work_with_a_model(name: str, dialect: str, window: int) -> None:
+    profile = profile_of(name)
+    assert (profile.dialect, profile.window) == (dialect, window)
+
+
+def test_the_operator_knows_better() -> None:
+    assert profile_of("openai/gpt-5.5", dialect="edit", window=32_000) == Profile(dialect="edit", window=32_000)
 
 
 async def test_leaves_a_provider_in_peace_that_asks_for_long(server: ModelServer, rest: Clockless) -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.budget import Budget
 from app.core.errors import ConfigError
 from app.core.patience import Patience
 from app.core.repo_config import RepoConfig
@@ -64,6 +65,8 @@ def test_an_empty_file_says_nothing() -> None:
         ({"checks_wait_s": 30_000}, "`checks_wait_s` must be at most 21600."),
         ({"checks_settle_s": "soon"}, "`checks_settle_s` must be a number, not text."),
         ({"autofix": {"a": 1}}, "`autofix` must be a command or a list of commands, not keys and values."),
+        ({"minion_turns": 0}, "`minion_turns` must be at least 1."),
+        ({"minion_usd": "much"}, "`minion_usd` must be a number, not text."),
         ({"max_files": "many"}, "`max_files` must be a number, not text."),
         ({"max_files": True}, "`max_files` must be a number, not yes or no."),
     ],
@@ -78,6 +81,15 @@ def test_what_cannot_be_used_is_said(said: object, sentence: str) -> None:
 def test_nothing_but_a_sentence_is_raised(said: object) -> None:
     with suppress(ConfigError):
         RepoConfig.parse(said)
+
+
+def test_a_repository_says_what_minions_may_use() -> None:
+    """The tokens follow the turns; what is not said stays as the node has it; the operator has the last word."""
+    usual = Budget(turns=80, tokens=4_000_000, usd=3.0, seconds=1_800)
+    assert RepoConfig().budget(usual) == usual
+    wanted = RepoConfig.parse({"minion_turns": 160, "minion_usd": 20}).budget(usual)
+    assert wanted == Budget(turns=160, tokens=8_000_000, usd=20.0, seconds=1_800)
+    assert wanted.within(turns=100, usd=5.0, seconds=600) == Budget(turns=100, tokens=8_000_000, usd=5.0, seconds=600)
 
 
 def test_what_is_said_wins_over_what_was_found_key_by_key() -> None:

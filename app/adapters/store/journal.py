@@ -69,7 +69,7 @@ class PostgresJournal:
                 run_id=self._run_id,
                 visit=self._visit,
                 turn=answer.turn,
-                model=self._model,
+                model=answer.model or self._model,
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,
                 cached_tokens=usage.cached_tokens,

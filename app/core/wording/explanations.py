@@ -25,6 +25,8 @@ _REASONS: Final = {
     "seconds": "its time was used up",
     "wrap up": "somebody wanted it to come to an end",
     "format": "the model did not keep to the form of its tools",
+    "stuck": "the model did the same again and again",
+    "refused": "the model refused to work on this",
 }
 
 
