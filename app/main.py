@@ -154,7 +154,7 @@ class Outside:
     async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace, signals: Signals) -> Minion:
         if node.agent is None:
             return NoMinion()
-        model, fallback = self._models(run)
+        model, fallback = in_turn(self.model, self.fallback, former=str(run.state.get("model", "")))
         return AgentLoop(
             model=model,
             fallback=fallback,
@@ -168,12 +168,6 @@ class Outside:
             signals=signals,
             shift=self.shift,
         )
-
-    def _models(self, run: Run) -> tuple[Model, Model | None]:
-        """Who works, and who goes on if need be: a run that had to change its model stays with the new one."""
-        if self.fallback and run.state.get("model") == self.fallback.name:
-            return self.fallback, self.model
-        return self.model, self.fallback
 
     def _budget(self, run: Run, usual: Budget) -> Budget:
         """As the repository wants it, or as is usual in the node, within what the operator allows."""
@@ -272,6 +266,13 @@ def chosen_model(settings: Settings) -> Model:
         ),
         most_tries=_TRIES_OF_TWO if settings.fallback_model else MOST_TRIES,
     )
+
+
+def in_turn(model: Model, fallback: Model | None, *, former: str) -> tuple[Model, Model | None]:
+    """Who works, and who goes on if need be: a run that had to change its model stays with the new one."""
+    if fallback and former == fallback.name:
+        return fallback, model
+    return model, fallback
 
 
 def fallback_model(settings: Settings) -> Model | None:

@@ -20,6 +20,7 @@ from app.agent.conversation import Conversation
 from app.agent.errands import Errands, run_tool
 from app.agent.prompt import first_messages
 from app.agent.questions import Question, Questions
+from app.agent.spoken import SpokenModel
 from app.agent.stuck import STUCK
 from app.agent.tools.all_tools import Toolset
 from app.agent.tools.read import READ, ReadArguments
@@ -69,7 +70,8 @@ class AgentLoop:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         background: Background | None = None,
     ) -> None:
-        models = [model, *([fallback] if fallback else [])]
+        given = [model, *([fallback] if fallback else [])]
+        models = [SpokenModel(each) if each.profile.dialect == "bash" else each for each in given]
         self._questions = Questions(models, clock, sleep)
         self._toolsets = {each.name: Toolset.of(spec.tools, each.profile.dialect) for each in models}
         self._background = background or Background()

@@ -65,6 +65,7 @@ class ThinkingModel:
     reserve: float = 0.1
     window: int = MOST_WINDOW
     dialect: Dialect = "edit"
+    wants_tools: bool = True
     called: str = "tests/thinking"
     asked: list[str] = field(default_factory=list)
     bounds: list[tuple[int, float]] = field(default_factory=list)
@@ -88,7 +89,7 @@ class ThinkingModel:
         max_output_tokens: int,
         timeout_s: float,
     ) -> Reply:
-        assert tools
+        assert bool(tools) == self.wants_tools
         self.asked.append(json.dumps(messages))
         self.bounds.append((max_output_tokens, timeout_s))
         self.time.now += self.seconds

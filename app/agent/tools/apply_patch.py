@@ -21,6 +21,7 @@ _UPDATE: Final = "*** Update File: "
 _DELETE: Final = "*** Delete File: "
 _MOVE: Final = "*** Move to: "
 _LAST_LINES: Final = "*** End of File"
+_BOM: Final = "\ufeff"
 _MOST_DIFF: Final = 6_000
 _MOVE_S: Final = 60.0
 
@@ -113,7 +114,7 @@ def applied(file: FilePatch, data: bytes) -> bytes:
         raise Wrong(f"{file.path} is binary: it cannot be patched as text.")
     text, line = Text.of(data), 0
     for number, hunk in enumerate(file.hunks, 1):
-        lines = text.view.split("\n")
+        lines = text.view.removeprefix(_BOM).split("\n")
         for anchor in hunk.anchors:
             line = _below(lines, anchor, line, file.path)
         at = _place(lines, hunk, line, f"{file.path}, place {number}")
@@ -139,7 +140,7 @@ def _place(lines: list[str], hunk: Hunk, line: int, name: str) -> int:
         wanted = [edge(row) for row in old]
         if not any(wanted):
             break
-        seen = [edge(row.removeprefix("\ufeff")) for row in lines]
+        seen = [edge(row) for row in lines]
         found = [at for at in range(line, len(lines) - len(old) + 1) if seen[at : at + len(old)] == wanted]
         if hunk.is_at_end:
             found = found[-1:]
@@ -167,7 +168,7 @@ def _put(text: Text, lines: list[str], hunk: Hunk, at: int) -> tuple[bytes, int]
             own = next(there)
             new += [own] if sign == " " else []
     old = "".join(f"{line}\n" for line in lines[at : at + len(hunk.old)])
-    start = sum(len(line) + 1 for line in lines[:at])
+    start = len(_BOM) * text.view.startswith(_BOM) + sum(len(line) + 1 for line in lines[:at])
     become = "".join(f"{line}\n" for line in new)
     if start + len(old) > len(text.view):  # the last line has no newline, and keeps having none
         old, become = old[:-1], become[:-1]
