@@ -16,6 +16,10 @@ from app.core.world import CommandResult, Sandbox
 
 _LOGS: Final = PurePosixPath("/cache")
 """The folder that all boxes of one tree see and that is no part of the tree."""
+STARTED: Final = "[started in the background; "
+"""How the answer to such a call begins, by which a resumed loop knows that there was one."""
+RESTARTED: Final = "[restart] "
+"""How the words begin by which a minion is told that what it had started is gone."""
 MOST: Final = 8
 """At once; more is a mistake."""
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from app.agent.background import RESTARTED, STARTED
 from app.agent.bounds import LONGER, TOLD_TO_END, WRAP_UP
 from app.agent.replay import Call, calls, portable, replayable, words
 from app.agent.stuck import Steps
@@ -88,6 +89,8 @@ class Conversation:
     claims: tuple[str, ...] = ()
     """What was said in a row without a tool call that claims to be the end."""
     steps: Steps = field(default_factory=Steps)
+    has_begun_others: bool = False
+    """Whether commands may be going on in the background."""
     owed: str = ""
     """What the loop has to say before it asks again."""
     warned: bool = False
@@ -167,12 +170,14 @@ class Conversation:
         call = self.pending.popleft()
         self.begun = max(self.begun - 1, 0)
         self.seconds += entry.seconds
+        self.has_begun_others = self.has_begun_others or entry.text.startswith(STARTED)
         self._append({"role": "tool", "tool_call_id": call.id, "content": entry.text})
         self.steps.done(call.tool, call.arguments, entry.text, ok=entry.ok, tree=entry.tree, turn=self.usage.turns)
 
     def _noted(self, entry: Noted) -> None:
         self.owed = ""
         self.steps.told(entry.text)
+        self.has_begun_others = self.has_begun_others and not entry.text.startswith(RESTARTED)
         self.warned = self.warned or entry.text.startswith(WRAP_UP)
         self.extended = self.extended or entry.text.startswith(LONGER)
         if entry.text.startswith(TOLD_TO_END):

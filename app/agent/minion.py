@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from app.agent.background import Background
+from app.agent.background import RESTARTED, Background
 from app.agent.bounds import LAST_TURNS, MORE_TURNS, exhausted, longer, notice, told_to_wrap_up
 from app.agent.conversation import Conversation
 from app.agent.errands import Errands, run_tool
@@ -83,6 +83,8 @@ class AgentLoop:
         self._rules = rules
         self._desk = Desk(sandbox, workspace, spec.budget.seconds)
         self._shift = shift or Shift()
+        self._lost_others = False
+        """Whether commands ended in the background with an earlier worker, of which the minion does not know."""
 
     async def work(self, facts: Mapping[str, str]) -> Submission | GaveUp:
         """Work, or go on where the journal ends, until something is submitted or given up.
@@ -93,6 +95,7 @@ class AgentLoop:
         """
         kept = Transcript(self._journal, Conversation.of(await self._journal.entries()))
         try:
+            self._lost_others = kept.talk.has_begun_others
             if not kept.talk.messages:
                 messages = first_messages(self._prompt, dict(facts), self._rules)
                 await kept.add(Opened(messages=messages, model=self._questions.model(kept.talk).name))
@@ -174,6 +177,9 @@ class AgentLoop:
 
     def _note(self, talk: Conversation, budget: Budget) -> str:
         """What the minion has to be told before it is asked; empty if nothing."""
+        if self._lost_others:
+            self._lost_others = False
+            return f"{RESTARTED}The work was interrupted: commands that ran in the background have ended."
         if talk.owed or talk.steps.owed:
             return talk.owed or talk.steps.owed
         if self._signals.wrap_up and talk.wrapping_up_since is None:

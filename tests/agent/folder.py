@@ -89,9 +89,11 @@ class FolderSandbox:
         try:
             async with asyncio.timeout(timeout_s):
                 output, _ = await process.communicate(stdin)
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError) as error:
             os.killpg(process.pid, signal.SIGKILL)
             await process.communicate()
+            if isinstance(error, asyncio.CancelledError):
+                raise
             return CommandResult(command=command, exit_code=124, output="", seconds=timeout_s, timed_out=True)
         code = process.returncode or 0
         text = output.decode("utf-8", "replace")

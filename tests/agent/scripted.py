@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.agent.background import Background
 from app.agent.minion import AgentLoop
 from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget, Usage
@@ -154,6 +155,7 @@ class Bench:
     signals: Signals = field(default_factory=Signals)
     shift: Shift = field(default_factory=Shift)
     fallback: ThinkingModel | None = None
+    background: Background | None = None
     paused: list[float] = field(default_factory=list)
     """Seconds that the loop wanted to wait."""
 
@@ -177,6 +179,7 @@ class Bench:
             shift=self.shift,
             fallback=self.fallback,
             sleep=self.pause,
+            background=self.background,
         )
 
     async def work(self, model: ThinkingModel, budget: Budget | None = None) -> Submission | GaveUp:

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import Field
 
-from app.agent.background import MOST
+from app.agent.background import MOST, STARTED
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
 from app.core.world import CommandResult
 
@@ -41,10 +41,7 @@ def _start(arguments: BashArguments, desk: Desk) -> Told:
     own = "timeout_s" in arguments.model_fields_set
     timeout_s = max(min(float(arguments.timeout_s), desk.seconds_left) if own else desk.seconds_left, 1.0)
     log = desk.background.start(desk.sandbox, arguments.command, timeout_s)
-    return Told(
-        f"[started in the background; its output goes to {log}, with `[exit code N]` as its last line. "
-        f"Look with: tail {log}]"
-    )
+    return Told(f"{STARTED}its output goes to {log}, with `[exit code N]` as its last line. Look with: tail {log}]")
 
 
 def plain(output: str) -> str:
