@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -5,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from app.agent.bounds import LAST_TURNS
 from app.core.budget import Budget, Usage
-from app.core.errors import BlueprintError, ContextTooLong, ModelError, ModelUnavailable
-from app.core.journal import Closed, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
+from app.core.errors import BlueprintError, ContextTooLong, ModelError, ModelUnavailable, SandboxError
+from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
 from app.core.shift import HandedOver, Shift
-from app.core.world import GaveUp, Submission, Workspace
+from app.core.world import CommandResult, GaveUp, Submission, Workspace
+from tests.agent.folder import FolderSandbox, FolderWorkspace
 from tests.agent.scripted import (
+    BASH,
     EDIT,
     READ,
     SUBMIT,
@@ -268,6 +272,130 @@ async def test_calls_of_one_answer_run_in_their_order(bench: Bench, tree: Path) 
     assert isinstance(await bench.work(model), Submission)
     assert (tree / "log").read_text() == "0\n1\n2\n"
     assert [entry.ok for entry in bench.kept(ToolReturned)] == [True, False, False]
+
+
+class Meeting(FolderWorkspace):
+    """Reads only when `wanted` are reading at the same time: whoever comes alone waits for ever."""
+
+    def __init__(self, root: Path, wanted: int) -> None:
+        super().__init__(root)
+        self.barrier = asyncio.Barrier(wanted)
+
+    async def read(self, path: str) -> bytes:
+        async with asyncio.timeout(20):
+            await self.barrier.wait()
+        return await super().read(path)
+
+
+async def test_calls_that_only_read_run_together(bench: Bench, tree: Path) -> None:
+    """Their results stand in the order in which they were asked for; what changes something waits for them."""
+    bench.workspace = Meeting(tree, 3)
+    reads = [("read", {"path": "hello.txt", "limit": number}) for number in (1, 2, 3)]
+    change = ("bash", {"command": "echo changed > hello.txt"})
+    model = bench.model(script(say("", *reads, change, *reads), say("", SUBMIT)))
+    assert isinstance(await bench.work(model), Submission)
+    texts = [entry.text.splitlines()[-1].strip() for entry in bench.kept(ToolReturned)]
+    assert [text.partition("\t")[2] for text in texts] == [*["hello world"] * 3, "", *["changed"] * 3]
+    assert [entry.call_id for entry in bench.kept(ToolReturned)] == [f"call_{place}" for place in range(7)]
+
+
+async def test_one_wrong_call_among_others_is_told_in_its_place(bench: Bench) -> None:
+    calls = [READ, ("read", {"path": "missing"}), ("read", {"paths": 3}), READ]
+    await bench.work(bench.model(script(say("", *calls), say("", SUBMIT))))
+    assert [entry.ok for entry in bench.kept(ToolReturned)] == [True, False, False, True]
+    assert [entry.call_id for entry in bench.kept(ToolReturned)] == ["call_0", "call_1", "call_2", "call_3"]
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("cut_at", range(3, 13))
+@pytest.mark.parametrize("stored_first", [True, False])
+async def test_a_power_cut_among_calls_that_run_together_loses_none(
+    bench: Bench, cut_at: int, *, stored_first: bool
+) -> None:
+    """Each has one result in the end, in its order; nothing that was answered is asked again."""
+    bench.journal.cut_at, bench.journal.stored_first = cut_at, stored_first
+    reads = [("read", {"path": "hello.txt", "limit": number}) for number in (1, 2, 3)]
+    model = bench.model(script(say("", *reads, BASH), say("", SUBMIT)))
+    with pytest.raises(PowerCut):
+        await bench.work(model)
+    bench.journal.cut_at = None
+    assert isinstance(await bench.work(model), Submission)
+    assert [entry.call_id for entry in bench.kept(ToolReturned)] == ["call_0", "call_1", "call_2", "call_3"]
+    assert [entry.call_id for entry in bench.kept(ToolCalled)] == ["call_0", "call_1", "call_2", "call_3", "call_0"]
+
+
+async def test_turns_are_added_once_where_the_work_still_moves(bench: Bench) -> None:
+    """A change in the last ten turns brings twenty more; a budget for small things is not made longer."""
+
+    def busy(messages: Messages) -> dict[str, Any]:
+        return say("", ("write", {"path": "log", "content": f"{len(messages)}\n"}))
+
+    assert reason_of(await bench.work(bench.model(busy), Budget(turns=40, usd=100)))[0] == "turns"
+    assert len(bench.kept(ModelAnswered)) == 60
+    assert sum(entry.text.startswith("[budget, longer]") for entry in bench.kept(Noted)) == 1
+
+
+async def test_turns_are_not_added_to_work_that_stands_still(bench: Bench) -> None:
+    assert reason_of(await bench.work(bench.model(curious), Budget(turns=40, usd=100)))[0] == "turns"
+    assert len(bench.kept(ModelAnswered)) == 40
+
+
+class Unbuildable(FolderSandbox):
+    """A box that cannot be built the first `times`."""
+
+    times: int = 1
+
+    async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> CommandResult:
+        if self.times:
+            self.times -= 1
+            raise SandboxError("The box could not be built.")
+        return await super().run(command, timeout_s=timeout_s, stdin=stdin)
+
+
+async def test_a_box_that_cannot_be_built_once_is_tried_again(bench: Bench, tree: Path) -> None:
+    bench.sandbox = Unbuildable(tree)
+    model = bench.model(script(say("", BASH), say("", BASH), say("", SUBMIT)))
+    assert isinstance(await bench.work(model), Submission)
+    assert [entry.ok for entry in bench.kept(ToolReturned)] == [False, True]
+
+
+async def test_a_box_that_cannot_be_built_twice_ends_the_run(bench: Bench, tree: Path) -> None:
+    box = Unbuildable(tree)
+    box.times = 2
+    bench.sandbox = box
+    with pytest.raises(SandboxError):
+        await bench.work(bench.model(lambda _: say("", BASH)))
+
+
+BEGINNING = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
+OLD_JOURNAL: list[dict[str, Any]] = [
+    {"kind": "opened", "messages": BEGINNING, "model": "m"},
+    {"kind": "model asked", "turn": 1, "reserved_usd": 0.1},
+    {
+        "kind": "model answered",
+        "turn": 1,
+        "message": say("", READ),
+        "usage": {"turns": 1, "input_tokens": 9, "output_tokens": 1, "cached_tokens": 0, "usd": 0.1},
+        "finish_reason": "tool_calls",
+        "seconds": 1.0,
+    },
+    {"kind": "tool called", "call_id": "call_0", "tool": "read", "arguments": {"path": "hello.txt"}},
+    {"kind": "tool returned", "call_id": "call_0", "text": "hello", "ok": True, "seconds": 0.5},
+    {"kind": "noted", "text": "[budget] You have 3 turns left."},
+]
+"""As the first version wrote it."""
+
+
+@pytest.mark.parametrize("length", range(1, len(OLD_JOURNAL) + 1))
+async def test_a_journal_of_the_first_version_is_gone_on_with(bench: Bench, length: int) -> None:
+    entries: TypeAdapter[Entry] = TypeAdapter(Entry)
+    bench.journal.kept = [entries.validate_python(entry) for entry in OLD_JOURNAL[:length]]
+    bench.journal.patches = [None] * length
+    bench.base = (await bench.workspace.patch()).data
+    model = bench.model(careful)
+    model.called = "m"
+    assert isinstance(await bench.work(model), Submission)
+    assert json.loads(model.asked[0])[:2] == BEGINNING
 
 
 @pytest.mark.parametrize(
