@@ -85,23 +85,39 @@ def _is_json(text: object) -> bool:
 
 
 def portable(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The messages for any provider: without thoughts, each call with its result, no result without its call."""
+    """The messages for any provider: without thoughts, each call with its result, no result without its call.
+
+    Ids are given anew: some providers keep signatures in theirs, longer than others take.
+    """
     result: list[dict[str, Any]] = []
-    open_ids: list[str] = []
+    waiting: list[tuple[str, str]] = []  # old and new id of each call that has no result yet
+    count = 0
     for message in messages:
         if message["role"] == "tool":
-            if message.get("tool_call_id") in open_ids:
-                open_ids.remove(message["tool_call_id"])
-                result.append(message)
+            if found := next((pair for pair in waiting if pair[0] == message.get("tool_call_id")), None):
+                waiting.remove(found)
+                result.append(message | {"tool_call_id": found[1]})
             continue
-        result += _lost(open_ids)
-        open_ids = []
-        if message["role"] == "assistant":
-            message = {key: part for key, part in message.items() if key in _OWN}  # noqa: PLW2901 - the same, with less
-            open_ids = [str(call.get("id") or "") for call in message.get("tool_calls") or []]
-        result.append(message)
-    return result + _lost(open_ids)
+        result += _lost(waiting)
+        waiting = []
+        if message["role"] != "assistant":
+            result.append(message)
+            continue
+        plain = {key: part for key, part in message.items() if key in _OWN and part is not None}
+        if raws := message.get("tool_calls"):
+            ids = [f"call_{count + place}" for place in range(len(raws))]
+            count += len(raws)
+            plain["tool_calls"] = [_plain_call(raw, new) for raw, new in zip(raws, ids, strict=True)]
+            waiting = [(str(raw.get("id") or ""), new) for raw, new in zip(raws, ids, strict=True)]
+        result.append(plain)
+    return result + _lost(waiting)
 
 
-def _lost(ids: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"role": "tool", "tool_call_id": each, "content": _LOST} for each in ids]
+def _plain_call(raw: dict[str, Any], new: str) -> dict[str, Any]:
+    function = raw.get("function") or {}
+    named = {"name": function.get("name"), "arguments": function.get("arguments")}
+    return {"id": new, "type": "function", "function": named}
+
+
+def _lost(waiting: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    return [{"role": "tool", "tool_call_id": new, "content": _LOST} for _, new in waiting]

@@ -1,0 +1,246 @@
+"""A whole piece of work with each provider, in its own form on the wire: nothing of what it wants back is lost."""
+
+import json
+from typing import Any
+
+import pytest
+
+from app.adapters.litellm import LiteLLMModel, warm_up
+from app.adapters.model_prices import Price
+from app.core.journal import Masked, Mended, ModelAnswered, Switched, ToolReturned
+from app.core.model import Profile
+from app.core.world import Submission
+from tests.agent.scripted import Bench, reason_of
+from tests.agent.wire import wire
+
+EDIT = {"path": "hello.txt", "old": "world", "new": "moon"}
+PATCH = "*** Begin Patch\n*** Update File: hello.txt\n-hello world\n+hello moon\n*** End Patch"
+END = {"summary": "Greets the moon."}
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def warm() -> None:
+    await warm_up()
+
+
+def model(name: str, url: str, **more: Any) -> Any:
+    return LiteLLMModel(name, api_base=url, api_key="a-key", price=Price(input=1, output=1), **more)
+
+
+# -- OpenAI, and everybody who speaks like it ------------------------------------------------------------------------
+def openai(*calls: tuple[str, dict[str, Any]], **more: Any) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": None, **more}
+    message["tool_calls"] = [
+        {"id": f"call_{place}", "type": "function", "function": {"name": name, "arguments": json.dumps(given)}}
+        for place, (name, given) in enumerate(calls)
+    ]
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "served",
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("openai/gpt-5.5", ("apply_patch", {"patch": PATCH})),
+        ("openai/gpt-4o", ("edit", EDIT)),
+        ("hosted_vllm/zai-org/GLM-5.2", ("edit", EDIT)),
+        ("hosted_vllm/Qwen/Qwen2.5-Coder-32B-Instruct", ("write", {"path": "hello.txt", "content": "hello moon\n"})),
+    ],
+)
+async def test_a_server_that_speaks_like_openai(bench: Bench, name: str, call: tuple[str, dict[str, Any]]) -> None:
+    """Each model gets the tools of its dialect; parallel calls are answered one by one, in order."""
+    read = ("read", {"path": "hello.txt"})
+    async with wire(openai(read, read), openai(call), openai(("submit", END))) as server:
+        result = await bench.work(model(name, server.url))
+    assert isinstance(result, Submission)
+    assert await bench.workspace.read("hello.txt") == b"hello moon\r\n"
+    assert [path.rpartition("/")[2] for path in server.paths] == ["completions"] * 3
+    offered = [tool["function"]["name"] for tool in server.bodies[0]["tools"]]
+    assert ("apply_patch" in offered, "edit" in offered) == (call[0] == "apply_patch", call[0] == "edit")
+    second, third = server.bodies[1]["messages"], server.bodies[2]["messages"]
+    assert third[: len(second)] == second, "what was sent before is sent the same again"
+    assert [message.get("tool_call_id") for message in second[3:]] == ["call_0", "call_1"]
+    assert "cache_control" not in json.dumps(server.bodies), "which strict servers refuse"
+
+
+async def test_what_a_reasoning_server_thought_is_kept(bench: Bench) -> None:
+    first = openai(("read", {"path": "hello.txt"}), reasoning_content="hm")
+    async with wire(first, openai(("submit", END))) as server:
+        await bench.work(model("hosted_vllm/deepseek-ai/DeepSeek-V4", server.url))
+    assert bench.kept(ModelAnswered)[0].message["reasoning_content"] == "hm"
+    assert server.bodies[1]["messages"][2]["tool_calls"][0]["id"] == "call_0"
+
+
+# -- Anthropic -------------------------------------------------------------------------------------------------------
+def anthropic(*blocks: dict[str, Any], stop: str = "tool_use") -> dict[str, Any]:
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-opus-4-8",
+        "content": list(blocks),
+        "stop_reason": stop,
+        "usage": {"input_tokens": 100, "output_tokens": 20},
+    }
+
+
+def use(name: str, given: dict[str, Any], place: int = 1) -> dict[str, Any]:
+    return {"type": "tool_use", "id": f"toolu_{place}", "name": name, "input": given}
+
+
+THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "c2lnbmVk"}
+HIDDEN = {"type": "redacted_thinking", "data": "ZW5jcnlwdGVk"}
+
+
+async def test_anthropic(bench: Bench) -> None:
+    """Thoughts come back to their place with their signatures; four places at most are marked for the cache."""
+    text = {"type": "text", "text": "I look."}
+    read = use("read", {"path": "hello.txt"})
+    answers = [
+        anthropic(THOUGHT, HIDDEN, text, read, use("read", {"path": "hello.txt"}, 2)),
+        anthropic(THOUGHT, use("edit", EDIT, 3)),
+        anthropic(use("submit", END, 4)),
+    ]
+    async with wire(*answers) as server:
+        result = await bench.work(model("anthropic/claude-opus-4-8", server.url))
+    assert isinstance(result, Submission)
+    assert await bench.workspace.read("hello.txt") == b"hello moon\r\n"
+    last = server.bodies[2]["messages"]
+    assert [message["role"] for message in last] == ["user", "assistant", "user", "assistant", "user"]
+    assert [block["type"] for block in last[1]["content"]] == [
+        *("thinking", "redacted_thinking", "text", "tool_use", "tool_use")
+    ]
+    assert last[1]["content"][0] == THOUGHT
+    assert last[1]["content"][1] == HIDDEN
+    assert [block["tool_use_id"] for block in last[2]["content"]] == ["toolu_1", "toolu_2"]
+    assert last[3]["content"][0] == THOUGHT
+    for body in server.bodies:
+        assert 2 <= json.dumps(body).count("cache_control") <= 4, "the most that Anthropic takes"
+        assert "cache_control" in json.dumps(body["system"])
+        assert "cache_control" in json.dumps(body["messages"][0]), "the task"
+        assert "cache_control" in json.dumps(body["messages"][-1])
+
+
+async def test_anthropic_refuses(bench: Bench) -> None:
+    async with wire(anthropic(stop="refusal")) as server:
+        assert reason_of(await bench.work(model("anthropic/claude-opus-4-8", server.url)))[0] == "refused"
+    assert len(server.bodies) == 1
+
+
+async def test_anthropic_cannot_read_the_thoughts(bench: Bench) -> None:
+    """As after a change of model behind a gateway: they are left out, once, and the work goes on."""
+    words = "messages.1.content.0: Invalid `signature` in `thinking` block"
+    refused = (400, {"type": "error", "error": {"type": "invalid_request_error", "message": words}})
+    answers = [
+        anthropic(THOUGHT, use("read", {"path": "hello.txt"})),
+        refused,
+        anthropic(use("submit", END, 2)),
+    ]
+    async with wire(*answers) as server:
+        assert isinstance(await bench.work(model("anthropic/claude-opus-4-8", server.url)), Submission)
+    assert len(bench.kept(Mended)) == 1
+    assert "thinking" not in json.dumps(server.bodies[2]["messages"])
+    [call] = server.bodies[2]["messages"][1]["content"]
+    [result] = server.bodies[2]["messages"][2]["content"]
+    assert call["id"] == result["tool_use_id"]
+
+
+async def test_anthropic_says_that_it_is_too_long(bench: Bench) -> None:
+    """Results go first; what stays is asked again."""
+    await bench.workspace.write("long.txt", b"word word\n" * 2_000)
+    words = "prompt is too long: 210000 tokens > 200000 maximum"
+    refused = (400, {"type": "error", "error": {"type": "invalid_request_error", "message": words}})
+    looks = [
+        anthropic(use("read", {"path": "long.txt", "offset": number, "limit": 1_500}, number)) for number in range(1, 4)
+    ]
+    async with wire(*looks, refused, anthropic(use("submit", END, 9))) as server:
+        claude = model("anthropic/claude-opus-4-8", server.url, profile=Profile(window=16_000))
+        assert isinstance(await bench.work(claude), Submission)
+    assert len(bench.kept(Masked)) == 1
+    assert "left out to make room" in json.dumps(server.bodies[4]["messages"])
+
+
+# -- Gemini ----------------------------------------------------------------------------------------------------------
+def gemini(*parts: dict[str, Any], finish: str = "STOP") -> dict[str, Any]:
+    content = {"content": {"role": "model", "parts": list(parts)}} if parts else {}
+    return {
+        "candidates": [{**content, "finishReason": finish, "index": 0}],
+        "usageMetadata": {
+            "promptTokenCount": 600,
+            "cachedContentTokenCount": 300,
+            "candidatesTokenCount": 20,
+            "thoughtsTokenCount": 30,
+            "totalTokenCount": 650,
+        },
+        "modelVersion": "gemini-3-pro",
+    }
+
+
+def function(name: str, given: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"functionCall": {"name": name, "args": given}, **more}
+
+
+async def test_gemini(bench: Bench) -> None:
+    """Its signatures come back at the calls that they were given with; thoughts are paid for."""
+    answers = [
+        gemini(
+            {"text": "I look.", "thought": True},
+            function("read", {"path": "hello.txt"}, thoughtSignature="c2lnbmVk"),
+            function("search", {"pattern": "hello"}),
+        ),
+        gemini(function("edit", EDIT, thoughtSignature="YWdhaW4=")),
+        gemini(function("submit", END)),
+    ]
+    async with wire(*answers) as server:
+        result = await bench.work(model("gemini/gemini-3-pro", server.url))
+    assert isinstance(result, Submission)
+    assert await bench.workspace.read("hello.txt") == b"hello moon\r\n"
+    assert {path.partition("?")[0] for path in server.paths} == {"/models/gemini-3-pro:generateContent"}
+    usage = bench.kept(ModelAnswered)[0].usage
+    assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens) == (600, 300, 50)
+    contents = server.bodies[2]["contents"]
+    signed = [
+        (part["function_call"]["name"], part.get("thoughtSignature"))
+        for content in contents
+        for part in content["parts"]
+        if "function_call" in part
+    ]
+    assert signed == [("read", "c2lnbmVk"), ("search", None), ("edit", "YWdhaW4=")]
+    results = [part["function_response"]["name"] for part in contents[2]["parts"]]
+    assert results == ["read", "search"]
+    assert "additionalProperties" not in json.dumps(server.bodies[0]["tools"]), "which it does not know"
+    assert "$ref" not in json.dumps(server.bodies[0]["tools"])
+
+
+@pytest.mark.parametrize("finish", ["SAFETY", "PROHIBITED_CONTENT"])
+async def test_gemini_refuses(bench: Bench, finish: str) -> None:
+    async with wire(gemini(finish=finish)) as server:
+        assert reason_of(await bench.work(model("gemini/gemini-3-pro", server.url)))[0] == "refused"
+
+
+# -- From one to another ---------------------------------------------------------------------------------------------
+async def test_a_run_goes_from_gemini_to_openai(bench: Bench) -> None:
+    """Nothing that only Gemini understands is sent on; ids are short enough, and each call has its result."""
+    first = gemini(
+        function("read", {"path": "hello.txt"}, thoughtSignature="c2lnbmVk" * 20),
+        function("read", {"path": "missing"}),
+    )
+    broke = (403, {"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}})
+    async with wire(first, broke) as google, wire(openai(("submit", END))) as other:
+        bench.fallback = model("openai/gpt-4o", other.url)
+        result = await bench.work(model("gemini/gemini-3-pro", google.url))
+    assert isinstance(result, Submission)
+    assert result.model == "openai/gpt-4o"
+    assert [entry.model for entry in bench.kept(Switched)] == ["openai/gpt-4o"]
+    assert [entry.ok for entry in bench.kept(ToolReturned)] == [True, False]
+    messages = other.bodies[0]["messages"]
+    assert "c2lnbmVk" not in json.dumps(messages)
+    assert all(set(message) <= {"role", "content", "tool_calls", "tool_call_id"} for message in messages)
+    assert [call["id"] for call in messages[2]["tool_calls"]] == ["call_0", "call_1"]
+    assert [message["tool_call_id"] for message in messages[3:5]] == ["call_0", "call_1"]
