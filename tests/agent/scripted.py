@@ -154,6 +154,7 @@ class Bench:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     signals: Signals = field(default_factory=Signals)
     shift: Shift = field(default_factory=Shift)
+    prompt: str = "Task: $task"
     fallback: ThinkingModel | None = None
     background: Background | None = None
     paused: list[float] = field(default_factory=list)
@@ -169,7 +170,7 @@ class Bench:
         return AgentLoop(
             model=model,
             spec=AgentSpec("work.md", tools, "implement", budget or Budget()),
-            prompt="Task: $task",
+            prompt=self.prompt,
             sandbox=self.sandbox,
             workspace=self.workspace,
             journal=self.journal,
