@@ -6,6 +6,7 @@ an entry after it; see `conversation.py` for what the entries mean.
     conversation  what the entries come to            window      what leaves the conversation when it gets full
     questions     asking a model                      stuck       whether it goes round in circles
     errands       carrying out its calls              bounds      how much is used up
+    transcript    the conversation and its journal    verdict     whether that is the end, or a word is due
 """
 
 import asyncio
@@ -15,32 +16,28 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from app.agent.background import RESTARTED, Background
-from app.agent.bounds import LAST_TURNS, MORE_TURNS, exhausted, longer, notice, told_to_wrap_up
+from app.agent.bounds import MORE_TURNS
 from app.agent.conversation import Conversation
 from app.agent.errands import Errands, run_tool
 from app.agent.prompt import first_messages
 from app.agent.questions import Question, Questions
+from app.agent.room import ASK_FOR_SUMMARY, SUMMARY_TOKENS, make_room
 from app.agent.spoken import SpokenModel
 from app.agent.stuck import STUCK
 from app.agent.tools.all_tools import Toolset
 from app.agent.tools.read import READ, ReadArguments
 from app.agent.tools.tool import Desk, storable
 from app.agent.transcript import Transcript
-from app.agent.window import ASK_FOR_SUMMARY, LEAST_GAIN, MOST_SUMMARIES, SUMMARY_TOKENS, Window
+from app.agent.verdict import due, end_of
 from app.core.blueprint import AgentSpec
 from app.core.budget import Budget
 from app.core.errors import ContextTooLong
-from app.core.journal import Closed, Journal, Masked, Noted, Opened, Switched
+from app.core.journal import Closed, Journal, Noted, Opened, Switched
 from app.core.model import Model
 from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.world import GaveUp, Sandbox, Submission, Workspace
 
-_MISSES_IN_A_ROW: Final = 3
-"""As mini-swe-agent: a model that gets it wrong three times in a row will not get it right."""
-_MISSES: Final = 8
-"""In all; the same."""
-_TOO_BIG: Final = "The conversation got longer than the model can read, and could not be made shorter."
 _MISSED: Final = "Several edits of this file did not find their place."
 _RESULT: Final[TypeAdapter[Submission | GaveUp]] = TypeAdapter(Submission | GaveUp)
 
@@ -111,18 +108,20 @@ class AgentLoop:
     async def _step(self, kept: Transcript) -> None:
         """The one thing that follows from where the conversation stands."""
         talk, budget = kept.talk, self._budget(kept.talk)
-        end: Submission | GaveUp | bool | None = None
+        end: Submission | GaveUp | None = None
         if talk.pending:
             end = await self._errands.next(kept, self._tools(talk), budget)
         elif await self._other_model(kept):
             pass
-        elif found := self._end(talk, budget):
+        elif found := end_of(talk, budget):
             end = found
-        elif note := self._note(talk, budget) or await self._region(talk):
+        elif note := self._restart() or due(talk, budget, wrap_up=self._signals.wrap_up) or await self._region(talk):
             await kept.add(Noted(text=note))
-        else:
-            end = await self._make_room(kept, budget) or await self._ask(kept, budget)
-        if isinstance(end, Submission | GaveUp):
+        elif isinstance(room := await make_room(kept, self._questions), GaveUp):
+            end = room
+        elif room is not True:
+            end = await self._ask(kept, budget, room or None)
+        if end:
             told = end.model_copy(update={"model": self._questions.model(talk).name, "usage": talk.usage})
             await kept.add(Closed(result=told.model_dump(mode="json")))
 
@@ -138,26 +137,6 @@ class AgentLoop:
         except ContextTooLong as error:
             return GaveUp(reason="too_big", detail=str(error))
 
-    async def _make_room(self, kept: Transcript, budget: Budget) -> GaveUp | bool:
-        """Let old results go, or else older turns; False if there is room enough, the end if none can be made."""
-        talk, asked = kept.talk, self._questions
-        window, is_too_long = Window(asked.model(talk).profile.window), asked.too_long is not None
-        is_full = is_too_long or window.is_full(talk.context)
-        if not is_full and not window.is_filling(talk.context):
-            return False
-        if places := window.maskable(talk.messages, at_any_gain=is_full):
-            await kept.add(Masked(places=places))
-            asked.too_long = None
-            return True
-        if not is_full:
-            return False
-        part = window.older_part(talk.messages, talk.head, at_least=is_too_long)
-        if part and talk.summaries < MOST_SUMMARIES and talk.gain >= LEAST_GAIN:
-            return await self._ask(kept, budget, part) or True
-        if (other := asked.other(talk)) and other.profile.window > window.tokens:
-            return await asked.switch(kept, "the conversation is too long for the former one")
-        return GaveUp(reason="too_big", detail=str(asked.too_long or _TOO_BIG))
-
     async def _other_model(self, kept: Transcript) -> bool:
         """Let the other model go on where this one says nothing, or will not; False if that does not help."""
         silent, other = {*kept.talk.refused_by, *kept.talk.silent}, self._questions.other(kept.talk)
@@ -165,28 +144,10 @@ class AgentLoop:
             return False
         return await self._questions.switch(kept, "the former one gave no answer")
 
-    def _end(self, talk: Conversation, budget: Budget) -> Submission | GaveUp | None:
-        """The end of the work, if it is there."""
-        if len(talk.claims) > 1 and talk.steps.has_changed and self._tools(talk).find("submit"):
-            return Submission(summary=talk.claims[-1])
-        if longer(budget, talk.usage, changed_at=talk.steps.changed_at) and not talk.extended:
-            return None
-        if talk.wrapping_up_since is not None and talk.usage.turns >= talk.wrapping_up_since + LAST_TURNS:
-            return GaveUp(reason="wrap up", detail="It was told to wrap up, and did not submit.")
-        return _hopeless(talk) or exhausted(budget, talk.usage, talk.seconds)
-
-    def _note(self, talk: Conversation, budget: Budget) -> str:
-        """What the minion has to be told before it is asked; empty if nothing."""
-        if self._lost_others:
-            self._lost_others = False
-            return f"{RESTARTED}The work was interrupted: commands that ran in the background have ended."
-        if talk.owed or talk.steps.owed:
-            return talk.owed or talk.steps.owed
-        if self._signals.wrap_up and talk.wrapping_up_since is None:
-            return told_to_wrap_up()
-        if not talk.extended and (text := longer(budget, talk.usage, changed_at=talk.steps.changed_at)):
-            return text
-        return "" if talk.warned else notice(budget, talk.usage, talk.seconds)
+    def _restart(self) -> str:
+        """Once after a restart: that nothing goes on in the background any more, if something did."""
+        had, self._lost_others = self._lost_others, False
+        return f"{RESTARTED}The work was interrupted: commands that ran in the background have ended." if had else ""
 
     async def _region(self, talk: Conversation) -> str:
         """The file that the minion takes for another one than it is; empty if there is none."""
@@ -206,15 +167,3 @@ class AgentLoop:
         if talk.extended:
             more["turns"] = own.turns + MORE_TURNS
         return own.model_copy(update=more) if more else own
-
-
-def _hopeless(talk: Conversation) -> GaveUp | None:
-    """The end, if the model shows that it will not get there."""
-    if talk.model in talk.refused_by:
-        return GaveUp(reason="refused", detail="The model refused to work on this task.")
-    if talk.missed >= _MISSES_IN_A_ROW or talk.misses >= _MISSES:
-        count = f"{_MISSES_IN_A_ROW} answers in a row" if talk.missed >= _MISSES_IN_A_ROW else f"{_MISSES} answers"
-        return GaveUp(reason="format", detail=f"{count} held no tool call that could be carried out.")
-    if talk.steps.is_lost:
-        return GaveUp(reason="stuck", detail="It did the same again and again, and nothing changed.")
-    return None

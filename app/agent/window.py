@@ -28,17 +28,6 @@ _LAST_TURNS: Final = 6
 _TAIL: Final = 4
 """They are no more than a quarter of the window."""
 _FEWEST_TURNS: Final = 2
-MOST_SUMMARIES: Final = 2
-LEAST_GAIN: Final = 0.05
-"""Share of the conversation that a summary must save for going on to make sense."""
-SUMMARY_TOKENS: Final = 4_000
-"""Room for a summary."""
-ASK_FOR_SUMMARY: Final = (
-    "[summary] The conversation is getting too long and will be replaced by what you write now. Use no tool. Write, in "
-    "at most 1,000 words, what somebody needs who goes on in your place and sees nothing of the above: what you found "
-    "out (with paths, lines and names), what you changed and why, what you ran and how it ended, what is still to be "
-    "done, and what did not work. Do not repeat the task: it stays."
-)
 SUMMARY: Final = "[summary of what you did so far; older messages are left out]\n"
 _MASKED: Final = "[left out to make room: "
 

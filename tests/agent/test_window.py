@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from app.agent.conversation import Conversation
-from app.agent.window import ASK_FOR_SUMMARY, Window
+from app.agent.room import ASK_FOR_SUMMARY
+from app.agent.window import Window
 from app.core.budget import Budget, Usage
 from app.core.errors import ContextTooLong
 from app.core.journal import Masked, ModelAnswered
