@@ -19,7 +19,7 @@ from app.adapters.store.schema import with_driver
 from app.adapters.workspace.folders import GIB, Ways
 from app.core.errors import MinionsError, Unavailable
 from app.core.wording.figures import counted
-from app.main import chosen_boxes, chosen_model, github, redactor_of
+from app.main import chosen_boxes, chosen_model, fallback_model, github, redactor_of
 from app.processes import prepared_home
 from app.settings import Settings
 
@@ -183,10 +183,14 @@ async def _app(settings: Settings) -> str:
 async def _model(settings: Settings, *, ask: bool) -> str:
     if not settings.model:
         raise MinionsError("Set MINIONS_MODEL, for example to anthropic/claude-opus-4-8.")
+    models = [chosen_model(settings), *filter(None, [fallback_model(settings)])]
     if not ask:
-        return f"{settings.model} (not asked; --ask-model asks it something)"
+        return f"{' and '.join(model.name for model in models)} (not asked; --ask-model asks for something)"
     await warm_up()
-    reply = await chosen_model(settings).complete(
-        [{"role": "user", "content": "Answer with the word yes."}], [], max_output_tokens=200, timeout_s=60
-    )
-    return f"{settings.model} answered, ${reply.usage.usd:.5f}"
+    said: list[str] = []
+    for model in models:
+        reply = await model.complete(
+            [{"role": "user", "content": "Answer with the word yes."}], [], max_output_tokens=200, timeout_s=60
+        )
+        said.append(f"{model.name} answered, ${reply.usage.usd:.5f}")
+    return "; ".join(said)

@@ -158,7 +158,7 @@ class Outside:
         return AgentLoop(
             model=model,
             fallback=fallback,
-            spec=replace(node.agent, budget=self._budget(run, node.agent.budget)),
+            spec=replace(node.agent, budget=allowed(self.settings, run, node.agent.budget)),
             prompt=load_prompt(node.module, node.agent.prompt),
             sandbox=workspace.sandbox,
             workspace=workspace,
@@ -169,12 +169,13 @@ class Outside:
             shift=self.shift,
         )
 
-    def _budget(self, run: Run, usual: Budget) -> Budget:
-        """As the repository wants it, or as is usual in the node, within what the operator allows."""
-        state, settings = _state_of(run), self.settings
-        wanted = state.config.budget(usual) if isinstance(state, Change) else usual
-        left = settings.run_usd - run.usage.usd  # what people added to it comes on top, in the loop
-        return wanted.within(turns=settings.most_turns, usd=min(settings.most_usd, left), seconds=settings.most_seconds)
+
+def allowed(settings: Settings, run: Run, usual: Budget) -> Budget:
+    """As the repository wants it, or as is usual in the node, within what the operator allows."""
+    state = _state_of(run)
+    wanted = state.config.budget(usual) if isinstance(state, Change) else usual
+    left = settings.run_usd - run.usage.usd  # what people added to it comes on top, in the loop
+    return wanted.within(turns=settings.most_turns, usd=min(settings.most_usd, left), seconds=settings.most_seconds)
 
 
 def _state_of(run: Run) -> State:

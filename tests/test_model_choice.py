@@ -1,14 +1,21 @@
-"""Which models the settings make, and which of them works on a run."""
+"""Which models the settings make, which of them works on a run, and how much it may use."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from app.core.blueprint import Kind
+from app.core.budget import Budget, Usage
 from app.core.errors import SettingsError
 from app.core.model import Profile
-from app.main import chosen_model, fallback_model, in_turn, redactor_of
+from app.core.repo_config import RepoConfig
+from app.core.run import Run, Status, Visit
+from app.core.task import Person, Repository, Task
+from app.main import allowed, chosen_model, fallback_model, in_turn, redactor_of
 from app.settings import Settings
+from blueprints.fix.blueprint import Fix
 
 
 def settings(**more: Any) -> Settings:
@@ -60,3 +67,49 @@ def test_a_dialect_that_there_is_not() -> None:
 def test_both_keys_are_kept_out_of_the_log() -> None:
     redactor = redactor_of(settings(model_api_key="first-secret-key", fallback_api_key="second-secret-key"))
     assert "secret-key" not in redactor.redact("first-secret-key second-secret-key")
+
+
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+TASK = Task(
+    repository=Repository(id=1, full_name="octo/cat", installation_id=1),
+    number=7,
+    title="Greet the moon",
+    body="",
+    requester=Person(id=1, login="ann"),
+    asked_at=NOW,
+)
+USUAL = Budget(turns=80, tokens=4_000_000, usd=3.0, seconds=1_800)
+
+
+def run(config: RepoConfig, *, spent: float = 0.0) -> Run:
+    visit = Visit(node="implement", title="x", kind=Kind.AGENT, outcome="changed", started_at=NOW, seconds=1)
+    return Run(
+        id=1,
+        key="k",
+        task=TASK,
+        blueprint="fix",
+        blueprint_version=1,
+        status=Status.RUNNING,
+        at="repair",
+        state=Fix(task=TASK, config=config).model_dump(mode="json"),
+        visits=(visit.model_copy(update={"usage": Usage(usd=spent)}),),
+        asked_at=NOW,
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "spent", "budget"),
+    [
+        ({}, 0.0, USUAL),
+        ({"minion_turns": 20}, 0.0, Budget(turns=20, tokens=1_000_000, usd=3.0, seconds=1_800)),
+        ({"minion_turns": 900, "minion_usd": 900.0, "minion_seconds": 86_400.0}, 0.0, None),
+        ({}, 4.5, Budget(turns=80, tokens=4_000_000, usd=1.5, seconds=1_800)),
+        ({}, 7.0, Budget(turns=80, tokens=4_000_000, usd=-1.0, seconds=1_800)),
+    ],
+)
+def test_a_minion_may_use_what_is_usual_asked_for_and_allowed(
+    config: dict[str, Any], spent: float, budget: Budget | None
+) -> None:
+    """200 turns, 7,200 seconds and 6 dollars a run at the most, where the operator says nothing else."""
+    most = Budget(turns=200, tokens=45_000_000, usd=6.0, seconds=7_200)
+    assert allowed(settings(), run(RepoConfig(**config), spent=spent), USUAL) == (budget or most)

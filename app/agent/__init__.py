@@ -1,1 +1,1 @@
-"""The minion: a model, seven tools, a budget, and a journal from which it goes on after a crash."""
+"""The minion: a model, its tools, a budget, and a journal from which it goes on after a crash."""

@@ -43,7 +43,11 @@ class CommandResult(BaseModel, frozen=True):
 
 
 class Sandbox(Protocol):
-    """Where commands of one workspace run. The tree is the working directory; there is no network and no secret."""
+    """Where commands of one workspace run. The tree is the working directory; there is no network and no secret.
+
+    Several may run at the same time. They share the tree, and the folder `/cache`, which lasts as long as the tree and
+    is no part of it; each has processes and a network of its own.
+    """
 
     async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> CommandResult:
         """Run `command` with `bash -c` and wait for it; everything that it started is dead afterwards.

@@ -9,7 +9,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.core.blueprint import Kind
 from app.core.evidence import Evidence
-from app.core.journal import Closed, Entry, ModelAnswered, Noted, Opened, ToolCalled, ToolReturned
+from app.core.journal import (
+    Closed,
+    Entry,
+    Masked,
+    Mended,
+    ModelAnswered,
+    Noted,
+    Opened,
+    Switched,
+    ToolCalled,
+    ToolReturned,
+)
 from app.core.run import Run, Status
 from app.core.store import Recorded
 
@@ -99,8 +110,8 @@ def _row(row: Row, entries: Sequence[Entry]) -> Row:
                     row.turns[-1].calls.append(calls[entry.call_id])
             case ToolReturned():
                 _return(row, calls, entry)
-            case Noted():
-                row.notes.append(entry.text)
+            case Noted() | Switched() | Masked() | Mended():
+                row.notes.append(_note(entry))
             case Closed():
                 for call in calls.values():  # the call that ended the loop has no result of its own
                     call["ok"] = call["ok"] is not False
@@ -108,6 +119,19 @@ def _row(row: Row, entries: Sequence[Entry]) -> Row:
             case _:
                 continue
     return row
+
+
+def _note(entry: Noted | Switched | Masked | Mended) -> str:
+    """What the loop itself did, in a sentence."""
+    match entry:
+        case Noted():
+            return entry.text
+        case Switched():
+            return f"{entry.model} goes on: {entry.why}"
+        case Masked():
+            return f"{len(entry.places)} older results were left out of the conversation, to make room."
+        case Mended():
+            return "The conversation was put in a form that the model's provider reads."
 
 
 def _return(row: Row, calls: dict[str, dict[str, Any]], entry: ToolReturned) -> None:

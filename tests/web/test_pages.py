@@ -9,7 +9,17 @@ from app.adapters.store import PostgresStore
 from app.core.blueprint import Kind
 from app.core.budget import Usage
 from app.core.evidence import Evidence, Where
-from app.core.journal import Closed, Entry, ModelAnswered, Opened, ToolCalled, ToolReturned
+from app.core.journal import (
+    Closed,
+    Entry,
+    Masked,
+    Mended,
+    ModelAnswered,
+    Opened,
+    Switched,
+    ToolCalled,
+    ToolReturned,
+)
 from app.core.run import Run, Status, Visit
 from app.core.store import Draft
 from app.core.task import Person, Repository, Task
@@ -60,6 +70,9 @@ JOURNAL: Sequence[Entry] = [
     ),
     ToolCalled(call_id="c", tool="bash", arguments={"command": f"echo {HOSTILE}"}),
     ToolReturned(call_id="c", text=f"told {HOSTILE}", ok=True, seconds=1),
+    Masked(places=(2, 4)),
+    Switched(model="second/model", why=f"busy {HOSTILE}"),
+    Mended(),
     ToolCalled(call_id="d", tool="submit", arguments={"summary": "done"}),
     Closed(result={"kind": "submission", "summary": f"It works {HOSTILE}"}),
 ]
@@ -74,7 +87,8 @@ async def test_the_page_shows_turns_calls_and_the_change(client: httpx.AsyncClie
     saved = run.model_copy(update={"status": Status.RUNNING, "at": "lint", "visits": visits})
     await store.save(saved, patch=patch)
     page = (await client.get(f"/runs/{run.key}")).text
-    for words in ("Implement", "Tidy the code", "at work", "I say", "told", "1,000 tokens read", "+new"):
+    shown = ("Implement", "Tidy the code", "at work", "I say", "told", "1,000 tokens read", "+new")
+    for words in (*shown, "2 older results", "second/model goes on", "a form that"):
         assert words in page, words
     assert '<a href="https://github.test/octo/cat/issues/7">#7</a>' in page
     assert 'http-equiv="refresh"' in page
