@@ -172,7 +172,15 @@ class Conversation:
         self.seconds += entry.seconds
         self.has_begun_others = self.has_begun_others or entry.text.startswith(STARTED)
         self._append({"role": "tool", "tool_call_id": call.id, "content": entry.text})
-        self.steps.done(call.tool, call.arguments, entry.text, ok=entry.ok, tree=entry.tree, turn=self.usage.turns)
+        self.steps.done(
+            call.tool,
+            call.arguments,
+            entry.text,
+            ok=entry.ok,
+            tree=entry.tree,
+            turn=self.usage.turns,
+            may_wait=self.has_begun_others,
+        )
 
     def _noted(self, entry: Noted) -> None:
         self.owed = ""

@@ -76,9 +76,12 @@ class Errands:
         for call, (tool, _) in list(zip(calls, made, strict=True))[kept.talk.begun :]:
             await kept.add(_begun(call, tool))
         began = self._clock()
-        results = await asyncio.gather(*(self._run(tool, arguments, seconds_left) for tool, arguments in made))
+        running = (self._run(tool, arguments, seconds_left) for tool, arguments in made)
+        results = await asyncio.gather(*running, return_exceptions=True)  # nobody is left behind by another's error
         share = (self._clock() - began) / len(calls)
         for call, (tool, _), told in zip(calls, made, results, strict=True):
+            if isinstance(told, BaseException):
+                raise told
             await self._told(kept, call, tool, told, share)
 
     async def _told(

@@ -46,15 +46,21 @@ class Steps:
     _newest: deque[str] = field(default_factory=lambda: deque(maxlen=2 * _STOP_AT))
     _missed: Counter[str] = field(default_factory=Counter)
 
-    def done(self, tool: str, arguments: object, text: str, *, ok: bool, tree: str, turn: int) -> None:
-        """One more call has its result; `tree` is empty where it cannot have changed."""
+    def done(
+        self, tool: str, arguments: object, text: str, *, ok: bool, tree: str, turn: int, may_wait: bool = False
+    ) -> None:
+        """One more call has its result; `tree` is empty where it cannot have changed.
+
+        `may_wait` if there is something to wait for, so that looking again and again makes sense.
+        """
         if tree and tree != self.tree:
             self.has_changed = self.has_changed or bool(self.tree) or (tool != "bash" and ok)
             self.tree, self.changed_at = tree, turn
         if tool in _EDITS:
             self._edited(str(arguments.get("path", "")) if isinstance(arguments, dict) else "", ok=ok)
         self._newest.append(_digest(tool, arguments, text, self.tree))
-        self._look()
+        if not may_wait:
+            self._look()
 
     def turned(self, turn: int) -> None:
         """One more answer."""

@@ -99,6 +99,16 @@ class ThinkingModel:
         return Reply(message=message, usage=self.usage, finish_reason=finish, model=self.name)
 
 
+class CountingModel(ThinkingModel):
+    """Counts what it is sent as a provider does, so that the loop knows how full the window is."""
+
+    async def complete(
+        self, messages: Messages, tools: Sequence[dict[str, Any]], *, max_output_tokens: int, timeout_s: float
+    ) -> Any:
+        self.usage = Usage(turns=1, input_tokens=len(json.dumps(messages)) // 3, output_tokens=10, usd=0.001)
+        return await super().complete(messages, tools, max_output_tokens=max_output_tokens, timeout_s=timeout_s)
+
+
 def say(text: str = "", *calls: tuple[str, object], **more: Any) -> dict[str, Any]:
     """An assistant message; arguments given as text are sent as they are."""
     message: dict[str, Any] = {"role": "assistant", "content": text, **more}
@@ -165,6 +175,9 @@ class Bench:
 
     def model(self, policy: Policy, **more: Any) -> ThinkingModel:
         return ThinkingModel(policy, self.time, **more)
+
+    def counting(self, policy: Policy, window: int = 64_000) -> CountingModel:
+        return CountingModel(policy, self.time, window=window)
 
     def loop(self, model: ThinkingModel, budget: Budget | None = None, tools: tuple[str, ...] = TOOLS) -> AgentLoop:
         return AgentLoop(

@@ -1,8 +1,9 @@
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
+from app.agent.background import Background
 from app.core.budget import Budget
 from app.core.journal import ModelAnswered, Noted, ToolReturned
 from app.core.world import Submission
@@ -35,6 +36,14 @@ async def test_the_same_tests_on_a_changed_tree_are_work(bench: Bench, tree: Pat
 
 def edit(number: int) -> dict[str, Any]:
     return say("", ("write", {"path": "log", "content": f"{number}\n"}))
+
+
+async def test_waiting_for_a_command_in_the_background_is_no_circle(bench: Bench, tree: Path) -> None:
+    bench.background = Background(PurePosixPath(tree.parent))
+    start = say("", ("bash", {"command": "sleep 1000", "background": True}))
+    look = say("", ("bash", {"command": "cat hello.txt"}))
+    assert isinstance(await bench.work(bench.model(script(start, *[look] * 8, say("", SUBMIT)))), Submission)
+    assert told(bench) == []
 
 
 async def test_two_things_in_turn_are_told(bench: Bench) -> None:

@@ -1,5 +1,3 @@
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +6,11 @@ import pytest
 from app.agent.conversation import Conversation
 from app.agent.room import ASK_FOR_SUMMARY
 from app.agent.window import Window
-from app.core.budget import Budget, Usage
+from app.core.budget import Budget
 from app.core.errors import ContextTooLong
 from app.core.journal import Masked, ModelAnswered
 from app.core.world import GaveUp, Submission
-from tests.agent.scripted import SUBMIT, Bench, Messages, PowerCut, ThinkingModel, reason_of, say
+from tests.agent.scripted import SUBMIT, Bench, Messages, PowerCut, reason_of, say
 
 CHARACTERS = 8_000
 """Of one file: 2,667 tokens, as they are estimated."""
@@ -24,16 +22,6 @@ HALF_FULL = 14
 def files(tree: Path) -> None:
     for number in range(200):
         (tree / f"{number}.txt").write_text(f"{number:04}\n" + ("x" * 99 + "\n") * (CHARACTERS // 100))
-
-
-class CountingModel(ThinkingModel):
-    """Counts what it is sent as a provider does, so that the loop knows how full the window is."""
-
-    async def complete(
-        self, messages: Messages, tools: Sequence[dict[str, Any]], *, max_output_tokens: int, timeout_s: float
-    ) -> Any:
-        self.usage = Usage(turns=1, input_tokens=len(json.dumps(messages)) // 3, output_tokens=10, usd=0.001)
-        return await super().complete(messages, tools, max_output_tokens=max_output_tokens, timeout_s=timeout_s)
 
 
 def reader(turns: int) -> Any:
@@ -51,10 +39,6 @@ def reader(turns: int) -> Any:
     return policy
 
 
-def counting(bench: Bench, policy: Any, window: int = 64_000) -> CountingModel:
-    return CountingModel(policy, bench.time, window=window)
-
-
 BUDGET = Budget(turns=200, tokens=10**9, usd=100)
 
 
@@ -62,7 +46,7 @@ BUDGET = Budget(turns=200, tokens=10**9, usd=100)
 class TestMasking:
     async def test_old_results_go_when_the_window_is_half_full(self, bench: Bench) -> None:
         """Those of the newest twelve calls stay, unless they are long; words say how to get the others back."""
-        model = counting(bench, reader(40))
+        model = bench.counting(reader(40))
         assert isinstance(await bench.work(model, BUDGET), Submission)
         masks = bench.kept(Masked)
         assert masks
@@ -78,7 +62,7 @@ class TestMasking:
 
     async def test_what_was_sent_stays_the_same_in_between(self, bench: Bench) -> None:
         """Providers cache from the beginning on: no more breaks than there are entries that say so."""
-        model = counting(bench, reader(60))
+        model = bench.counting(reader(60))
         await bench.work(model, BUDGET)
         breaks = sum(
             not longer.startswith(shorter.removesuffix("]"))
@@ -88,18 +72,18 @@ class TestMasking:
         assert breaks <= 60 / 4, "each saves at least an eighth of the window, and one result takes a 24th"
 
     async def test_the_window_is_never_exceeded(self, bench: Bench) -> None:
-        model = counting(bench, reader(100))
+        model = bench.counting(reader(100))
         await bench.work(model, BUDGET)
         assert max(map(len, model.asked)) // 3 < 64_000 * 0.86
 
     async def test_nothing_goes_where_there_is_room(self, bench: Bench) -> None:
-        await bench.work(counting(bench, reader(10)), BUDGET)
+        await bench.work(bench.counting(reader(10)), BUDGET)
         assert bench.kept(Masked) == []
 
     @pytest.mark.crash
     async def test_a_loop_that_goes_on_has_the_very_same_messages(self, bench: Bench) -> None:
         """Cut at the entry after the first mask."""
-        model = counting(bench, reader(HALF_FULL + 10))
+        model = bench.counting(reader(HALF_FULL + 10))
         await bench.work(model, BUDGET)
         [first, *_] = [place for place, entry in enumerate(bench.journal.kept) if isinstance(entry, Masked)]
         whole = list(model.asked)
@@ -107,7 +91,7 @@ class TestMasking:
             bench.journal.kept.clear()
             bench.journal.patches.clear()
             bench.journal.cut_at, bench.journal.stored_first = first, stored_first
-            again = counting(bench, reader(HALF_FULL + 10))
+            again = bench.counting(reader(HALF_FULL + 10))
             with pytest.raises(PowerCut):
                 await bench.work(again, BUDGET)
             bench.journal.cut_at = None
@@ -148,7 +132,7 @@ class TestSummary:
 
     async def test_older_turns_become_a_summary(self, bench: Bench) -> None:
         """The task and the last six turns stay as they are; the summary is paid for and is a turn of its own."""
-        model = counting(bench, self.talker(40), window=20_000)
+        model = bench.counting(self.talker(40), window=20_000)
         result = await bench.work(model, BUDGET)
         assert isinstance(result, Submission)
         [summary] = [entry for entry in bench.kept(ModelAnswered) if entry.stands_for]
@@ -167,18 +151,18 @@ class TestSummary:
         assert sum(entry.usage.turns for entry in bench.kept(ModelAnswered)) == 42
 
     async def test_after_two_summaries_it_is_too_big(self, bench: Bench) -> None:
-        model = counting(bench, self.talker(200), window=20_000)
+        model = bench.counting(self.talker(200), window=20_000)
         reason, detail = reason_of(await bench.work(model, BUDGET))
         assert (reason, "could not be made shorter" in detail) == ("too_big", True)
         assert sum(1 for entry in bench.kept(ModelAnswered) if entry.stands_for) == 2
 
     async def test_a_summary_that_saves_nothing_is_the_last(self, bench: Bench) -> None:
-        model = counting(bench, self.talker(200, "word " * 12_000), window=20_000)
+        model = bench.counting(self.talker(200, "word " * 12_000), window=20_000)
         assert reason_of(await bench.work(model, BUDGET))[0] == "too_big"
         assert sum(1 for entry in bench.kept(ModelAnswered) if entry.stands_for) == 1
 
     async def test_an_empty_summary_replaces_nothing(self, bench: Bench) -> None:
-        model = counting(bench, self.talker(200, ""), window=20_000)
+        model = bench.counting(self.talker(200, ""), window=20_000)
         assert reason_of(await bench.work(model, BUDGET))[0] == "too_big"
         assert Conversation.of(bench.journal.kept).messages[2]["role"] == "assistant"
 

@@ -58,7 +58,7 @@ class Toolset:
         elif dialect == "whole_file" and "write" in tools:
             tools.pop("edit", None)
         elif dialect == "bash" and "bash" in tools:
-            tools = {name: tool for name, tool in tools.items() if tool in {BASH, SUBMIT, GIVE_UP}}
+            tools = {name: tool for name, tool in tools.items() if tool not in {READ, SEARCH, EDIT, WRITE}}
         return cls(tools, [tool.schema for tool in tools.values()])
 
     def find(self, name: str) -> Tool[Any] | None:
