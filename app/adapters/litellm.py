@@ -116,12 +116,11 @@ class LiteLLMModel:
         """How it wants to be worked with: as the operator says, or as its name tells."""
         return self._profile
 
-    def reserve_usd(self, messages: Sequence[dict[str, Any]], max_output_tokens: int) -> float:
-        """The most that a call with these messages can cost, by an estimate of their tokens; 0.0 without a price."""
+    def reserve_usd(self, input_tokens: int, max_output_tokens: int) -> float:
+        """The most that a call can cost, with some room for the tools' descriptions; 0.0 without a price."""
         if self._price is None:
             return 0.0
-        tokens = _size(messages) // _BYTES_PER_TOKEN + _TOOL_TOKENS
-        return self._price.most_usd(input_tokens=tokens, output_tokens=max_output_tokens)
+        return self._price.most_usd(input_tokens=input_tokens + _TOOL_TOKENS, output_tokens=max_output_tokens)
 
     async def complete(
         self,

@@ -14,7 +14,7 @@ from app.agent.background import RESTARTED, STARTED
 from app.agent.bounds import LONGER, TOLD_TO_END, WRAP_UP
 from app.agent.replay import Call, calls, portable, replayable, words
 from app.agent.stuck import Steps
-from app.agent.window import CHARACTERS_PER_TOKEN, SUMMARY, masked, size
+from app.agent.window import BYTES_PER_TOKEN, SUMMARY, masked, size
 from app.core.budget import Usage
 from app.core.journal import (
     Closed,
@@ -42,6 +42,9 @@ _EMPTY: Final = "Your answer was empty. Use a tool: go on working, or end with `
 _CUT: Final = (
     "Your answer was cut off at its longest, in the middle of a tool call. Nothing of it was carried out. "
     "Take a smaller step: for example a shorter file, or several edits."
+)
+_TOO_LONG: Final = (
+    "Your answer was cut off at its longest, before it came to a tool call. Think and write less, and use a tool."
 )
 _CLAIMS: Final = re.compile(
     r"\b(?:done|complete|completed|finished|fixed|implemented|resolved|solved|submitted)\b", re.IGNORECASE
@@ -79,7 +82,7 @@ class Conversation:
     was_empty: bool = False
     """Whether the newest answer held nothing at all."""
     was_cut: bool = False
-    """Whether the newest answer was cut off in a tool call."""
+    """Whether the newest answer was cut off, in a tool call or before it came to one."""
     refused_by: tuple[str, ...] = ()
     """Models that refused to answer this."""
     silent: tuple[str, ...] = ()
@@ -117,7 +120,7 @@ class Conversation:
         match entry:
             case Opened():
                 self.messages, self.head, self.model = list(entry.messages), len(entry.messages), entry.model
-                self.context = sum(map(size, entry.messages)) // CHARACTERS_PER_TOKEN
+                self.context = sum(map(size, entry.messages)) // BYTES_PER_TOKEN
             case ModelAsked():
                 pass  # asked and not answered: it is asked again
             case ModelAnswered() if entry.stands_for:
@@ -149,10 +152,10 @@ class Conversation:
         self.missed += 1
         self.misses += 1
         given = calls(entry.message)
-        self.was_cut = entry.finish_reason == "length" and bool(given)
+        self.was_cut = entry.finish_reason == "length"
         self.pending = deque() if self.was_cut else deque(given)
-        self.owed = _CUT if self.was_cut else ""
-        if given:
+        self.owed = "" if not self.was_cut else _CUT if given else _TOO_LONG
+        if given or self.was_cut:
             self.claims = ()
         else:
             self._said(words(entry.message))
@@ -201,7 +204,7 @@ class Conversation:
             self.messages[start:end] = [{"role": "user", "content": SUMMARY + text}]
         after = sum(map(size, self.messages))
         self.gain = 1 - after / max(before, 1)
-        self.context = after // CHARACTERS_PER_TOKEN
+        self.context = after // BYTES_PER_TOKEN
 
     def _rewritten(self, entry: Masked | Switched | Mended) -> None:
         """What was sent before is sent in another way from now on."""
@@ -210,7 +213,7 @@ class Conversation:
                 before = self._size_of(entry.places)
                 for place in entry.places:
                     self.messages[place] = masked(self.messages[place])
-                self.context -= (before - self._size_of(entry.places)) // CHARACTERS_PER_TOKEN
+                self.context -= (before - self._size_of(entry.places)) // BYTES_PER_TOKEN
             case Switched():
                 self.model, self.messages = entry.model, portable(self.messages)
                 self.missed, self.was_empty = 0, False
@@ -219,7 +222,7 @@ class Conversation:
 
     def _append(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
-        self.context += size(message) // CHARACTERS_PER_TOKEN
+        self.context += size(message) // BYTES_PER_TOKEN
 
     def _size_of(self, places: Sequence[int]) -> int:
         return sum(size(self.messages[place]) for place in places)

@@ -76,7 +76,7 @@ class Questions:
         talk, model = kept.talk, self.model(kept.talk)
         left = budget.usd - talk.usage.usd
         wanted = (question.most_tokens,) if question.most_tokens else _AFTER_A_CUT if talk.was_cut else _ANSWER_TOKENS
-        reserves = ((tokens, model.reserve_usd(question.messages, tokens)) for tokens in wanted)
+        reserves = ((tokens, model.reserve_usd(talk.context, tokens)) for tokens in wanted)
         room = next(((tokens, usd) for tokens, usd in reserves if usd <= left), None)
         if room is None:
             return out_of("dollars", budget)

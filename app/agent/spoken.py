@@ -46,9 +46,9 @@ class SpokenModel:
         """Of the model itself."""
         return self._model.profile
 
-    def reserve_usd(self, messages: Sequence[dict[str, Any]], max_output_tokens: int) -> float:
+    def reserve_usd(self, input_tokens: int, max_output_tokens: int) -> float:
         """As for the model itself."""
-        return self._model.reserve_usd(messages, max_output_tokens)
+        return self._model.reserve_usd(input_tokens, max_output_tokens)
 
     async def complete(
         self,

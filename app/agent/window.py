@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-CHARACTERS_PER_TOKEN: Final = 3
+BYTES_PER_TOKEN: Final = 3
 """Fewer than the four of the usual rule: code has shorter tokens, and too early is better than too late."""
 _MASK_AT: Final = 0.55
 _SUMMARISE_AT: Final = 0.85
@@ -22,7 +22,7 @@ _NEWEST_TOKENS: Final = 30_000
 _WORTH_TOKENS: Final = 15_000
 """Less is not worth to lose the provider's cache for; an eighth of a smaller window."""
 _SHORT: Final = 400
-"""Characters of a result that stays in any case."""
+"""Bytes of a result that stays in any case."""
 _LAST_TURNS: Final = 6
 """Turns that stay as they are when the rest is summarised."""
 _TAIL: Final = 4
@@ -55,13 +55,13 @@ class Window:
             message = messages[place]
             if message["role"] != "tool":
                 continue
-            characters = size(message)
-            room -= characters // CHARACTERS_PER_TOKEN
+            length = size(message)
+            room -= length // BYTES_PER_TOKEN
             kept += 1
-            if place > last or (kept <= _NEWEST and room >= 0) or characters <= _SHORT:
+            if place > last or (kept <= _NEWEST and room >= 0) or length <= _SHORT:
                 continue
             places.append(place)
-            freed += characters // CHARACTERS_PER_TOKEN
+            freed += length // BYTES_PER_TOKEN
         is_worth_it = freed >= (1 if at_any_gain else min(_WORTH_TOKENS, self.tokens // 8))
         return tuple(reversed(places)) if is_worth_it else ()
 
@@ -73,7 +73,7 @@ class Window:
         The tail is the last turns, or `at_least` as few as can be.
         """
         answers = [place for place in range(head, len(messages)) if messages[place]["role"] == "assistant"]
-        room = self.tokens // _TAIL * CHARACTERS_PER_TOKEN
+        room = self.tokens // _TAIL * BYTES_PER_TOKEN
         cut = len(messages)
         for place in reversed(answers[-(_FEWEST_TURNS if at_least else _LAST_TURNS) :]):
             room -= sum(map(size, messages[place:cut]))
@@ -84,14 +84,15 @@ class Window:
 
 
 def size(message: dict[str, Any]) -> int:
-    """Characters of a message, about."""
+    """Bytes of a message, about: of scripts with many letters, such as Chinese, a letter is three, and a token."""
     content = message.get("content") or ""
     text = content if isinstance(content, str) else json.dumps(content)
     calls = message.get("tool_calls")
-    return len(text) + (len(json.dumps(calls)) if calls else 0)
+    length = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    return length + (len(json.dumps(calls)) if calls else 0)
 
 
 def masked(message: dict[str, Any]) -> dict[str, Any]:
     """The message of a tool with words instead of its result."""
-    note = f"{_MASKED}{size(message):,} characters. Call the tool again if you need them.]"
+    note = f"{_MASKED}{size(message):,} bytes. Call the tool again if you need them.]"
     return message | {"content": note}

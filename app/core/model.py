@@ -51,8 +51,8 @@ class Model(Protocol):
         """How it wants to be worked with."""
         ...
 
-    def reserve_usd(self, messages: Sequence[dict[str, Any]], max_output_tokens: int) -> float:
-        """The most that a call with these messages can cost; 0.0 if the price is unknown."""
+    def reserve_usd(self, input_tokens: int, max_output_tokens: int) -> float:
+        """The most that a call of about this size can cost; 0.0 if the price is unknown."""
         ...
 
     async def complete(

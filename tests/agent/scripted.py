@@ -79,7 +79,7 @@ class ThinkingModel:
     def profile(self) -> Profile:
         return Profile(window=self.window, dialect=self.dialect)
 
-    def reserve_usd(self, messages: Messages, max_output_tokens: int) -> float:  # noqa: ARG002 - the Protocol
+    def reserve_usd(self, input_tokens: int, max_output_tokens: int) -> float:  # noqa: ARG002 - the Protocol
         return self.reserve * max_output_tokens / 16_000
 
     async def complete(

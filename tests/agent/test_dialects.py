@@ -1,11 +1,14 @@
+from difflib import ndiff
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from app.agent.tools.all_tools import Toolset
-from app.agent.tools.apply_patch import APPLY_PATCH, ApplyPatchArguments
+from app.agent.tools.apply_patch import APPLY_PATCH, ApplyPatchArguments, applied, parse
 from app.agent.tools.tool import Desk, Told
 from app.core.blueprint import TOOLS
 from app.core.journal import ToolCalled, ToolReturned
@@ -83,6 +86,22 @@ async def test_a_patch_changes_nothing_but_its_places(
     told = await patched(desk, "*** Update File: f", *rows)
     assert told.ok, told.text
     assert (tree / "f").read_bytes() == after
+
+
+ROWS = st.lists(st.sampled_from(["a", "b", "  a", "", "a  ", "+x", "@@ y", "*** z"]), min_size=1, max_size=8)
+
+
+@given(ROWS, ROWS, st.sampled_from(["\n", "\r\n"]), st.sampled_from([0, 1]))
+def test_every_patch_with_all_of_its_context_is_applied_exactly(
+    before: list[str], after: list[str], end: str, ends_with_it: int
+) -> None:
+    """Whatever the lines look like, and whatever they end with."""
+    rows = [row for row in ndiff(before, after) if not row.startswith("?")]
+    patch = wrapped("*** Update File: f", "@@", *(f"{row[0]}{row[2:]}" for row in rows))
+    [file] = parse(patch)
+    data = (end.join(before) + end * ends_with_it).encode()
+    assume(end.encode() in data)
+    assert applied(file, data) == (end.join(after) + end * ends_with_it).encode()
 
 
 @pytest.mark.parametrize(

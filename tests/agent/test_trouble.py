@@ -106,6 +106,14 @@ async def test_room_is_made_for_an_answer_that_was_cut_off(bench: Bench) -> None
     assert [tokens for tokens, _ in model.bounds] == [16_000, 32_000, 16_000]
 
 
+async def test_a_model_that_thinks_until_its_room_is_used_up_gets_more(bench: Bench) -> None:
+    """There was neither text nor a call in its answer."""
+    model = bench.model(script({"role": "assistant", "finish": "length"}, say("", SUBMIT)))
+    assert isinstance(await bench.work(model), Submission)
+    assert [tokens for tokens, _ in model.bounds] == [16_000, 32_000]
+    assert "before it came to a tool call" in bench.kept(Noted)[0].text
+
+
 async def test_who_claims_to_be_done_is_reminded_and_then_taken_at_its_word(bench: Bench) -> None:
     """The gates decide whether it is."""
     model = bench.model(script(say("", EDIT), say("The bug is fixed."), say("All done: it greets the moon.")))

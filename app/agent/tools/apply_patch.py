@@ -138,7 +138,7 @@ def _place(lines: list[str], hunk: Hunk, line: int, name: str) -> int:
     edges: Sequence[Callable[[str], str]] = (_as_it_is, str.rstrip, str.strip)
     for edge in edges:
         wanted = [edge(row) for row in old]
-        if not any(wanted):
+        if not any(wanted) and edge is not _as_it_is:
             break
         seen = [edge(row) for row in lines]
         found = [at for at in range(line, len(lines) - len(old) + 1) if seen[at : at + len(old)] == wanted]
