@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import uvicorn
@@ -78,7 +78,7 @@ from blueprints.steps.configuration import container_image, layout
 
 _log = logging.getLogger(__name__)
 
-_TRIES_OF_TWO = 2
+_TRIES_OF_TWO: Final = 2
 """Of each model where there are two: the other one is asked before a pause gets long."""
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 

@@ -17,7 +17,18 @@ from app.core.blueprint import Kind, Wait
 from app.core.budget import Usage
 from app.core.errors import NotFound, SettingsError
 from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, StopRequested
-from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Opened, ToolCalled
+from app.core.journal import (
+    Closed,
+    Entry,
+    Masked,
+    Mended,
+    ModelAnswered,
+    ModelAsked,
+    Opened,
+    Switched,
+    ToolCalled,
+    ToolReturned,
+)
 from app.core.orders import Order, Retry, ShowStatus, Stop, WrapUp
 from app.core.run import Run, Status, Visit
 from app.core.store import Delivery, Draft, Occupied, Stale, StoreDown
@@ -185,6 +196,28 @@ async def test_a_journal_keeps_its_order_and_charges_answers_once(store: Postgre
     assert await store.spent_usd(run_id) == 0.25
     assert [record.entry.kind for record in await store.records(run_id)] == [entry.kind for entry in entries]
     assert await store.journal(run_id, 1).entries() == []
+
+
+async def test_what_a_loop_does_to_its_conversation_is_kept_and_charged_to_who_answered(store: PostgresStore) -> None:
+    """A summary is an answer of its own; another model that goes on is named with what it cost."""
+    run_id = await started(store)
+    journal = store.journal(run_id, 0)
+    spoken: dict[str, Any] = {"message": {"role": "assistant", "content": "x"}, "finish_reason": "stop", "seconds": 0.1}
+    entries: list[Entry] = [
+        Opened(messages=({"role": "user", "content": "go"},), model="first/model"),
+        ModelAnswered(turn=1, usage=Usage(turns=1, usd=0.25), **spoken),
+        ToolReturned(call_id="c1", text="told", ok=True, seconds=0.1, tree="abc"),
+        Masked(places=(3, 5)),
+        Switched(model="second/model", why="The first one cannot be reached."),
+        ModelAnswered(turn=2, usage=Usage(turns=1, usd=0.5), model="second/model", stands_for=(2, 7), **spoken),
+        Mended(),
+    ]
+    for entry in entries:
+        await journal.append(entry)
+    assert list(await store.journal(run_id, 0).entries()) == entries
+    async with store._engine.connect() as connection:
+        rows = await connection.execute(text("SELECT model, usd FROM ledger ORDER BY turn"))
+    assert [tuple(row) for row in rows] == [("first/model", 0.25), ("second/model", 0.5)]
 
 
 async def test_a_change_is_saved_together_with_the_entry_that_tells_of_it(store: PostgresStore) -> None:
