@@ -25,7 +25,7 @@ from app.agent.room import ASK_FOR_SUMMARY, SUMMARY_TOKENS, make_room
 from app.agent.spoken import SpokenModel
 from app.agent.stuck import STUCK
 from app.agent.tools.all_tools import Toolset
-from app.agent.tools.read import READ, ReadArguments
+from app.agent.tools.region import REGION, RegionArguments
 from app.agent.tools.tool import Desk, storable
 from app.agent.transcript import Transcript
 from app.agent.verdict import due, end_of
@@ -153,7 +153,7 @@ class AgentLoop:
         """The file that the minion takes for another one than it is; empty if there is none."""
         if not (path := talk.steps.puzzling):
             return ""
-        told = await run_tool(READ, ReadArguments(path=path[:4_096]), self._desk)
+        told = await run_tool(REGION, RegionArguments(path=path[:4_096], old=talk.steps.sought[:200_000]), self._desk)
         return storable(f"{STUCK}{_MISSED} This is what stands there now:\n{told.text}")
 
     def _tools(self, talk: Conversation) -> Toolset:

@@ -41,6 +41,8 @@ class Steps:
     """What the minion has to be told."""
     puzzling: str = ""
     """A file that it is to be shown, because it is not what the minion takes it for."""
+    sought: str = ""
+    """The passage that was not found there."""
     is_lost: bool = False
     """Whether going on makes no sense."""
     _newest: deque[str] = field(default_factory=lambda: deque(maxlen=2 * _STOP_AT))
@@ -56,8 +58,8 @@ class Steps:
         if tree and tree != self.tree:
             self.has_changed = self.has_changed or bool(self.tree) or (tool != "bash" and ok)
             self.tree, self.changed_at = tree, turn
-        if tool in _EDITS:
-            self._edited(str(arguments.get("path", "")) if isinstance(arguments, dict) else "", ok=ok)
+        if tool in _EDITS and isinstance(arguments, dict):
+            self._edited(arguments, ok=ok)
         self._newest.append(_digest(tool, arguments, text, self.tree))
         if not may_wait:
             self._look()
@@ -76,11 +78,12 @@ class Steps:
         if text.startswith(STUCK):
             self.owed = self.puzzling = ""
 
-    def _edited(self, path: str, *, ok: bool) -> None:
+    def _edited(self, arguments: dict[str, Any], *, ok: bool) -> None:
+        path = str(arguments.get("path", ""))
         self._missed[path] = 0 if ok else self._missed[path] + 1
         if self._missed[path] >= _MISSED_EDITS and path:
             self._missed[path] = 0
-            self.puzzling = path
+            self.puzzling, self.sought = path, str(arguments.get("old", ""))
 
     def _look(self) -> None:
         newest = list(reversed(self._newest))

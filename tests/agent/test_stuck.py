@@ -70,6 +70,19 @@ async def test_three_edits_that_miss_bring_the_file(bench: Bench) -> None:
     assert "     1\thello world" in note
 
 
+async def test_the_place_that_was_meant_is_shown(bench: Bench) -> None:
+    """Of a long file only the lines around it."""
+    lines = [f"line {number}\n" for number in range(1, 2_001)]
+    lines[1_499] = "    return greet(world)\n"
+    await bench.workspace.write("long.py", "".join(lines).encode())
+    wrong = [("edit", {"path": "long.py", "old": f"return greet(word{'!' * turn})", "new": "x"}) for turn in range(3)]
+    await bench.work(bench.model(script(*[say("", call) for call in wrong], say("", SUBMIT))))
+    [note] = told(bench)
+    assert "  1500\t    return greet(world)" in note
+    assert "  1440\tline 1440" in note
+    assert "line 1400" not in note
+
+
 async def test_turns_without_a_change_after_the_first_are_told(bench: Bench) -> None:
     def policy(messages: Messages) -> dict[str, Any]:
         return say("", EDIT) if len(messages) == 2 else say("", ("read", {"path": "hello.txt", "limit": len(messages)}))

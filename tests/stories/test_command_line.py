@@ -224,6 +224,19 @@ async def test_a_local_run_leaves_a_branch_and_a_report(repository: Path, script
     assert "/runs/" not in report, "there is no server that would show a page"
 
 
+async def test_a_second_model_does_what_the_first_does_not(repository: Path, scripted: dict[str, str]) -> None:
+    """The server knows no model of that name. The other one works in every node, and the report names it."""
+    second = {name.replace("model_", "fallback_"): value for name, value in scripted.items() if name != "model"}
+    settings = scripted | second | {"model": "openai/gone", "fallback_model": "openai/slugs"}
+    wish = seed().issue
+    code, out = await minions("run", "--repo", str(repository), "--task", f"{wish.title}\n\n{wish.body}", **settings)
+    assert code == 0, out
+    assert out.count("knows no model openai/gone") == 1, "it is asked once, not in each node"
+    report = (repository / ".git" / "minions" / "report.md").read_text()
+    assert "openai/slugs" in report
+    assert "openai/gone" not in report
+
+
 async def test_a_local_run_works_in_containers(
     repository: Path, scripted: dict[str, str], container_engine: Engine
 ) -> None:

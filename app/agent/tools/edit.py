@@ -165,6 +165,16 @@ def _near(lines: list[str], wanted: list[str]) -> list[str]:
     return shown
 
 
+def nearest_line(text: Text, old: str) -> int:
+    """The number of the line that resembles the passage most, from 1; 1 if none does."""
+    lines = text.view.split("\n")
+    wanted = max(old.split("\n"), key=lambda row: len(row.strip()))
+    if len(lines) > _MOST_SEARCHED:
+        return 1
+    score, place = max((_likeness(line, wanted), -row) for row, line in enumerate(lines))
+    return 1 - place if score >= _NEAR_ENOUGH else 1
+
+
 def _likeness(line: str, wanted: str) -> float:
     """From 0 to 1; blanks at the ends do not count, so that a wrong indentation is near."""
     one, two = line.strip()[:500], wanted.strip()[:500]
