@@ -56,6 +56,8 @@ class Questions:
         self._sleep = sleep
         self._switches = 0
         """Since the newest answer, because a model could not be reached."""
+        self._denied: set[str] = set()
+        """Models that do not answer us at all: they are not asked again."""
         self.too_long: ContextTooLong | None = None
         """What the model said, if the newest question was longer than it can read."""
 
@@ -65,7 +67,8 @@ class Questions:
 
     def other(self, talk: Conversation) -> Model | None:
         """Who can be asked instead."""
-        return next((model for name, model in self._models.items() if name != self.model(talk).name), None)
+        out = {self.model(talk).name, *self._denied}
+        return next((model for name, model in self._models.items() if name not in out), None)
 
     async def ask(self, kept: Transcript, question: Question, budget: Budget) -> GaveUp | None:
         """One model call; the end of the work, if there is nothing left for it.
@@ -134,9 +137,9 @@ class Questions:
                 self.too_long = error
             case HistoryRefused() if not kept.talk.is_mended:
                 await kept.add(Mended())
-            case ModelDenied() if self._switches == 0 and self.other(kept.talk) is not None:
+            case ModelDenied() if self.other(kept.talk) is not None:
                 _log.error("%s Another model goes on. %s", error, error.detail)
-                self._switches = len(_PAUSES_S)  # the one that denies is not asked again
+                self._denied.add(self.model(kept.talk).name)
                 await self.switch(kept, str(error))
             case _:
                 raise error

@@ -207,6 +207,14 @@ async def test_two_that_deny_us_are_the_end(bench: Bench) -> None:
     assert (len(first.asked), len(second.asked)) == (1, 1)
 
 
+async def test_one_that_is_away_is_waited_for_if_the_other_denies_us(bench: Bench) -> None:
+    """The run is put off, and does not end: only one of them is lost."""
+    first, second = pair(bench, failing(ModelUnavailable("busy")), failing(ModelDenied("wrong key")))
+    with pytest.raises(ModelUnavailable):
+        await bench.work(first)
+    assert (len(first.asked), len(second.asked)) == (2, 1)
+
+
 async def test_two_that_cannot_be_reached_are_asked_in_turn(bench: Bench) -> None:
     """With pauses that grow; after the sixth the run is put off."""
     first, second = pair(bench, failing(ModelUnavailable("busy")), failing(ModelUnavailable("busy, too")))
