@@ -46,6 +46,8 @@ class Steps:
     is_lost: bool = False
     """Whether going on makes no sense."""
     _newest: deque[str] = field(default_factory=lambda: deque(maxlen=2 * _STOP_AT))
+    _answered: set[str] = field(default_factory=set)
+    """What was done since the newest answer."""
     _missed: Counter[str] = field(default_factory=Counter)
 
     def done(
@@ -60,12 +62,16 @@ class Steps:
             self.tree, self.changed_at = tree, turn
         if tool in _EDITS and isinstance(arguments, dict):
             self._edited(arguments, ok=ok)
-        self._newest.append(_digest(tool, arguments, text, self.tree))
-        if not may_wait:
-            self._look()
+        digest = _digest(tool, arguments, text, self.tree)
+        if digest not in self._answered:  # the same twice in one answer is silly, but no circle
+            self._answered.add(digest)
+            self._newest.append(digest)
+            if not may_wait:
+                self._look()
 
     def turned(self, turn: int) -> None:
         """One more answer."""
+        self._answered.clear()
         if self.has_changed and turn - self.changed_at >= _IDLE_TURNS:
             self.changed_at = turn
             self.owed = (

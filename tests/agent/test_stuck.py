@@ -46,6 +46,12 @@ async def test_waiting_for_a_command_in_the_background_is_no_circle(bench: Bench
     assert told(bench) == []
 
 
+async def test_the_same_five_times_in_one_answer_is_no_circle(bench: Bench) -> None:
+    turns = [say("", *[READ] * 5), say("", EDIT), say("", SUBMIT)]
+    assert isinstance(await bench.work(bench.model(script(*turns))), Submission)
+    assert told(bench) == []
+
+
 async def test_two_things_in_turn_are_told(bench: Bench) -> None:
     """Three rounds of reading two files, and five are the end."""
     other = ("read", {"path": "."})
