@@ -50,6 +50,8 @@ class Conversation:
     """Answers in a row of which nothing could be carried out."""
     owed: str = ""
     """What the loop has to say before it asks again."""
+    rules: tuple[str, ...] = ()
+    """Rule files that it was given so far."""
     warned: bool = False
     """Whether the notice of the near end was given."""
     wrapping_up_since: int | None = None
@@ -69,6 +71,7 @@ class Conversation:
         match entry:
             case Opened():
                 self.messages = list(entry.messages)
+                self.rules = entry.rules
             case ModelAsked():
                 pass  # asked and not answered: it is asked again
             case ModelAnswered():
@@ -80,6 +83,7 @@ class Conversation:
                 call = self.pending.popleft()
                 self.begun = False
                 self.seconds += entry.seconds
+                self.rules += entry.rules
                 self.messages.append({"role": "tool", "tool_call_id": call.id, "content": entry.text})
             case Noted():
                 self.owed = ""

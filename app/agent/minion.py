@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from app.agent.bounds import LAST_TURNS, exhausted, notice, out_of, told_to_wrap_up
 from app.agent.conversation import Call, Conversation
 from app.agent.prompt import first_messages
+from app.agent.rules import Attached, Rules
 from app.agent.tools.all_tools import chosen
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped, storable
 from app.core.blueprint import AgentSpec
@@ -40,7 +41,7 @@ _RESULT: Final[TypeAdapter[Submission | GaveUp]] = TypeAdapter(Submission | Gave
 class AgentLoop:
     """A minion for one visit of one node. Implements `Minion`.
 
-    `prompt` is the text of the node's prompt file, `rules` that of the repository's rules, `clock` gives seconds that
+    `prompt` is the text of the node's prompt file, `rules` are those of the repository, `clock` gives seconds that
     only grow, `shift` is that of the worker that it works in. Raises BlueprintError for a tool that there is not.
     """
 
@@ -53,7 +54,7 @@ class AgentLoop:
         sandbox: Sandbox,
         workspace: Workspace,
         journal: Journal,
-        rules: str,
+        rules: Rules | None = None,
         clock: Callable[[], float],
         signals: Signals,
         shift: Shift | None = None,
@@ -67,7 +68,7 @@ class AgentLoop:
         self._sandbox = sandbox
         self._workspace = workspace
         self._journal = journal
-        self._rules = rules
+        self._rules = rules or Rules()
         self._clock = clock
         self._shift = shift or Shift()
         self._saved: bytes | None = None
@@ -88,8 +89,11 @@ class AgentLoop:
         """
         talk = Conversation.of(await self._journal.entries())
         if not talk.messages:
-            messages = first_messages(self._prompt, dict(facts), self._rules)
-            await self._record(talk, Opened(messages=messages, model=self._model.name))
+            first = first_messages(self._prompt, dict(facts), self._rules.text, self._budget)
+            opened = Opened(
+                messages=first.messages, model=self._model.name, rules=self._rules.names, tokens=first.tokens
+            )
+            await self._record(talk, opened)
         while talk.result is None:
             self._shift.go_on()
             await self._step(talk)
@@ -166,12 +170,18 @@ class AgentLoop:
             await self._record(talk, ToolCalled(call_id=call.id, tool=call.tool, arguments=given))
         began = self._clock()
         told = await _run(tool, arguments, Desk(self._sandbox, self._workspace, seconds_left))
-        return await self._told(talk, call, told, self._clock() - began)
+        entered = self._rules.entering(arguments.model_dump(), talk.rules)
+        return await self._told(talk, call, told, self._clock() - began, entered)
 
-    async def _told(self, talk: Conversation, call: Call, told: Told, seconds: float) -> None:
+    async def _told(
+        self, talk: Conversation, call: Call, told: Told, seconds: float, entered: Attached | None = None
+    ) -> None:
         if told.ends:
             return await self._close(talk, told.ends)
-        returned = ToolReturned(call_id=call.id, text=storable(told.text), ok=told.ok, seconds=seconds)
+        more = entered or Attached()
+        returned = ToolReturned(
+            call_id=call.id, text=storable(told.text + more.text), ok=told.ok, seconds=seconds, rules=more.names
+        )
         return await self._record(talk, returned, patch=await self._changed(call))
 
     async def _changed(self, call: Call) -> bytes | None:
@@ -188,7 +198,7 @@ class AgentLoop:
         return None if is_known else data
 
     async def _close(self, talk: Conversation, result: Submission | GaveUp) -> None:
-        told = result.model_copy(update={"model": self._model.name, "usage": talk.usage})
+        told = result.model_copy(update={"model": self._model.name, "usage": talk.usage, "rules": talk.rules})
         await self._record(talk, Closed(result=told.model_dump(mode="json")))
 
     async def _record(self, talk: Conversation, entry: Entry, *, patch: bytes | None = None) -> None:

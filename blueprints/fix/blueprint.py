@@ -70,6 +70,7 @@ async def _work(fix: Fix, world: World, facts: dict[str, str], *, after: str = "
     result = await world.minion.work(facts)
     fix.model = result.model or fix.model
     fix.usage += result.usage
+    fix.rules = tuple(dict.fromkeys((*fix.rules, *result.rules)))
     if isinstance(result, GaveUp):
         fix.explanation = wording.gave_up(result.reason, Redactor().redact(result.detail))
         return "gave up"

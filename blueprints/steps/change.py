@@ -42,7 +42,7 @@ class Change(State):
     config: RepoConfig = RepoConfig()
     """What `.github/minion.yml` says and, for commands, what was detected."""
     rules: tuple[str, ...] = ()
-    """Rule files of the repository that minions are given."""
+    """Rule files of the repository that minions were given."""
     evidence: tuple[Evidence, ...] = ()
     generated: tuple[str, ...] = ()
     """Files that set-up or tests made among the repository's own; needed by the tests, but no part of the change."""

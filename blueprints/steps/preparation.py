@@ -9,7 +9,7 @@ from app.core.evidence import Where, evidence
 from app.core.redaction import Redactor
 from app.core.world import World
 from blueprints.steps.change import MOST_REPORT, Change
-from blueprints.steps.configuration import configuration, rule_files
+from blueprints.steps.configuration import configuration
 from blueprints.steps.leftovers import tidy
 
 _MOST_GENERATED: Final = 200
@@ -29,7 +29,6 @@ async def prepare(change: Change, world: World) -> Literal["ready", "cannot"]:
         change.explanation = wording.no_way_to_test()
         return "cannot"
     change.config = config
-    change.rules = await rule_files(world.workspace)
     if not await _set_up(change, world):
         return "cannot"
     await _run_before(change, world)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from ast import literal_eval
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
@@ -13,7 +13,7 @@ import pytest
 
 from app.agent.tools.tool import Desk
 from app.core.patch import Patch
-from app.core.world import CommandResult, Sandbox, Workspace
+from app.core.world import CommandResult, Sandbox, Touched, Workspace
 
 
 @dataclass
@@ -28,6 +28,15 @@ class FolderWorkspace:
 
     async def show(self, path: str) -> bytes | None:
         return self.base.get(path)
+
+    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+        return {path: self.base[path] for path in paths if path in self.base}
+
+    async def listed(self) -> Sequence[str]:
+        return sorted(self.base)
+
+    async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:  # noqa: ARG002 - the Protocol
+        raise AssertionError("a minion asks git by itself")
 
     async def read(self, path: str) -> bytes:
         return self._inside(path).read_bytes()

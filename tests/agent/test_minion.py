@@ -9,6 +9,7 @@ import pytest
 
 from app.agent.bounds import LAST_TURNS
 from app.agent.minion import AgentLoop
+from app.agent.rules import Rules
 from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget, Usage
 from app.core.errors import BlueprintError, ContextTooLong, ModelError, ModelUnavailable
@@ -156,7 +157,7 @@ class Bench:
             sandbox=self.sandbox,
             workspace=self.workspace,
             journal=self.journal,
-            rules="Be kind.",
+            rules=Rules(text="Be kind."),
             clock=self.time,
             signals=self.signals,
             shift=self.shift,
@@ -514,7 +515,7 @@ async def test_a_resumed_loop_begins_with_the_same_words(bench: Bench) -> None:
     bench.journal.cut_at = None
     await bench.loop(bench.model(careful)).work({"task": "something else"})
     [opened] = bench.kept(Opened)
-    assert opened.messages[1]["content"] == "Task: greet the moon"
+    assert opened.messages[1]["content"].startswith("Task: greet the moon\n")
     assert opened.model == "tests/thinking"
 
 

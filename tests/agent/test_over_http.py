@@ -47,7 +47,6 @@ async def test_a_played_script_changes_a_file(tree: Path, workspace: Workspace, 
             sandbox=sandbox,
             workspace=workspace,
             journal=MemoryJournal(),
-            rules="",
             clock=time.monotonic,
             signals=Signals(),
         )

@@ -31,6 +31,7 @@ from app.core.world import (
     Reaction,
     Remote,
     Submission,
+    Touched,
     Verdict,
     World,
 )
@@ -52,6 +53,7 @@ class FakeWorkspace:
         self.checked_out = ""
         self.branches = branches
         self.parents: dict[str, str] = {}
+        self.changes: list[Touched] = []
         self.pushes = 0
         self.conflicts_with: dict[str, tuple[str, ...]] = defaultdict(tuple)
         """Paths, for each commit that somebody else made."""
@@ -62,6 +64,15 @@ class FakeWorkspace:
 
     async def show(self, path: str) -> bytes | None:
         return self.base.get(path)
+
+    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+        return {path: self.base[path] for path in paths if path in self.base}
+
+    async def listed(self) -> Sequence[str]:
+        return sorted(self.base)
+
+    async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
+        return [one for one in self.changes if set(one.paths) & set(paths)][:most]
 
     async def read(self, path: str) -> bytes:
         if path not in self.tree:

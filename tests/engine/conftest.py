@@ -31,6 +31,7 @@ from app.core.world import (
     Reaction,
     Remote,
     Submission,
+    Touched,
     Verdict,
     World,
 )
@@ -163,6 +164,15 @@ class FakeWorkspace:
 
     async def show(self, path: str) -> bytes | None:
         return self.files.get(path)
+
+    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+        raise AssertionError(paths)
+
+    async def listed(self) -> Sequence[str]:
+        raise AssertionError
+
+    async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
+        raise AssertionError((paths, most))
 
     async def read(self, path: str) -> bytes:
         return self.files[path]
