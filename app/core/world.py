@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel
 
 from app.core.budget import Usage
+from app.core.links import Said
 from app.core.patch import Patch
 from app.core.patience import Patience
 from app.core.repo_config import RepoConfig
@@ -392,6 +393,14 @@ class Forge(Protocol):
 
         GitHub tells times in whole seconds.
         """
+        ...
+
+    async def talk(self, number: int, place: Place | None) -> Said:
+        """The issue or pull request as it stands, or the comment at `place`. Raises NotFound."""
+        ...
+
+    async def file(self, path: str, ref: str) -> bytes:
+        """A file at a branch, tag or commit, at most a megabyte of it. Raises NotFound if there is no such file."""
         ...
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:

@@ -12,6 +12,7 @@ from app.adapters.store import PostgresStore
 from app.core.blueprint import END, Blueprint, Node, State, Wait, step
 from app.core.errors import Locked, NotFound
 from app.core.events import OrderGiven, StopRequested
+from app.core.links import Said
 from app.core.orders import Order, Stop
 from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
@@ -144,6 +145,12 @@ class FakeGitHub:
             moved_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
         return PullRequest(number=99, url=url)
+
+    async def talk(self, number: int, place: Place | None) -> Said:
+        raise AssertionError((number, place))
+
+    async def file(self, path: str, ref: str) -> bytes:
+        raise AssertionError((path, ref))
 
     async def verdict(self, sha: str) -> Verdict:
         raise AssertionError(sha)
