@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from app.core.blueprint import EXHAUSTED, Blueprint, Node, Wait
-from app.core.errors import Conflict, Denied
+from app.core.errors import Conflict, Denied, NotFound
+from app.core.links import Said
 from app.core.patch import AddedLine, Change, FileChange, Patch
 from app.core.patience import Patience
 from app.core.repo_config import RepoConfig
@@ -189,10 +190,14 @@ class FakeForge:
         self.checks: dict[int, Check] = {}
         self.pulls: dict[str, dict[str, Any]] = {}
         self.ci = FakeCI()
+        self.spoken: dict[tuple[int, Place | None], Said] = {}
+        self.files: dict[tuple[str, str], bytes] = {}
+        self.readers: set[str] = set()
+        """Who may not write."""
         self.reactions: set[tuple[int, int | None, Reaction]] = set()
 
     async def permission(self, login: str) -> Permission:
-        return Permission.WRITE
+        return Permission.READ if login in self.readers else Permission.WRITE
 
     async def default_head(self) -> Head:
         return Head(branch="main", sha="b" * 40)
@@ -251,6 +256,16 @@ class FakeForge:
         number = self.pulls.get(branch, {}).get("number", len(self.pulls) + 13)
         self.pulls[branch] = {"number": number, "base": base, "title": title, "body": body}
         return PullRequest(number=number, url=f"https://github.test/octo/cat/pull/{number}")
+
+    async def talk(self, number: int, place: Place | None) -> Said:
+        if (number, place) not in self.spoken:
+            raise NotFound("There is no such thing.")
+        return self.spoken[number, place]
+
+    async def file(self, path: str, ref: str) -> bytes:
+        if (path, ref) not in self.files:
+            raise NotFound("There is no such file.")
+        return self.files[path, ref]
 
     async def verdict(self, sha: str) -> Verdict:
         return self.ci.verdict(sha)
