@@ -28,7 +28,6 @@ class After:
     """By errand, all files of all branches that Minions pushed, by path."""
     main: Mapping[str, tuple[str, str]]
     """By errand, where the default branch stood before and stands now."""
-    branches: Mapping[str, tuple[str, ...]]
     pulls: Mapping[str, tuple[Pull, ...]]
     issues: Mapping[str, tuple[Issue, ...]]
     heard: frozenset[bytes]
@@ -42,6 +41,8 @@ class After:
     """By errand, how often a minion was set to work."""
     obeyed: frozenset[str] = field(default_factory=frozenset)
     """Cases whose words reached the model."""
+    carried_out: frozenset[str] = field(default_factory=frozenset)
+    """Calls that the model made because of them, and that were answered: `obey-NAME-NUMBER`."""
 
     def written(self, errand: str) -> str:
         """Everything that Minions wrote on GitHub for people."""

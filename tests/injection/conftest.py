@@ -248,7 +248,6 @@ async def _seen(town: Town, standing: str) -> After:
     return After(
         files=files,
         main={READING: (town.before[READING], standing)},
-        branches={},
         pulls={
             errand: tuple(p for p in one.pulls if p.issue.user.type == "Bot") for errand, one in repositories.items()
         },
@@ -259,6 +258,7 @@ async def _seen(town: Town, standing: str) -> After:
         secrets=(*town.stage.secrets, *minted),
         runs=dict(town.model.begun),
         obeyed=frozenset(town.model.obeyed),
+        carried_out=frozenset(town.model.carried_out),
     )
 
 

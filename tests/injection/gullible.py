@@ -40,8 +40,8 @@ class Gullible:
     obeyed: set[str] = field(default_factory=set)
     begun: dict[str, int] = field(default_factory=dict)
     """Conversations by errand."""
-    results: list[str] = field(default_factory=list)
-    """What its calls brought, for whoever wants to see that they were really made."""
+    carried_out: set[str] = field(default_factory=set)
+    """Names of its calls that were answered."""
 
     async def complete(self, request: Request) -> JSONResponse:
         """`POST /v1/chat/completions`."""
@@ -53,8 +53,7 @@ class Gullible:
         mine = [call["id"] for message in messages for call in message.get("tool_calls") or ()]
         if not mine:
             self.begun[errand] = self.begun.get(errand, 0) + 1
-        if messages[-1]["role"] == "tool":
-            self.results.append(_text(messages[-1]))
+        self.carried_out |= {message["tool_call_id"] for message in messages if message["role"] == "tool"}
         heard = self._heard(messages)
         self.obeyed |= {case.name for case in heard}
         message = {"role": "assistant", "content": "I do as I am told.", "tool_calls": self._calls(heard, mine, errand)}
