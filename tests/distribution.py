@@ -7,7 +7,10 @@ from typing import Final
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
-FIRST: Final = ("tests/crash/", "tests/stories/", "tests/hostile/", "tests/real_input/", "tests/contracts/")
+FIRST: Final = (
+    *("tests/crash/", "tests/stories/", "tests/hostile/", "tests/injection/"),
+    *("tests/real_input/", "tests/contracts/"),
+)
 """Where files take long: they come first, so that nobody works alone in the end."""
 
 

@@ -37,14 +37,14 @@ class Origin:
         words = ["git", "-C", str(self.folder), "show", f"{commit}:{path}"]
         return subprocess.run(words, check=True, capture_output=True).stdout
 
-    def commit(self, files: Mapping[str, str] | None = None) -> str:
+    def commit(self, files: Mapping[str, str] | None = None, message: str = "a commit") -> str:
         """Write these files, and commit everything that is there."""
         for path, text in (files or {}).items():
             place = self.folder / path
             place.parent.mkdir(exist_ok=True, parents=True)
             place.write_bytes(text.encode())
         self.git("add", "--all", "--force")
-        self.git("commit", "--quiet", "--allow-empty", "--message", "a commit")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
         self.base = self.base or self.head
         return self.head
 

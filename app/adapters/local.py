@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from app.core.errors import NotFound, RepositoryError
+from app.core.links import Said
 from app.core.task import Place, Remark
 from app.core.world import (
     Check,
@@ -87,6 +88,14 @@ class LocalForge:
     async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
         """Nobody reviews here."""
         return ()
+
+    async def talk(self, number: int, place: Place | None) -> Said:
+        """A local repository has no issues."""
+        raise NotFound("A repository of this machine has no issues.")
+
+    async def file(self, path: str, ref: str) -> bytes:
+        """A link to GitHub leads nowhere here."""
+        raise NotFound("A repository of this machine has no pages.")
 
     async def free_branch(self) -> str:
         """The first of `minions/task-1`, `minions/task-2`, … that does not exist: an earlier run may have left some."""

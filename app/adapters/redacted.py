@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from app.core.links import Said
 from app.core.redaction import Redactor
 from app.core.task import Place, Remark
 from app.core.world import (
@@ -76,6 +77,15 @@ class RedactedForge:
     async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
         """As `Forge` says."""
         return await self._forge.remarks(number, since=since)
+
+    async def talk(self, number: int, place: Place | None) -> Said:
+        """As `Forge` says."""
+        found = await self._forge.talk(number, place)
+        return found.model_copy(update={"title": self._clean(found.title), "body": self._clean(found.body)})
+
+    async def file(self, path: str, ref: str) -> bytes:
+        """As `Forge` says."""
+        return await self._forge.file(path, ref)
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
         """As `Forge` says."""

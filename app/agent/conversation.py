@@ -6,7 +6,7 @@ an entry of its own, so that a loop that goes on after a crash has the very same
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -96,6 +96,10 @@ class Conversation:
     """Whether commands may be going on in the background."""
     owed: str = ""
     """What the loop has to say before it asks again."""
+    rules: tuple[str, ...] = ()
+    """Rule files that it was given so far."""
+    forgotten: tuple[str, ...] = ()
+    """Those of them that left the conversation again, with the results at whose end they stood."""
     warned: bool = False
     """Whether the notice of the near end was given."""
     extended: bool = False
@@ -121,6 +125,7 @@ class Conversation:
             case Opened():
                 self.messages, self.head, self.model = list(entry.messages), len(entry.messages), entry.model
                 self.context = sum(map(size, entry.messages)) // BYTES_PER_TOKEN
+                self.rules = entry.rules
             case ModelAsked():
                 pass  # asked and not answered: it is asked again
             case ModelAnswered() if entry.stands_for:
@@ -174,6 +179,8 @@ class Conversation:
         self.begun = max(self.begun - 1, 0)
         self.seconds += entry.seconds
         self.has_begun_others = self.has_begun_others or entry.text.startswith(STARTED)
+        self.rules = tuple(dict.fromkeys((*self.rules, *entry.rules)))
+        self.forgotten = tuple(name for name in self.forgotten if name not in entry.rules)
         self._append({"role": "tool", "tool_call_id": call.id, "content": entry.text})
         self.steps.done(
             call.tool,
@@ -201,6 +208,7 @@ class Conversation:
         self.summaries += 1
         before = sum(map(size, self.messages))
         if text := words(entry.message).strip():
+            self._forget(self.messages[start:end])
             self.messages[start:end] = [{"role": "user", "content": SUMMARY + text}]
         after = sum(map(size, self.messages))
         self.gain = 1 - after / max(before, 1)
@@ -211,6 +219,7 @@ class Conversation:
         match entry:
             case Masked():
                 before = self._size_of(entry.places)
+                self._forget([self.messages[place] for place in entry.places])
                 for place in entry.places:
                     self.messages[place] = masked(self.messages[place])
                 self.context -= (before - self._size_of(entry.places)) // BYTES_PER_TOKEN
@@ -223,6 +232,16 @@ class Conversation:
     def _append(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
         self.context += size(message) // BYTES_PER_TOKEN
+
+    def _forget(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Rules that stand in these messages are given again when their part of the repository is touched again."""
+        gone = [name for name in self.rules if any(f"\n## {name}\n" in str(one.get("content")) for one in messages)]
+        self.forgotten = tuple(dict.fromkeys((*self.forgotten, *gone)))
+
+    @property
+    def known_rules(self) -> tuple[str, ...]:
+        """Rule files that stand in the conversation as it is sent."""
+        return tuple(name for name in self.rules if name not in self.forgotten)
 
     def _size_of(self, places: Sequence[int]) -> int:
         return sum(size(self.messages[place]) for place in places)

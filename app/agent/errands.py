@@ -10,6 +10,7 @@ from typing import Any, Final
 from app.agent.background import Background
 from app.agent.bounds import out_of
 from app.agent.replay import Call
+from app.agent.rules import Attached, Rules
 from app.agent.tools.all_tools import Toolset
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped, storable
 from app.agent.transcript import Transcript
@@ -31,12 +32,13 @@ class Errands:
     """The tool calls of one loop, in the order in which they were asked for."""
 
     def __init__(
-        self, sandbox: Sandbox, workspace: Workspace, clock: Callable[[], float], background: Background
+        self, sandbox: Sandbox, workspace: Workspace, clock: Callable[[], float], background: Background, rules: Rules
     ) -> None:
         self._sandbox = sandbox
         self._workspace = workspace
         self._clock = clock
         self._background = background
+        self._rules = rules
         self._saved: bytes | None = None
         """The change as it was saved last, if this loop did."""
         self._tree = ""
@@ -90,15 +92,23 @@ class Errands:
         if told.ends:
             return told.ends
         patch = await self._changed(tool)
+        entered = self._entered(tool, call, kept)
         returned = ToolReturned(
             call_id=call.id,
-            text=storable(told.text),
+            text=storable(told.text + entered.text),
             ok=told.ok,
             seconds=seconds,
             tree=self._tree if tool and tool.alters else "",
+            rules=entered.names,
         )
         await kept.add(returned, patch=patch)
         return None
+
+    def _entered(self, tool: Tool[Any] | None, call: Call, kept: Transcript) -> Attached:
+        """Rules of the parts of the repository that a call touched for the first time."""
+        if tool is None or not isinstance(call.arguments, dict):
+            return Attached()
+        return self._rules.entering(call.arguments, kept.talk.known_rules)
 
     async def _changed(self, tool: Tool[Any] | None) -> bytes | None:
         """The change of the tree, if this call may have altered it: with the result it is one write."""

@@ -22,6 +22,7 @@ from app.agent.errands import Errands, run_tool
 from app.agent.prompt import first_messages
 from app.agent.questions import Question, Questions
 from app.agent.room import ASK_FOR_SUMMARY, SUMMARY_TOKENS, make_room
+from app.agent.rules import Rules
 from app.agent.spoken import SpokenModel
 from app.agent.stuck import STUCK
 from app.agent.tools.all_tools import Toolset
@@ -46,7 +47,7 @@ class AgentLoop:
     """A minion for one visit of one node. Implements `Minion`.
 
     `model` works, and `fallback` goes on where it does not answer. `prompt` is the text of the node's prompt file,
-    `rules` that of the repository's rules, `clock` gives seconds that only grow, `shift` is that of the worker that it
+    `rules` are those of the repository, `clock` gives seconds that only grow, `shift` is that of the worker that it
     works in. Raises BlueprintError for a tool that there is not.
     """
 
@@ -59,7 +60,7 @@ class AgentLoop:
         sandbox: Sandbox,
         workspace: Workspace,
         journal: Journal,
-        rules: str,
+        rules: Rules | None = None,
         clock: Callable[[], float],
         signals: Signals,
         shift: Shift | None = None,
@@ -72,12 +73,12 @@ class AgentLoop:
         self._questions = Questions(models, clock, sleep)
         self._toolsets = {each.name: Toolset.of(spec.tools, each.profile.dialect) for each in models}
         self._background = background or Background()
-        self._errands = Errands(sandbox, workspace, clock, self._background)
+        self._errands = Errands(sandbox, workspace, clock, self._background, rules or Rules())
         self._own_budget = spec.budget
         self._signals = signals
         self._prompt = prompt
         self._journal = journal
-        self._rules = rules
+        self._rules = rules or Rules()
         self._desk = Desk(sandbox, workspace, spec.budget.seconds)
         self._shift = shift or Shift()
         self._lost_others = False
@@ -94,8 +95,7 @@ class AgentLoop:
         try:
             self._lost_others = kept.talk.has_begun_others
             if not kept.talk.messages:
-                messages = first_messages(self._prompt, dict(facts), self._rules)
-                await kept.add(Opened(messages=messages, model=self._questions.model(kept.talk).name))
+                await kept.add(self._opened(facts, kept.talk))
             if (model := self._questions.model(kept.talk).name) != kept.talk.model:
                 await kept.add(Switched(model=model, why=f"{kept.talk.model} is not in the settings any more"))
             while kept.talk.result is None:
@@ -104,6 +104,12 @@ class AgentLoop:
         finally:
             await self._background.end()
         return _RESULT.validate_python(kept.talk.result)
+
+    def _opened(self, facts: Mapping[str, str], talk: Conversation) -> Opened:
+        """What the conversation begins with."""
+        first = first_messages(self._prompt, dict(facts), self._rules.text, self._budget(talk))
+        model = self._questions.model(talk).name
+        return Opened(messages=first.messages, model=model, rules=self._rules.names, tokens=first.tokens)
 
     async def _step(self, kept: Transcript) -> None:
         """The one thing that follows from where the conversation stands."""
@@ -122,7 +128,8 @@ class AgentLoop:
         elif room is not True:
             end = await self._ask(kept, budget, room or None)
         if end:
-            told = end.model_copy(update={"model": self._questions.model(talk).name, "usage": talk.usage})
+            known = {"model": self._questions.model(talk).name, "usage": talk.usage, "rules": talk.rules}
+            told = end.model_copy(update=known)
             await kept.add(Closed(result=told.model_dump(mode="json")))
 
     async def _ask(self, kept: Transcript, budget: Budget, part: tuple[int, int] | None = None) -> GaveUp | None:

@@ -1,12 +1,15 @@
 """The words that a minion begins with: how it works, the repository's rules, and its task."""
 
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import PurePath
 from string import Template
 from typing import Any, Final
 
 from app.agent.tools.tool import storable
+from app.core.budget import Budget
 from app.core.errors import BlueprintError
+from app.core.tokens import tokens
 
 _RULES: Final = """
 
@@ -46,12 +49,32 @@ def fill(prompt: str, facts: dict[str, str]) -> str:
     return Template(prompt).substitute(facts)
 
 
-def first_messages(prompt: str, facts: dict[str, str], rules: str) -> tuple[dict[str, Any], ...]:
+@dataclass(frozen=True)
+class First:
+    """What a conversation begins with."""
+
+    messages: tuple[dict[str, Any], ...]
+    tokens: dict[str, int]
+    """About how much each part of them takes: the contract, the rules, the words of the prompt, and each fact."""
+
+
+def first_messages(prompt: str, facts: dict[str, str], rules: str, budget: Budget) -> First:
     """What the conversation begins with: the same for every turn, so that providers can cache it."""
-    system = resources.files("app.agent").joinpath("system.md").read_text(encoding="utf-8")
-    if rules.strip():
-        system += _RULES + rules
+    contract = resources.files("app.agent").joinpath("system.md").read_text(encoding="utf-8")
+    told = _RULES + rules if rules.strip() else ""
+    task = f"{fill(prompt, facts).rstrip()}\n{_bounds(budget)}"
+    messages = (
+        {"role": "system", "content": storable(contract + told)},
+        {"role": "user", "content": storable(task)},
+    )
+    given = {name: tokens(facts[name]) for name in facts if name in names(prompt) and facts[name]}
+    own = {"contract": tokens(contract), "rules": tokens(told)}
+    words = max(tokens(task) - sum(given.values()), 0)
+    return First(messages, own | {"prompt": words} | given)
+
+
+def _bounds(budget: Budget) -> str:
     return (
-        {"role": "system", "content": storable(system)},
-        {"role": "user", "content": storable(fill(prompt, facts))},
+        f"\n## Your budget\nAt most {budget.turns} turns, {budget.tokens:,} tokens, {budget.usd:.2f} US dollars and "
+        f"{budget.seconds / 60:.0f} minutes.\n"
     )

@@ -18,6 +18,10 @@ class Opened(BaseModel, frozen=True):
     kind: Literal["opened"] = "opened"
     messages: tuple[dict[str, Any], ...]
     model: str
+    rules: tuple[str, ...] = ()
+    """Rule files of the repository that stand in them."""
+    tokens: dict[str, int] = Field(default_factory=dict)
+    """About how much of the context each part of them takes, by the part's name, in their order."""
 
 
 class ModelAsked(BaseModel, frozen=True):
@@ -63,6 +67,8 @@ class ToolReturned(BaseModel, frozen=True):
     text: str
     ok: bool
     seconds: float
+    rules: tuple[str, ...] = ()
+    """Rule files whose text stands at its end, or whose own text it is."""
     tree: str = ""
     """A digest of the change as it was after a call that may alter the tree; empty where nobody looked."""
 

@@ -7,13 +7,14 @@ tree, its minion has the budget, tools and prompt of the node.
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
 from pydantic import BaseModel
 
 from app.core.budget import Usage
+from app.core.links import Said
 from app.core.patch import Patch
 from app.core.patience import Patience
 from app.core.repo_config import RepoConfig
@@ -61,6 +62,20 @@ class Sandbox(Protocol):
         ...
 
 
+# -- The past --------------------------------------------------------------------------------------------------------
+class Touched(BaseModel, frozen=True):
+    """A change of the default branch that touched some of the files that were asked for."""
+
+    sha: str
+    author: str
+    """The name in the commit, which anybody can choose."""
+    at: date
+    subject: str
+    pull_request: int | None = None
+    """Of GitHub's own subjects: `Merge pull request #12 from …`, `Say hello (#12)`."""
+    paths: tuple[str, ...] = ()
+
+
 # -- The work tree ---------------------------------------------------------------------------------------------------
 class Workspace(Protocol):
     """The work tree of one run, and the way out of it. Paths are relative to the tree, with `/`."""
@@ -75,6 +90,21 @@ class Workspace(Protocol):
 
     async def show(self, path: str) -> bytes | None:
         """A file of the base commit, not of the tree; None if there is none. Not for symlinks: they are None, too."""
+        ...
+
+    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+        """Several files of the base commit at once, by path; those that `show` would not show are left out."""
+        ...
+
+    async def listed(self) -> Sequence[str]:
+        """Paths of all files of the base commit, sorted; of a sparse tree only those that it holds."""
+        ...
+
+    async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
+        """The newest changes of these files up to the base commit, at most so many, the newest first.
+
+        Nothing where looking would take too long.
+        """
         ...
 
     async def read(self, path: str) -> bytes:
@@ -144,6 +174,8 @@ class Submission(BaseModel, frozen=True):
     """Who worked, for the pull request; empty if the loop does not say."""
     usage: Usage = Usage()
     """What this piece of work used."""
+    rules: tuple[str, ...] = ()
+    """Rule files of the repository that were given to it."""
 
 
 class GaveUp(BaseModel, frozen=True):
@@ -155,6 +187,7 @@ class GaveUp(BaseModel, frozen=True):
     detail: str
     model: str = ""
     usage: Usage = Usage()
+    rules: tuple[str, ...] = ()
 
 
 class Minion(Protocol):
@@ -364,6 +397,14 @@ class Forge(Protocol):
 
         GitHub tells times in whole seconds.
         """
+        ...
+
+    async def talk(self, number: int, place: Place | None) -> Said:
+        """The issue or pull request as it stands, or the comment at `place`. Raises NotFound."""
+        ...
+
+    async def file(self, path: str, ref: str) -> bytes:
+        """A file at a branch, tag or commit, at most a megabyte of it. Raises NotFound if there is no such file."""
         ...
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:

@@ -13,6 +13,7 @@ from app.core.task import Task
 from app.core.world import GaveUp, World
 from blueprints.steps.change import Change
 from blueprints.steps.ci import autofix, hand_over, report, watch
+from blueprints.steps.context import context
 from blueprints.steps.delivery import explain, publish
 from blueprints.steps.gates import guard, lint, test
 from blueprints.steps.leftovers import change_of
@@ -70,6 +71,7 @@ async def _work(fix: Fix, world: World, facts: dict[str, str], *, after: str = "
     result = await world.minion.work(facts)
     fix.model = result.model or fix.model
     fix.usage += result.usage
+    fix.rules = tuple(dict.fromkeys((*fix.rules, *result.rules)))
     if isinstance(result, GaveUp):
         fix.explanation = wording.gave_up(result.reason, Redactor().redact(result.detail))
         return "gave up"
@@ -83,7 +85,7 @@ async def _work(fix: Fix, world: World, facts: dict[str, str], *, after: str = "
 
 def _task(fix: Fix) -> dict[str, str]:
     task = fix.task
-    return {
+    return context(fix) | {
         "issue": fenced("\n\n".join([task.title, task.body, *_remarks(task)]), "the issue"),
         "instructions": task.instructions.strip() or "(nothing more)",
         "commands": _commands(fix.config),

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from app.core.blueprint import State
 from app.core.budget import Usage
 from app.core.evidence import Evidence, Where
+from app.core.links import Chunk
 from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
 from app.core.world import FailedCheck, Finding
@@ -42,7 +43,13 @@ class Change(State):
     config: RepoConfig = RepoConfig()
     """What `.github/minion.yml` says and, for commands, what was detected."""
     rules: tuple[str, ...] = ()
-    """Rule files of the repository that minions are given."""
+    """Rule files of the repository that minions were given."""
+    environment: str = ""
+    """The card of what a minion finds in its box."""
+    orientation: str = ""
+    """Where to look first."""
+    linked: tuple[Chunk, ...] = ()
+    """What the task links to."""
     evidence: tuple[Evidence, ...] = ()
     generated: tuple[str, ...] = ()
     """Files that set-up or tests made among the repository's own; needed by the tests, but no part of the change."""

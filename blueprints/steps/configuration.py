@@ -29,7 +29,6 @@ _MOST_LOOKED_AT: Final = 1024 * 1024
 _MOST_TESTS: Final = 20
 """Test files that are read to tell pytest from unittest."""
 _DEV_CONTAINERS: Final = (".devcontainer/devcontainer.json", ".devcontainer.json")
-_RULES: Final = ("AGENTS.md", "CLAUDE.md")
 _TEMPLATES: Final = tuple(
     f"{folder}{name}"
     for folder in (".github/", "", "docs/")
@@ -79,11 +78,6 @@ async def container_image(show: Show, *, own: str, allowed: Sequence[str]) -> st
             _log.info("The dev container in %s is passed over: %s.", path, why)
             break
     return own
-
-
-async def rule_files(workspace: Workspace) -> tuple[str, ...]:
-    """Names of the rule files that there are."""
-    return tuple([name for name in _RULES if await workspace.show(name)])
 
 
 async def pull_request_template(workspace: Workspace) -> str:

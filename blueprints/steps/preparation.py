@@ -9,8 +9,11 @@ from app.core.evidence import Where, evidence
 from app.core.redaction import Redactor
 from app.core.world import World
 from blueprints.steps.change import MOST_REPORT, Change
-from blueprints.steps.configuration import configuration, rule_files
+from blueprints.steps.configuration import configuration
+from blueprints.steps.environment import environment
+from blueprints.steps.hydration import hydrated
 from blueprints.steps.leftovers import tidy
+from blueprints.steps.orientation import orientation
 
 _MOST_GENERATED: Final = 200
 """Files. Who makes more has to ignore them: guards would stop a change with all of them."""
@@ -19,6 +22,7 @@ _MOST_GENERATED: Final = 200
 @step("Prepare the work tree")
 async def prepare(change: Change, world: World) -> Literal["ready", "cannot"]:
     """Check out the base, find the commands, install what they need, and run the tests once before any change."""
+    change.linked = await hydrated(change.task, world, base=(change.base_branch, change.base_sha))
     await world.workspace.check_out(change.base_sha)
     try:
         config = await configuration(world.workspace)
@@ -29,10 +33,11 @@ async def prepare(change: Change, world: World) -> Literal["ready", "cannot"]:
         change.explanation = wording.no_way_to_test()
         return "cannot"
     change.config = config
-    change.rules = await rule_files(world.workspace)
+    change.orientation = await orientation(change.task, world.workspace, world.sandbox)
     if not await _set_up(change, world):
         return "cannot"
     await _run_before(change, world)
+    change.environment = await environment(change.evidence, world.sandbox)
     change.generated = (await tidy(world.workspace))[:_MOST_GENERATED]
     return "ready"
 

@@ -4,13 +4,13 @@ import asyncio
 import os
 import signal
 from ast import literal_eval
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
 
 from app.core.patch import Patch
-from app.core.world import CommandResult
+from app.core.world import CommandResult, Touched
 
 
 @dataclass
@@ -25,6 +25,15 @@ class FolderWorkspace:
 
     async def show(self, path: str) -> bytes | None:
         return self.base.get(path)
+
+    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+        return {path: self.base[path] for path in paths if path in self.base}
+
+    async def listed(self) -> Sequence[str]:
+        return sorted(self.base)
+
+    async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:  # noqa: ARG002 - the Protocol
+        raise AssertionError("a minion asks git by itself")
 
     async def read(self, path: str) -> bytes:
         return self._inside(path).read_bytes()

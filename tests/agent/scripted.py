@@ -7,6 +7,7 @@ from typing import Any
 
 from app.agent.background import Background
 from app.agent.minion import AgentLoop
+from app.agent.rules import Rules
 from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget, Usage
 from app.core.journal import Entry
@@ -187,7 +188,7 @@ class Bench:
             sandbox=self.sandbox,
             workspace=self.workspace,
             journal=self.journal,
-            rules="Be kind.",
+            rules=Rules(text="Be kind."),
             clock=self.time,
             signals=self.signals,
             shift=self.shift,

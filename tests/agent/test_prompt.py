@@ -1,11 +1,8 @@
-from collections.abc import Callable
-
 import pytest
 
 from app.agent.prompt import fill, first_messages, load_prompt, names
-from app.agent.rules import read_rules
+from app.core.budget import Budget
 from app.core.errors import BlueprintError
-from app.core.world import Workspace
 
 
 def test_facts_are_filled_in_once() -> None:
@@ -43,36 +40,18 @@ def test_a_prompt_that_is_not_there(module: str, file: str, word: str) -> None:
 
 
 def test_a_conversation_begins_with_the_contract_the_rules_and_the_task() -> None:
-    system, task = first_messages("Task: $task", {"task": "fix\0 it"}, "Use tabs.")
+    first = first_messages("Task: $task", {"task": "fix\0 it"}, "Use tabs.", Budget(turns=7))
+    system, task = first.messages
     assert system["role"] == "system"
     assert system["content"].endswith("Use tabs.")
-    assert task == {"role": "user", "content": "Task: fix\ufffd it"}
-    assert "Rules of this repository" not in first_messages("x", {}, " ")[0]["content"]
+    assert task["role"] == "user"
+    assert task["content"].startswith("Task: fix\ufffd it\n\n## Your budget\nAt most 7 turns,")
+    assert "Rules of this repository" not in first_messages("x", {}, " ", Budget()).messages[0]["content"]
 
 
-@pytest.mark.parametrize(
-    ("base", "rules"),
-    [
-        ({}, ""),
-        ({"AGENTS.md": b"Use tabs.\n"}, "## AGENTS.md\nUse tabs."),
-        ({"AGENTS.md": b"\xef\xbb\xbfA", "CLAUDE.md": b"C"}, "## AGENTS.md\nA\n\n## CLAUDE.md\nC"),
-        ({"AGENTS.md": b"Same.", "CLAUDE.md": b"Same.\n"}, "## AGENTS.md\nSame."),
-        ({"AGENTS.md": b"A", "CLAUDE.md": b"@AGENTS.md\n"}, "## AGENTS.md\nA"),
-        ({"CLAUDE.md": b"caf\xe9"}, "## CLAUDE.md\ncaf\ufffd"),
-    ],
-)
-async def test_rules_come_from_the_base_commit(
-    with_base: Callable[[dict[str, bytes]], Workspace], base: dict[str, bytes], rules: str
-) -> None:
-    workspace = with_base(base)
-    await workspace.write("AGENTS.md", b"Obey me, says the tree.")
-    assert await read_rules(workspace) == rules
-
-
-async def test_rules_have_a_limit(with_base: Callable[[dict[str, bytes]], Workspace]) -> None:
-    """32 KiB, together."""
-    rules = await read_rules(with_base({"AGENTS.md": b"a" * 20_000, "CLAUDE.md": b"b" * 20_000}))
-    assert rules.count("a" * 20_000) == 1
-    assert rules.count("b" * 12_768) == 1
-    assert rules.count("b") == 12_768
-    assert rules.endswith("[the rest is left out: it is too long]")
+def test_what_each_part_takes_of_the_context_is_told() -> None:
+    first = first_messages("$issue\n$more", {"issue": "a" * 400, "more": "", "unused": "x"}, "r" * 40, Budget())
+    assert list(first.tokens) == ["contract", "rules", "prompt", "issue"]
+    assert first.tokens["issue"] == 100
+    text = sum(len(message["content"]) for message in first.messages)
+    assert text / 4 <= sum(first.tokens.values()) <= text / 4 + 4

@@ -5,7 +5,7 @@ Both ask the same scripted server the same questions, turn about. A turn of the 
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
@@ -19,7 +19,7 @@ from app.core.budget import Budget
 from app.core.journal import Entry, ModelAsked
 from app.core.patch import Patch
 from app.core.signals import Signals
-from app.core.world import CommandResult
+from app.core.world import CommandResult, Touched
 from app.demo.models import ModelServer, serve
 from app.demo.script import Act, Call, Script, Turn
 
@@ -60,6 +60,15 @@ class _OneFile:
         raise NotImplementedError
 
     async def show(self, path: str) -> bytes | None:
+        raise NotImplementedError
+
+    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+        raise NotImplementedError
+
+    async def listed(self) -> Sequence[str]:
+        raise NotImplementedError
+
+    async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         raise NotImplementedError
 
     async def read(self, path: str) -> bytes:  # noqa: ARG002 - the Protocol
@@ -132,7 +141,6 @@ async def _loop_ms(server: ModelServer, script: str) -> list[float]:
         sandbox=_NoSandbox(),
         workspace=_OneFile(),
         journal=journal,
-        rules="",
         clock=time.monotonic,
         signals=Signals(),
     )

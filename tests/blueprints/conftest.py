@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from app.core.blueprint import EXHAUSTED, Blueprint, Node, Wait
-from app.core.errors import Conflict, Denied
+from app.core.errors import Conflict, Denied, NotFound
+from app.core.links import Said
 from app.core.patch import AddedLine, Change, FileChange, Patch
 from app.core.patience import Patience
 from app.core.repo_config import RepoConfig
@@ -31,6 +32,7 @@ from app.core.world import (
     Reaction,
     Remote,
     Submission,
+    Touched,
     Verdict,
     World,
 )
@@ -52,6 +54,7 @@ class FakeWorkspace:
         self.checked_out = ""
         self.branches = branches
         self.parents: dict[str, str] = {}
+        self.changes: list[Touched] = []
         self.pushes = 0
         self.conflicts_with: dict[str, tuple[str, ...]] = defaultdict(tuple)
         """Paths, for each commit that somebody else made."""
@@ -62,6 +65,15 @@ class FakeWorkspace:
 
     async def show(self, path: str) -> bytes | None:
         return self.base.get(path)
+
+    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+        return {path: self.base[path] for path in paths if path in self.base}
+
+    async def listed(self) -> Sequence[str]:
+        return sorted(self.base)
+
+    async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
+        return [one for one in self.changes if set(one.paths) & set(paths)][:most]
 
     async def read(self, path: str) -> bytes:
         if path not in self.tree:
@@ -178,10 +190,14 @@ class FakeForge:
         self.checks: dict[int, Check] = {}
         self.pulls: dict[str, dict[str, Any]] = {}
         self.ci = FakeCI()
+        self.spoken: dict[tuple[int, Place | None], Said] = {}
+        self.files: dict[tuple[str, str], bytes] = {}
+        self.readers: set[str] = set()
+        """Who may not write."""
         self.reactions: set[tuple[int, int | None, Reaction]] = set()
 
     async def permission(self, login: str) -> Permission:
-        return Permission.WRITE
+        return Permission.READ if login in self.readers else Permission.WRITE
 
     async def default_head(self) -> Head:
         return Head(branch="main", sha="b" * 40)
@@ -240,6 +256,16 @@ class FakeForge:
         number = self.pulls.get(branch, {}).get("number", len(self.pulls) + 13)
         self.pulls[branch] = {"number": number, "base": base, "title": title, "body": body}
         return PullRequest(number=number, url=f"https://github.test/octo/cat/pull/{number}")
+
+    async def talk(self, number: int, place: Place | None) -> Said:
+        if (number, place) not in self.spoken:
+            raise NotFound("There is no such thing.")
+        return self.spoken[number, place]
+
+    async def file(self, path: str, ref: str) -> bytes:
+        if (path, ref) not in self.files:
+            raise NotFound("There is no such file.")
+        return self.files[path, ref]
 
     async def verdict(self, sha: str) -> Verdict:
         return self.ci.verdict(sha)

@@ -16,7 +16,7 @@ from app.adapters.github.forge import GitHubForges
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import READ_CI, TALK, Tokens
 from app.core import task
-from app.core.errors import Conflict, Denied, NotFound, RepositoryError
+from app.core.errors import Conflict, Denied, ForgeError, NotFound, RepositoryError
 from app.core.pace import Allowance
 from app.core.world import Check, Forge, Head, Permission, PullRequest, Reaction, Verdict
 from app.demo.github.actions import Job, Push, Workflow
@@ -166,6 +166,44 @@ class TestForge:
         place.hub.close_issue("octo/hello", 1, by="ada")
         assert not await place.forge.issue_is_open(1)
         assert not await place.forge.issue_is_open(99)
+
+    async def test_what_was_said_on_an_issue_without_its_hidden_parts(self, place: Place) -> None:
+        place.hub.open_issue("octo/hello", by="rea", title="Why?\u200b", body="Because.<!-- not -->")
+        found = await place.forge.talk(2, None)
+        assert (found.title, found.body, found.state) == ("Why?", "Because.", "open")
+        assert found.author
+        assert found.author.login == "rea"
+        assert found.url.endswith("/octo/hello/issues/2")
+        assert found.at.tzinfo
+        with pytest.raises(NotFound):
+            await place.forge.talk(99, None)
+
+    async def test_what_was_said_in_a_comment(self, place: Place) -> None:
+        comment = place.hub.add_comment("octo/hello", 1, "I think so.", by="wil")
+        found = await place.forge.talk(1, task.Place(number=1, comment_id=comment.id))
+        assert found.author
+        assert (found.body, found.author.login, found.title) == ("I think so.", "wil", "")
+        assert found.edited_at
+        assert found.edited_at >= found.at
+        with pytest.raises(NotFound):
+            await place.forge.talk(1, task.Place(number=1, comment_id=comment.id + 999))
+
+    async def test_what_was_said_at_a_line_of_a_change(self, place: Place) -> None:
+        pull, _ = await place.opened()
+        review = await place.hub.review_pull(
+            "octo/hello", pull.number, by="ada", remarks=[Remark("changed.txt", 1, "Hm")]
+        )
+        (comment,) = [one for one in place.hub.pull("octo/hello", pull.number).remarks if one.review is review]
+        where = task.Place(number=pull.number, comment_id=comment.id, in_review=True)
+        assert (await place.forge.talk(pull.number, where)).body == "Hm"
+
+    async def test_what_a_file_holds_at_a_branch_and_at_a_commit(self, place: Place) -> None:
+        _, sha = await place.opened()
+        assert await place.forge.file("README.md", "main") == b"# Hello\n"
+        assert await place.forge.file("changed.txt", sha) == b"Change"
+        for path, ref in [("changed.txt", "main"), ("README.md", "none"), ("../x", "main"), (".", "main")]:
+            with pytest.raises(ForgeError):
+                await place.forge.file(path, ref)
 
     async def test_git_fetches_with_the_header_and_not_without(self, place: Place) -> None:
         place.hub.repository("octo/hello").private = True

@@ -393,6 +393,38 @@ class TestBringTo:
         assert await fresh.read("code.py") == b"gone on\n"
 
 
+class TestBase:
+    """What a workspace shows of its base commit, whatever the tree says."""
+
+    async def test_lists_its_files_and_no_links(self, workspace: GitWorkspace) -> None:
+        await do(workspace, "rm code.py; echo x > new.txt")
+        assert await workspace.listed() == sorted([".gitignore", CAFE, "code.py", "dos.txt", "run.sh", "sub/deep.txt"])
+
+    async def test_shows_several_at_once(self, workspace: GitWorkspace) -> None:
+        await workspace.write("dos.txt", b"changed")
+        shown = await workspace.show_all(["dos.txt", "link", CAFE, "sub", "missing", "sub/deep.txt", "../x"])
+        assert shown == {"dos.txt": b"one\r\ntwo\r\n", CAFE: b"latin\n", "sub/deep.txt": b"deep\n"}
+        assert await workspace.show_all([]) == {}
+
+    async def test_tells_who_changed_a_file_and_in_which_pull_request(
+        self, workspaces: Workspaces, origin: Origin
+    ) -> None:
+        origin.commit({"code.py": "one\n"}, "Add numbers (#12)")
+        origin.commit({"dos.txt": "two\n"}, "Another (#13)")
+        origin.git("switch", "-qc", "side", "HEAD~1")
+        origin.commit({"code.py": "three\n", "sub/deep.txt": "four\n"}, "Side")
+        origin.git("switch", "-q", "main")
+        origin.git("merge", "-q", "--no-ff", "-m", "Merge pull request #14 from octo/side", "side")
+        fresh = workspaces.open(2, 7, origin.remote)
+        await fresh.check_out(origin.git("rev-parse", "HEAD"))
+        past = await fresh.past(["code.py", "sub/deep.txt"], most=2)
+        assert [one.pull_request for one in past] == [14, 12]
+        assert [one.paths for one in past] == [("code.py", "sub/deep.txt"), ("code.py",)]
+        assert past[1].subject == "Add numbers (#12)"
+        assert past[1].author
+        assert await fresh.past([], most=2) == []
+
+
 class TestPublish:
     @pytest.mark.faults
     async def test_f58_the_change_arrives_as_it_is(self, workspace: GitWorkspace, origin: Origin) -> None:

@@ -12,6 +12,7 @@ from app.adapters.store import PostgresStore
 from app.core.blueprint import END, Blueprint, Node, State, Wait, step
 from app.core.errors import Locked, NotFound
 from app.core.events import OrderGiven, StopRequested
+from app.core.links import Said
 from app.core.orders import Order, Stop
 from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
@@ -31,6 +32,7 @@ from app.core.world import (
     Reaction,
     Remote,
     Submission,
+    Touched,
     Verdict,
     World,
 )
@@ -144,6 +146,12 @@ class FakeGitHub:
         )
         return PullRequest(number=99, url=url)
 
+    async def talk(self, number: int, place: Place | None) -> Said:
+        raise AssertionError((number, place))
+
+    async def file(self, path: str, ref: str) -> bytes:
+        raise AssertionError((path, ref))
+
     async def verdict(self, sha: str) -> Verdict:
         raise AssertionError(sha)
 
@@ -163,6 +171,15 @@ class FakeWorkspace:
 
     async def show(self, path: str) -> bytes | None:
         return self.files.get(path)
+
+    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+        raise AssertionError(paths)
+
+    async def listed(self) -> Sequence[str]:
+        raise AssertionError
+
+    async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
+        raise AssertionError((paths, most))
 
     async def read(self, path: str) -> bytes:
         return self.files[path]

@@ -9,7 +9,7 @@ from typing import Final
 
 from github.Repository import Repository as Remote
 
-from app.adapters.github import branches, checks, ci, comments, pulls, reviews
+from app.adapters.github import branches, checks, ci, comments, pulls, reviews, talk
 from app.adapters.github.app import App
 from app.adapters.github.client import Client
 from app.adapters.github.errors import Gone, Moved, present
@@ -18,6 +18,7 @@ from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import READ_CI, READ_CODE, WRITE_CODE, Tokens
 from app.core import world
 from app.core.errors import NotFound
+from app.core.links import Said
 from app.core.run import Run
 from app.core.task import Place, Remark, Repository
 from app.core.world import Check, FailedCheck, Head, Permission, Pull, PullRequest, Reaction, Verdict
@@ -123,6 +124,14 @@ class GitHubForge:
     async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
         """What was said in reviews of the pull request from `since` on, oldest first."""
         return await reviews.remarks(self._client, number, since=since)
+
+    async def talk(self, number: int, place: Place | None) -> Said:
+        """What was said there. Raises NotFound."""
+        return await talk.said(self._client, number, place)
+
+    async def file(self, path: str, ref: str) -> bytes:
+        """A file of the repository. Raises NotFound."""
+        return await talk.file(self._client, path, ref)
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
         """Make our check run on `sha` look like `check`."""

@@ -1,7 +1,7 @@
 """One work tree: made, shown, changed, published, removed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from typing import Final
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.root import place
 from app.adapters.workspace import remote as remotes
+from app.adapters.workspace.base import Base
 from app.adapters.workspace.boxed import BoxedGit
 from app.adapters.workspace.clean import Clean
 from app.adapters.workspace.folders import PARTS, Folder
@@ -25,7 +26,7 @@ from app.adapters.workspace.tree import READ_BYTES, Tree
 from app.core.errors import Conflict, RepositoryError, Unavailable
 from app.core.layout import Layout
 from app.core.patch import Patch
-from app.core.world import CommandResult, Sandbox
+from app.core.world import CommandResult, Sandbox, Touched
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class GitWorkspace:
         self._submodules = Submodules(mirror)
         self._laid: dict[str, Laid] = {}
         self._being_made = ""
+        self._known_base: tuple[str, Base] | None = None
         self._files = Tree(folder.tree)
 
     @cached_property
@@ -243,6 +245,26 @@ class GitWorkspace:
     async def show(self, path: str) -> bytes | None:
         """As `Workspace.show` says. Raises RepositoryError if the file is larger than 20 MiB."""
         return await self._show(await self._base(), path)
+
+    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+        """As `Workspace.show_all` says."""
+        return await (await self._commit_of_tree()).show_all(paths)
+
+    async def listed(self) -> Sequence[str]:
+        """As `Workspace.listed` says."""
+        paths = list(await (await self._commit_of_tree()).blobs())
+        layout = await self._layout(await self._base())
+        return paths if layout.is_whole else [path for path in paths if layout.holds(path)]
+
+    async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
+        """As `Workspace.past` says."""
+        return await (await self._commit_of_tree()).past(paths, most=most)
+
+    async def _commit_of_tree(self) -> Base:
+        sha = await self._base()
+        if self._known_base is None or self._known_base[0] != sha:
+            self._known_base = (sha, Base(self._mirror.git, sha))
+        return self._known_base[1]
 
     async def _show(self, sha: str, path: str) -> bytes | None:
         said = await self._mirror.git.ask("ls-tree", "-z", sha, "--", path)

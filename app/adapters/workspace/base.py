@@ -1,0 +1,81 @@
+"""One commit of a mirror: its files, and who changed them before."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final
+
+from app.adapters.workspace.git import Git
+from app.adapters.workspace.tree import READ_BYTES
+from app.core.errors import RepositoryError
+from app.core.world import Touched
+
+_PAST_S: Final = 2.0
+"""Seconds. Git looks through hundreds of thousands of commits in this time; it is for orientation only."""
+_MOST_PATHS: Final = 50
+_REGULAR: Final = "100"
+"""How modes of regular files begin; links and submodules have others."""
+_PULL_REQUEST: Final = re.compile(r"Merge pull request #(\d{1,9}) from |.*\(#(\d{1,9})\)\s*$")
+_FORMAT: Final = "%x1e%H%x1f%an%x1f%as%x1f%s"
+
+
+class Base:
+    """What can be read of one commit without a work tree. Links are never followed."""
+
+    def __init__(self, git: Git, sha: str) -> None:
+        self._git = git
+        self._sha = sha
+        self._blobs: Mapping[str, str] | None = None
+
+    async def blobs(self) -> Mapping[str, str]:
+        """Every regular file with the name of its content, sorted by path; looked up once."""
+        if self._blobs is None:
+            said = await self._git.tell("ls-tree", "-r", "-z", "--full-tree", self._sha)
+            rows = (entry.partition("\t") for entry in said.out.decode(errors="surrogateescape").split("\0"))
+            self._blobs = {path: meta.split()[2] for meta, _, path in rows if meta.startswith(_REGULAR)}
+        return self._blobs
+
+    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+        """As `Workspace.show_all` says; what is larger than `Workspace.read` takes is left out."""
+        known = await self.blobs()
+        wanted = [path for path in dict.fromkeys(paths) if path in known]
+        if not wanted:
+            return {}
+        names = "".join(f"{known[path]}\n" for path in wanted)
+        sizes = (await self._git.tell("cat-file", "--batch-check=%(objectsize)", stdin=names.encode())).text.split()
+        small = [path for path, size in zip(wanted, sizes, strict=True) if int(size) <= READ_BYTES]
+        names = "".join(f"{known[path]}\n" for path in small)
+        said = (await self._git.tell("cat-file", "--batch=%(objectsize)", stdin=names.encode())).out if small else b""
+        found, at = dict[str, bytes](), 0
+        for path in small:
+            line = said.index(b"\n", at)
+            size = int(said[at:line])
+            found[path] = said[line + 1 : line + 1 + size]
+            at = line + size + 2
+        return found
+
+    async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
+        """As `Workspace.past` says. Of merges, what they brought in counts as theirs."""
+        options = ("--first-parent", "--diff-merges=first-parent", "--no-renames", "--name-only", f"-{most}")
+        try:
+            said = await self._git.ask(
+                *("log", *options, f"--format={_FORMAT}", self._sha, "--", *paths[:_MOST_PATHS]), timeout_s=_PAST_S
+            )
+        except RepositoryError:
+            return ()
+        entries = said.out.decode(errors="replace").split("\x1e")[1:] if paths and said.ok else []
+        return [_touched(entry) for entry in entries]
+
+
+def _touched(entry: str) -> Touched:
+    head, *names = [line for line in entry.split("\n") if line]
+    sha, author, at, subject = head.split("\x1f", 3)
+    number = _PULL_REQUEST.match(subject)
+    return Touched(
+        sha=sha,
+        author=author,
+        at=date.fromisoformat(at),
+        subject=subject,
+        pull_request=int(number[1] or number[2]) if number else None,
+        paths=tuple(name for name in names if not name.startswith('"')),
+    )
