@@ -34,6 +34,7 @@ from app.adapters.sandbox.limits import Limits
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
+from app.adapters.workspace.clean_trees import CleanTrees
 from app.adapters.workspace.folders import GIB
 from app.adapters.workspace.leftovers import MachineLeftovers
 from app.adapters.workspace.workspace import Author, GitWorkspace, TellAuthor, nobody
@@ -58,7 +59,7 @@ from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.store import Store
 from app.core.task import Repository
-from app.core.world import Forge, GaveUp, Minion, Submission, World
+from app.core.world import Forge, GaveUp, Guards, Minion, Submission, World
 from app.engine.dispatch import Blueprints
 from app.engine.orders import Orders
 from app.engine.progress import Progress
@@ -93,6 +94,7 @@ class Outside:
     workspaces: Workspaces
     redactor: Redactor
     model: Model
+    guards: Guards
     public_url: str
     shift: Shift
     fallback: Model | None = None
@@ -133,7 +135,8 @@ class Outside:
             workspace=workspace,
             sandbox=workspace.sandbox,
             minion=await self._minion(run, node, workspace, signals),
-            guards=GuardSet(ALL),
+            guards=self.guards,
+            clean=CleanTrees(self.workspaces, run, lambda write: forge.remote(write=write)),
             page_url=self.page_url(run),
             marker=wording.marker(run),
             now=lambda: datetime.now(UTC),
@@ -228,6 +231,7 @@ async def outside(
         redactor=redactor,
         model=chosen_model(settings),
         fallback=fallback_model(settings),
+        guards=GuardSet(ALL),
         public_url=settings.page_url,
         shift=shift or Shift(),
     )

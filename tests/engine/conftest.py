@@ -314,6 +314,7 @@ class Bakery:
             sandbox=idle,
             minion=idle,
             guards=idle,
+            clean=idle,
             page_url=f"https://minions.test/{run.id}/{node.name}",
             marker=f"<!-- run {run.id} -->",
             now=lambda: self.time,

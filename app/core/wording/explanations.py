@@ -81,13 +81,28 @@ def still_red(failed: Sequence[Evidence], output: str, repairs: int, *, was_red_
     )
 
 
-def stopped_by_guards(findings: Sequence[Finding]) -> str:
+def stopped_by_guards(findings: Sequence[Finding], *, repairs: int = 0) -> str:
     """The change may not leave the box."""
-    lines = [f"- {_place(finding)}{neutral(finding.sentence)}" for finding in findings[:_MOST_FINDINGS]]
+    tried = f" after {counted(repairs, 'repair')}" if repairs else ""
+    return (
+        f"The change was made, but guards stopped it{tried}, and nothing of it was pushed:\n\n"
+        f"{found_by_gates(findings)}\n\n"
+        f"The change so far is kept with the run. {_ALLOWING}"
+    )
+
+
+_ALLOWING: Final = (
+    "Where the issue asks for just this, ask again with the word for it, such as `/minion fix allow: tests`; "
+    "the words are in the documentation of `allow`."
+)
+
+
+def found_by_gates(findings: Sequence[Finding]) -> str:
+    """A list of findings, each with its place."""
+    lines = [f"- {place(finding)}{neutral(finding.sentence)}" for finding in findings[:_MOST_FINDINGS]]
     if more := len(findings) - _MOST_FINDINGS:
         lines += [f"- … and {more} more"] if more > 0 else []
-    listed = "\n".join(lines)
-    return f"The change was made, but guards stopped it, and nothing of it was pushed:\n\n{listed}"
+    return "\n".join(lines)
 
 
 def ending(evidence: Evidence) -> str:
@@ -107,7 +122,8 @@ def output_tail(output: str) -> str:
     return f"{fence}\n{tail}\n{fence}"
 
 
-def _place(finding: Finding) -> str:
+def place(finding: Finding) -> str:
+    """Where it was found, in front of its sentence."""
     if not finding.path:
         return ""
     return f"{code(f'{finding.path}:{finding.line}' if finding.line else finding.path)}: "
