@@ -183,7 +183,7 @@ async def test_commands_that_nobody_said_are_found(rig: Any) -> None:
     run = rig(base, {"python3 -m unittest discover -s tests": check}, does(RIGHT))
     visits, state = await run.walk(BLUEPRINT)
     assert visits == GREEN
-    assert [each.command for each in state.evidence] == ["python3 -m unittest discover -s tests"] * 2
+    assert [each.command for each in state.evidence] == ["python3 -m unittest discover -s tests"] * 3
 
 
 async def test_what_set_up_and_tests_leave_behind_is_no_part_of_the_change(rig: Any) -> None:
