@@ -27,7 +27,9 @@ from app.adapters.github.tokens import Tokens
 from app.adapters.litellm import MOST_TRIES, LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
 from app.adapters.model_profiles import profile_of
+from app.adapters.packages import RegistryIndex
 from app.adapters.redacted import RedactedForge, RedactedLog
+from app.adapters.ruff import RuffAnalysis
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.egress.registries import reach
 from app.adapters.sandbox.limits import Limits
@@ -136,7 +138,7 @@ class Outside:
             sandbox=workspace.sandbox,
             minion=await self._minion(run, node, workspace, signals),
             guards=self.guards,
-            clean=CleanTrees(self.workspaces, run, lambda write: forge.remote(write=write)),
+            clean=CleanTrees(self.workspaces, run.id, run.task.repository.id, lambda write: forge.remote(write=write)),
             page_url=self.page_url(run),
             marker=wording.marker(run),
             now=lambda: datetime.now(UTC),
@@ -231,7 +233,7 @@ async def outside(
         redactor=redactor,
         model=chosen_model(settings),
         fallback=fallback_model(settings),
-        guards=GuardSet(ALL),
+        guards=GuardSet(ALL, index=chosen_index(settings), analysis=RuffAnalysis()),
         public_url=settings.page_url,
         shift=shift or Shift(),
     )
@@ -257,6 +259,12 @@ def chosen_boxes(settings: Settings, redactor: Redactor) -> BubblewrapBoxes:
         reach=allowed,
         limits=limits,
     )
+
+
+def chosen_index(settings: Settings) -> RegistryIndex:
+    """Who is asked about new dependencies: the public registries, as far as set-up commands may reach them."""
+    allowed = reach(settings.registries, (), None).public
+    return RegistryIndex(frozenset(allowed), clock=time.monotonic, now=lambda: datetime.now(UTC))
 
 
 def chosen_model(settings: Settings) -> Model:

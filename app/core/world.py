@@ -219,8 +219,8 @@ class PackageFacts(BaseModel, frozen=True):
     exists: bool
     licence: str = ""
     """As the registry has it: an SPDX expression at best; empty if it does not say."""
-    published_at: datetime | None = None
-    """When the version that is wanted was published, else the first one there was; None if that is not told."""
+    age_days: float | None = None
+    """Since the version that is wanted was published, else the first one there was; None if that is not told."""
     has_version: bool = True
     """Whether there is a version like the one that is wanted."""
 

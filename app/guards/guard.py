@@ -1,6 +1,7 @@
 """What a guard is, what it looks at, and all of them together."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from app.core.patch import Change, FileChange, Patch
 from app.core.repo_config import RepoConfig
 from app.core.world import Analysis, Finding, Flaw, PackageFacts, PackageIndex, Show, Weight
 
+MOST_LINE: Final = 1_000
+"""Characters of a line that patterns look at: nobody writes longer ones, and some patterns take their square."""
 _MOST_BYTES: Final = 1_000_000
 """Of one file that is read whole; larger ones are stopped for their size."""
 
@@ -61,12 +64,26 @@ class Subject:
         return (file for file in self.patch.files if not file.binary and not file.submodule and file.path in self.diffs)
 
     def added(self, path: str) -> Sequence[Line]:
-        """Lines that came."""
-        return self.diffs[path].added if path in self.diffs else ()
+        """Lines that came; of very long ones the beginning."""
+        return _clipped(self.diffs[path].added) if path in self.diffs else ()
 
     def removed(self, path: str) -> Sequence[Line]:
-        """Lines that went."""
-        return self.diffs[path].removed if path in self.diffs else ()
+        """Lines that went; of very long ones the beginning."""
+        return _clipped(self.diffs[path].removed) if path in self.diffs else ()
+
+    def added_anew(self, path: str) -> Iterator[Line]:
+        """Lines that came and did not merely move within their file, however they are indented."""
+        gone = Counter(line.text.strip() for line in self.removed(path))
+        for line in self.added(path):
+            text = line.text.strip()
+            if gone[text] > 0:
+                gone[text] -= 1
+            else:
+                yield line
+
+
+def _clipped(lines: Sequence[Line]) -> Sequence[Line]:
+    return [line if len(line.text) <= MOST_LINE else Line(line.number, line.text[:MOST_LINE]) for line in lines]
 
 
 Look = Callable[[Subject], Iterator[Finding]]

@@ -55,6 +55,8 @@ _EXACT: Final = re.compile(
 _COMPARED: Final = re.compile(
     r"!=|[<>]=?|\bin\b|\bis\b|\bnot\b|In\(|Contain|Greater|Less|Instance|Length|Match|Is\w+\("
 )
+_MOST_LINE: Final = 1_000
+"""Characters of a line that are read."""
 EXACT, COMPARED, TRUE, NOTHING = 3, 2, 1, 0
 """How much a check says: this very value; something about it; that it is there; nothing."""
 
@@ -95,10 +97,11 @@ def check_in(text: str) -> Check | None:
     return Check(line, EXACT if _EXACT.search(line) else COMPARED if _COMPARED.search(line) else TRUE)
 
 
-def tests(path: str, text: str) -> Sequence[Test]:
+def cases_in(path: str, text: str) -> Sequence[Test]:
     """The tests of a file in their order."""
     head = _HEADS.get(language(path))
-    return list(_tests(head, text)) if head is not None else []
+    clipped = "\n".join(line[:_MOST_LINE] for line in text.split("\n"))
+    return list(_tests(head, clipped)) if head is not None else []
 
 
 def _tests(head: re.Pattern[str], text: str) -> Iterator[Test]:

@@ -10,14 +10,16 @@ from app.core.kinds import is_snapshot, is_test, language
 from app.core.patch import Change
 from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
-from app.guards.suites import NOTHING, Check, Test, check_in, tests
+from app.guards.suites import NOTHING, Check, Test, cases_in, check_in
 
 NAME: Final = "weakened tests"
 _ALLOW: Final = "if the issue asks for it, a person can allow it by `allow: tests`"
 _ALIKE: Final = 0.6
 """Of two tests' text: what a test keeps that gets another name or place."""
-_MOST_COMPARED: Final = 4_000
-"""Characters of a test that are compared with others."""
+_MOST_WORDS: Final = 300
+"""Of a test that is compared with others."""
+_MOST_OTHERS: Final = 50
+"""New tests that a lost one is compared with; who changes more of them at once is told so."""
 
 _SKIPS: Final = {
     "python": re.compile(
@@ -92,12 +94,7 @@ def _snapshot(subject: Subject, path: str, change: Change) -> Iterator[Finding]:
 
 def _skipped(subject: Subject, path: str) -> Iterator[Finding]:
     pattern = _SKIPS.get(language(path))
-    gone = Counter(line.text.strip() for line in subject.removed(path))
-    for line in subject.added(path):
-        text = line.text.strip()
-        if gone[text] > 0:  # it only moved
-            gone[text] -= 1
-            continue
+    for line in subject.added_anew(path):
         if pattern is not None and (found := pattern.search(line.text)):
             yield _finding(path, line.number, f"`{found[0].strip()}` keeps tests from being run. Take it out")
         elif _COMMENTED.search(line.text):
@@ -105,27 +102,23 @@ def _skipped(subject: Subject, path: str) -> Iterator[Finding]:
 
 
 def _hollow(subject: Subject, path: str) -> Iterator[Finding]:
-    gone = {line.text.strip() for line in subject.removed(path)}
-    for line in subject.added(path):
+    for line in subject.added_anew(path):
         check = check_in(line.text)
-        if check is not None and check.strength == NOTHING and check.text not in gone:
+        if check is not None and check.strength == NOTHING:
             yield _finding(path, line.number, "This is true whatever the code does. Check what the code does")
 
 
 def _swallowed(subject: Subject, path: str) -> Iterator[Finding]:
-    gone = {line.text.strip() for line in subject.removed(path)}
-    for line in subject.added(path):
-        found = _SWALLOWED.search(line.text)
-        if found and line.text.strip() not in gone:
+    for line in subject.added_anew(path):
+        if found := _SWALLOWED.search(line.text):
             yield _finding(
                 path, line.number, f"`{found[0].strip()}` makes a failing test look as if it passed. Take it out"
             )
 
 
 def _hooks(subject: Subject, path: str) -> Iterator[Finding]:
-    gone = {line.text.strip() for line in subject.removed(path)}
-    for line in subject.added(path):
-        if (found := _HOOKS.search(line.text)) and line.text.strip() not in gone:
+    for line in subject.added_anew(path):
+        if found := _HOOKS.search(line.text):
             what = (found[1] or found[0]).strip()
             yield _finding(
                 path, line.number, f"`{what}` decides which tests are run and what counts as passed. Take it out"
@@ -139,9 +132,9 @@ def _compared(subject: Subject) -> Iterator[Finding]:
     after: list[tuple[str, Test]] = []
     for file in subject.texts():
         if is_test(file.path) or file.path.endswith(".rs"):
-            before += [(file.path, test) for test in tests(file.path, subject.before(file.path))]
+            before += [(file.path, test) for test in cases_in(file.path, subject.before(file.path))]
             if file.change is not Change.DELETED:
-                after += [(file.path, test) for test in tests(file.path, subject.after(file.path))]
+                after += [(file.path, test) for test in cases_in(file.path, subject.after(file.path))]
     pairs, lost, gained = _by_name(before, after)
     for path, test in lost:
         at = _most_alike(test, gained)
@@ -177,10 +170,15 @@ def _by_name(before: Placed, after: Placed) -> tuple[list[tuple[str, Test, Test]
 
 
 def _most_alike(test: Test, others: Placed) -> int | None:
-    body = test.body[:_MOST_COMPARED]
-    ratios = [SequenceMatcher(None, body, other.body[:_MOST_COMPARED], autojunk=False).ratio() for _, other in others]
+    if len(others) > _MOST_OTHERS:
+        return None
+    ratios = [SequenceMatcher(None, _words(test), _words(other), autojunk=False).ratio() for _, other in others]
     best = max(range(len(ratios)), key=ratios.__getitem__, default=None)
     return best if best is not None and ratios[best] >= _ALIKE else None
+
+
+def _words(test: Test) -> list[str]:
+    return re.findall(r"\w+|[^\w\s]", test.body)[:_MOST_WORDS]
 
 
 def _is_weaker(before: Sequence[Check], after: Sequence[Check]) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -30,6 +31,7 @@ from app.core.world import (
     PullRequest,
     Reaction,
     Remote,
+    Show,
     Submission,
     Verdict,
     World,
@@ -202,8 +204,13 @@ class Idle:
 
     names: tuple[str, ...] = ()
 
-    async def inspect(self, patch: Patch, config: RepoConfig) -> Sequence[Finding]:
-        raise AssertionError((patch, config))
+    async def inspect(
+        self, patch: Patch, config: RepoConfig, *, show: Show | None = None, allowed: AbstractSet[str] = frozenset()
+    ) -> Sequence[Finding]:
+        raise AssertionError((patch, config, show, allowed))
+
+    def open(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> Any:
+        raise AssertionError((sha, patch, set_up))
 
     async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> Any:
         raise AssertionError((command, timeout_s, stdin))

@@ -1,4 +1,5 @@
-"""A run of the blueprint `fix` with a real work tree, real boxes and all guards; only GitHub and the model are played."""
+# ruff: noqa: ARG002 - fakes take what the Protocols give them
+"""The blueprint `fix` with real work trees, real boxes and all guards; only GitHub and the model are played."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,6 @@ from app.adapters.workspace.clean_trees import CleanTrees
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.blueprint import Blueprint
-from app.core.run import Run
 from app.core.task import Person, Repository, Task
 from app.core.world import GaveUp, PackageFacts, Submission, World
 from app.guards import ALL, GuardSet
@@ -139,7 +139,6 @@ class Yards:
             instructions=instructions,
             asked_at=datetime(2026, 1, 2, tzinfo=UTC),
         )
-        run = Run.model_construct(id=number, task=task)
         return Yard(
             workspace=workspace,  # type: ignore[arg-type]
             sandbox=workspace.sandbox,  # type: ignore[arg-type]
@@ -147,7 +146,7 @@ class Yards:
             forge=OriginForge(origin),
             guards=GuardSet(ALL, index=index, analysis=RuffAnalysis()),  # type: ignore[arg-type]
             task=task,
-            trees=CleanTrees(workspaces, run, origin.remote),
+            trees=CleanTrees(workspaces, number, number, origin.remote),
             base=origin.base,
         )
 

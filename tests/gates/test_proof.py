@@ -69,7 +69,7 @@ async def test_where_no_test_is_due_it_is_told_and_no_more(yard: Any, issue: str
 
 
 async def test_rewritten_tests_are_shown_to_the_reviewer(yard: Any) -> None:
-    test = OLD_TEST.replace('"Hello")', '"Good day")').replace("test_is_polite", "test_is_polite")
+    test = OLD_TEST.replace('"Hello")', '"Good day")')
     change = {"greet.py": "def greet(name):\n    return f'Good day, {name}!'\n", "tests/test_greet.py": test}
     run = yard(writes(change), issue="Say good day")
     visits, state = await run.go()
@@ -92,15 +92,11 @@ async def test_a_red_test_that_was_edited_instead_of_the_code_goes_back(yard: An
 
 async def test_tests_that_are_not_collected_any_more_are_counted(yard: Any) -> None:
     """Nothing of the tests is edited: their folder lost what makes it a package."""
-    run = yard(
-        writes(
-            {
-                **HONEST,
-                "tests/__init__.py": None,
-                "test_other.py": "import unittest\n\nclass T(unittest.TestCase):\n    def test_x(self):\n        from greet import greet\n        self.assertIn('Bob', greet('Bob'))\n",
-            }
-        )
+    other = (
+        "import unittest\n\nfrom greet import greet\n\n\nclass Other(unittest.TestCase):\n"
+        "    def test_other(self):\n        self.assertIn('Bob', greet('Bob'))\n"
     )
+    run = yard(writes({**HONEST, "tests/__init__.py": None, "test_other.py": other}))
     visits, state = await run.go()
     assert visits[-1] == "explain"
     assert "There were 2 tests, and there are 1 with the change" in state.explanation

@@ -4,17 +4,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from app.adapters.workspace.workspaces import Workspaces
-from app.core.run import Run
 from app.core.world import CleanTree, Remote
 
 
 class CleanTrees:
     """`CleanTrees` of `app.core.world` for one run. `remote(write)` is as for `Workspaces.open`."""
 
-    def __init__(self, workspaces: Workspaces, run: Run, remote: Callable[[bool], Awaitable[Remote]]) -> None:
+    def __init__(
+        self, workspaces: Workspaces, run_id: int, repository_id: int, remote: Callable[[bool], Awaitable[Remote]]
+    ) -> None:
         self._workspaces = workspaces
-        self._run_id = run.id
-        self._repository_id = run.task.repository.id
+        self._run_id = run_id
+        self._repository_id = repository_id
         self._remote = remote
 
     @asynccontextmanager
