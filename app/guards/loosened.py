@@ -120,8 +120,8 @@ def _loosened(key: str, old: Any, new: Any) -> str:  # noqa: PLR0911 - a table o
             else ""
         )
     if _OPTIONS.search(key):
-        came = set(_LESS.findall(_text(new))) - set(_LESS.findall(_text(old)))
-        return f"{shown} has `{min(came).strip()}` now, with which less is run. Take it out" if came else ""
+        fewer = set(_LESS.findall(_text(new))) - set(_LESS.findall(_text(old)))
+        return f"{shown} has `{min(fewer).strip()}` now, with which less is run. Take it out" if fewer else ""
     if _SILENCE.search(key):
         came = [each for each in _items(new) if each not in _items(old) and each.partition(":")[0] != "error"]
         return (

@@ -146,11 +146,11 @@ async def _listed(change: Change, sandbox: Sandbox) -> Names:
         if how is None:
             return None
         result = await sandbox.run(how.command, timeout_s=_LIST_S)
-        found = how.read(result.output) if not result.left_out_bytes else frozenset[str]()
-        if not found:
+        if result.left_out_bytes or result.timed_out:
             return None
+        found = how.read(result.output)
         names |= frozenset(f"{command}: {name}" for name in found) if len(change.config.test or ()) > 1 else found
-    return names or None
+    return names
 
 
 async def _fewer(change: Change, world: World, now: Names) -> list[Finding]:
@@ -161,7 +161,9 @@ async def _fewer(change: Change, world: World, now: Names) -> list[Finding]:
         return [Finding(guard=COUNT, sentence=wording.tests_not_counted(), weight=Weight.REMARK)]
     async with world.clean.open(change.base_sha, set_up=change.config.setup or ()) as tree:
         before = await _listed(change, tree.sandbox)
-    if before is None or len(now) >= len(before):
+    if not before:  # the base commit's own tests cannot be listed
+        return [Finding(guard=COUNT, sentence=wording.tests_not_counted(), weight=Weight.REMARK)]
+    if len(now) >= len(before):
         return []
     sentence = wording.fewer_tests(len(before), len(now), sorted(before - now))
     return [Finding(guard=COUNT, sentence=sentence, weight=_unless_allowed(change))]

@@ -17,7 +17,6 @@ from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import RepositoryError
 from app.core.layout import Layout
 from app.core.patch import Change
-from app.core.repo_config import RepoConfig
 from app.core.world import Remote
 from app.guards import links
 from app.guards.guard import Subject
@@ -263,7 +262,7 @@ class TestChange:
             workspace, "cd vendor/lib; git init -q; git -c user.name=a -c user.email=a@b commit -qm x --allow-empty"
         )
         patch = await workspace.patch()
-        assert patch.is_empty or any(links.look(patch, RepoConfig()))
+        assert patch.is_empty or any(links.look(Subject(patch)))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Final
 
 from app.core.evidence import Evidence
 from app.core.fence import fence_for
-from app.core.neutral import code, neutral
+from app.core.neutral import code, neutral, neutral_line
 from app.core.repo_config import PATH
 from app.core.visible import visible
 from app.core.wording.figures import counted, duration
@@ -13,6 +13,8 @@ from app.core.world import Finding
 
 _TAIL_LINES: Final = 40
 _MOST_FINDINGS: Final = 20
+_LONGEST_FINDING: Final = 2_000
+"""Characters of a sentence: some name ten tests."""
 
 _REASONS: Final = {
     "spec_conflict": "the issue asks for things that cannot be true together",
@@ -99,7 +101,7 @@ _ALLOWING: Final = (
 
 def found_by_gates(findings: Sequence[Finding]) -> str:
     """A list of findings, each with its place."""
-    lines = [f"- {place(finding)}{neutral(finding.sentence)}" for finding in findings[:_MOST_FINDINGS]]
+    lines = [f"- {found_here(finding)}" for finding in findings[:_MOST_FINDINGS]]
     if more := len(findings) - _MOST_FINDINGS:
         lines += [f"- … and {more} more"] if more > 0 else []
     return "\n".join(lines)
@@ -122,8 +124,9 @@ def output_tail(output: str) -> str:
     return f"{fence}\n{tail}\n{fence}"
 
 
-def place(finding: Finding) -> str:
-    """Where it was found, in front of its sentence."""
+def found_here(finding: Finding) -> str:
+    """A finding on one line, with its place in front."""
+    sentence = neutral_line(finding.sentence, limit=_LONGEST_FINDING)
     if not finding.path:
-        return ""
-    return f"{code(f'{finding.path}:{finding.line}' if finding.line else finding.path)}: "
+        return sentence
+    return f"{code(f'{finding.path}:{finding.line}' if finding.line else finding.path)}: {sentence}"

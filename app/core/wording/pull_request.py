@@ -9,7 +9,7 @@ from app.core.evidence import Evidence, Where
 from app.core.neutral import code, code_cell, fitted, neutral, neutral_line, neutral_plain, quoted
 from app.core.patch import Patch
 from app.core.task import Task
-from app.core.wording.explanations import place
+from app.core.wording.explanations import found_here
 from app.core.wording.figures import counted, dollars, duration, table
 from app.core.wording.template import filled
 from app.core.world import Finding
@@ -126,7 +126,7 @@ def _checklist(facts: PullRequestFacts) -> str:
         lines.append(f"{repairs} after red tests mended the code rather than the tests")
     if facts.base_branch:
         lines.append(_moved_on(facts))
-    lines += [f"{place(remark)}{neutral_line(remark.sentence)}" for remark in facts.remarks[:_MOST_REMARKS]]
+    lines += [found_here(remark) for remark in facts.remarks[:_MOST_REMARKS]]
     if len(facts.remarks) > _MOST_REMARKS:
         lines.append(f"… and {len(facts.remarks) - _MOST_REMARKS:,} more of the kind")
     return "\n".join(f"- [ ] {line}" for line in lines)
