@@ -17,6 +17,7 @@ import uvloop
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from app.adapters.diff_cover import DiffCover
 from app.adapters.github import payloads
 from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyFile, KeyText
@@ -139,6 +140,7 @@ class Outside:
             minion=await self._minion(run, node, workspace, signals),
             guards=self.guards,
             clean=CleanTrees(self.workspaces, run.id, run.task.repository.id, lambda write: forge.remote(write=write)),
+            coverage=DiffCover(),
             page_url=self.page_url(run),
             marker=wording.marker(run),
             now=lambda: datetime.now(UTC),

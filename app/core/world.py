@@ -250,6 +250,31 @@ class Analysis(Protocol):
         ...
 
 
+class ChangedCoverage(BaseModel, frozen=True):
+    """Which lines of a change tests run."""
+
+    measured: int
+    """Changed lines of which the report tells whether they were run; more than none."""
+    missing: Mapping[str, tuple[int, ...]] = {}
+    """Lines that were not, by path."""
+
+    @property
+    def per_cent(self) -> float:
+        """How many of the measured lines were run."""
+        return 100 * (1 - sum(map(len, self.missing.values())) / self.measured)
+
+
+class CoverageReader(Protocol):
+    """Reads the reports of coverage that test runners leave."""
+
+    async def changed_lines(self, name: str, report: bytes, patch: bytes) -> ChangedCoverage | None:
+        """What the report in file `name` (Cobertura, Clover, JaCoCo, lcov) says of the lines that `patch` adds.
+
+        None if nothing of them is measured, or the report cannot be read.
+        """
+        ...
+
+
 # -- Clean trees -----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class CleanTree:
@@ -489,5 +514,7 @@ class World:
     """Hidden words by which everything that this run wrote on GitHub is found again."""
     now: Callable[[], datetime]
     """The time of day, with time zone."""
+    coverage: CoverageReader | None = None
+    """None where nobody reads reports of coverage."""
     patience: Patience = field(default_factory=Patience)
     """Of this installation; a repository may say something else."""

@@ -24,7 +24,7 @@ from app.core.kinds import is_source, is_test
 from app.core.patch import Change as FileState
 from app.core.patch import Patch
 from app.core.redaction import Redactor
-from app.core.world import CommandResult, Finding, Sandbox, Weight, World
+from app.core.world import ChangedCoverage, CleanTree, CommandResult, Finding, Sandbox, Weight, World
 from blueprints.steps.change import MOST_REPORT, Change
 from blueprints.steps.gates import judged
 from blueprints.steps.leftovers import change_of
@@ -34,9 +34,23 @@ CLAIMS: Final = "claims"
 COUNT: Final = "number of tests"
 NEW_TESTS: Final = "new tests"
 OLD_TESTS: Final = "old tests"
-GATES: Final = (CLEAN, CLAIMS, COUNT, NEW_TESTS, OLD_TESTS)
+COVERAGE: Final = "coverage"
+GATES: Final = (CLEAN, CLAIMS, COUNT, NEW_TESTS, OLD_TESTS, COVERAGE)
 """What is tried here, as people read it."""
 _MOST_CLAIMS: Final = 10
+_REPORTS: Final = (
+    *("coverage.xml", "cobertura.xml", "coverage/cobertura-coverage.xml", "coverage/clover.xml", "coverage/lcov.info"),
+    *("lcov.info", "cobertura-coverage.xml", "target/site/jacoco/jacoco.xml"),
+    "build/reports/jacoco/test/jacocoTestReport.xml",
+)
+"""Where runners leave reports that diff-cover reads."""
+_REPORT: Final = """\
+if [ -e .coverage ] && [ ! -e coverage.xml ]; then
+  for python in .venv/bin/python python3; do
+    "$python" -m coverage xml -q -o coverage.xml 2>/dev/null && break
+  done
+fi; true"""
+"""coverage.py keeps what it measured in a database of its own."""
 _LIST_S: Final = 300.0
 """Seconds to list tests: nothing is run, but everything is imported."""
 
@@ -91,7 +105,8 @@ async def _whole(change: Change, world: World, parts: Parts) -> tuple[list[Findi
         names = await _listed(change, tree.sandbox)
         results = await _tested(change, tree.sandbox, Where.CLEAN)
         found = [*_red(change, results)]
-        if not found:
+        if all(each.weight is Weight.REMARK for each in found):
+            found += await _coverage(change, world, tree, parts)
             found += await _claims(change, tree.sandbox)
     return found, names
 
@@ -136,6 +151,32 @@ async def _claims(change: Change, sandbox: Sandbox) -> list[Finding]:
         Finding(guard=CLAIMS, sentence=wording.claim_failed(evidence(result, Where.CLAIMED)), weight=Weight.MEND)
         for result in failed
     ]
+
+
+async def _coverage(change: Change, world: World, tree: CleanTree, parts: Parts) -> list[Finding]:
+    """What a report that the tests left says of the changed lines; nothing where there is none."""
+    if world.coverage is None or not parts.touches_source:
+        return []
+    await tree.sandbox.run(_REPORT, timeout_s=_LIST_S)
+    for path in _REPORTS:
+        try:
+            # One that the repository holds is of another day.
+            report = b"" if await tree.workspace.show(path) is not None else await tree.workspace.read(path)
+        except OSError:
+            continue
+        if told := await world.coverage.changed_lines(path, report, parts.rest) if report else None:
+            return _covered(change, told)
+    return []
+
+
+def _covered(change: Change, told: ChangedCoverage) -> list[Finding]:
+    if not told.missing:
+        return []
+    least = change.config.min_changed_coverage
+    path, lines = next(iter(told.missing.items()))
+    weight = Weight.MEND if told.per_cent < least else Weight.REMARK
+    sentence = wording.lines_not_run(told, least if told.per_cent < least else 0)
+    return [Finding(guard=COVERAGE, sentence=sentence, path=path, line=lines[0], weight=weight)]
 
 
 async def _listed(change: Change, sandbox: Sandbox) -> Names:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.adapters.diff_cover import DiffCover
 from app.adapters.ruff import RuffAnalysis
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.workspace.clean_trees import CleanTrees
@@ -98,7 +99,7 @@ class Yard(Rig):
 
     @property
     def world(self) -> World:
-        return replace(super().world, clean=self.trees)
+        return replace(super().world, clean=self.trees, coverage=DiffCover())
 
     async def begin(self, blueprint: Blueprint[Any], **more: Any) -> Any:
         return await super().begin(blueprint, base_sha=self.base, **more)

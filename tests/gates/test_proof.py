@@ -107,3 +107,52 @@ async def test_clean_trees_leave_nothing_behind(yard: Any, home: Any) -> None:
     await run.go()
     assert [folder.name for folder in (home / "data" / "runs").iterdir()] == ["1"]
     assert [pin.name for pin in (home / "data" / "mirrors" / "1.git" / "refs" / "minions").iterdir()] == ["1"]
+
+
+MEASURE = """\
+import sys
+import unittest
+from pathlib import Path
+
+ran = set()
+
+
+def trace(frame, event, argument):
+    if event == "line" and frame.f_code.co_filename == str(Path("greet.py").resolve()):
+        ran.add(frame.f_lineno)
+    return trace
+
+
+sys.settrace(trace)
+program = unittest.main(module=None, argv=["measure"], exit=False)
+sys.settrace(None)
+count = len(Path("greet.py").read_text().splitlines())
+lines = "".join(f'<line number="{n}" hits="{int(n in ran)}"/>' for n in range(2, count + 1))
+Path("coverage.xml").write_text(
+    f"<coverage><sources><source>{Path.cwd()}</source></sources><packages><package name='.'><classes>"
+    f"<class name='greet.py' filename='greet.py'><lines>{lines}</lines></class></classes></package></packages>"
+    "</coverage>"
+)
+sys.exit(not program.result.wasSuccessful())
+"""
+UNCOVERED = """\
+def greet(name):
+    if not name:
+        return 'Hello!'
+    return f'Hello, {name}!'
+"""
+
+
+@pytest.mark.parametrize(("least", "end"), [(0, "watch"), (60, "watch"), (80, "explain")])
+async def test_changed_lines_that_no_test_runs_are_told(yard: Any, least: int, end: str) -> None:
+    """Two of the three changed lines are run."""
+    config = f"setup: []\nlint: []\ntest: python3 measure.py\nmin_changed_coverage: {least}\n"
+    files = {".github/minion.yml": config, "measure.py": MEASURE, ".gitignore": "coverage.xml\n"}
+    run = yard(writes({"greet.py": UNCOVERED, "tests/test_greet.py": NEW_TEST}), files=files)
+    visits, state = await run.go()
+    assert visits[-1] == end
+    told = [one for one in sentences(state) if one.startswith("coverage")]
+    assert told[0].startswith(
+        "coverage: Tests run 2 of the 3 changed lines that are measured (67 %). Not run: `greet.py` 3."
+    )
+    assert ("At least 80 % are wanted" in told[0]) is (end == "explain")

@@ -7,6 +7,7 @@ from app.core.evidence import Evidence
 from app.core.neutral import code
 from app.core.wording.explanations import ending
 from app.core.wording.figures import counted
+from app.core.world import ChangedCoverage
 
 _MOST_NAMES: Final = 10
 
@@ -73,4 +74,16 @@ def tests_rewritten(names: Sequence[str], commands: Sequence[str]) -> str:
     return (
         f"As they were before the change, these do not pass with its code, so they were rewritten to state something "
         f"else: {what}. See whether the issue asks for that."
+    )
+
+
+def lines_not_run(told: ChangedCoverage, least: float) -> str:
+    """Lines of the change that no test runs; `least` per cent are wanted, if it is not 0."""
+    missing = sum(map(len, told.missing.values()))
+    files = list(told.missing.items())[:_MOST_NAMES]
+    places = ", ".join(f"{code(path)} {', '.join(map(str, lines[:_MOST_NAMES]))}" for path, lines in files)
+    wanted = f" At least {least:g} % are wanted: add tests that run them." if least else ""
+    return (
+        f"Tests run {told.measured - missing:,} of the {counted(told.measured, 'changed line')} that are measured "
+        f"({told.per_cent:.0f} %). Not run: {places}.{wanted}"
     )
