@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +57,20 @@ def listing(command: str) -> Listing | None:
     if _CARGO.match(command):
         return Listing(f"{command} -- --list", _cargo)
     return None
+
+
+def stands_alone(path: str) -> bool:
+    """Whether a file of tests can be given to pytest: it holds tests, not what others need."""
+    return re.fullmatch(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py", path) is not None
+
+
+def narrowed(command: str, files: Sequence[str]) -> str:
+    """The same for these files of tests only, which stand alone; empty if it is not known how, or there are none."""
+    _, runner, rest = command.partition("pytest")
+    if not files or not _PLAIN.fullmatch(command) or not runner or not _PYTEST.search(command):
+        return ""
+    # A word that is no option may be a file, or belong to the option before it.
+    return f"{command} {shlex.join(files)}" if all(word.startswith("-") for word in rest.split()) else ""
 
 
 def _found(pattern: str, output: str) -> frozenset[str]:

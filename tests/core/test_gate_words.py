@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.core.allowances import ALLOWANCES, allowed
-from app.core.collection import listing
+from app.core.collection import listing, narrowed, stands_alone
 from app.core.defects import is_about_a_defect
 from app.core.errors import ConfigError
 from app.core.kinds import is_document, is_snapshot, is_source, is_test
@@ -144,3 +144,25 @@ def test_unittest_is_asked_with_its_own_arguments() -> None:
 )
 def test_of_others_it_is_not_known(command: str) -> None:
     assert listing(command) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "alone"),
+    [
+        (".venv/bin/python -m pytest -q", ".venv/bin/python -m pytest -q tests/test_a.py"),
+        ("pytest", "pytest tests/test_a.py"),
+        ("pytest -q tests/unit", ""),
+        ("pytest -n 2", ""),
+        ("pytest; true", ""),
+        ("npm test", ""),
+    ],
+)
+def test_some_files_of_tests_can_be_run_by_themselves(command: str, alone: str) -> None:
+    assert narrowed(command, ["tests/test_a.py"]) == alone
+    assert narrowed(command, []) == ""
+
+
+def test_files_that_others_need_do_not_stand_alone() -> None:
+    assert [
+        path for path in ("a_test.py", "x/test_a.py", "conftest.py", "tests/a.json", "tests/x.py") if stands_alone(path)
+    ] == ["a_test.py", "x/test_a.py"]
