@@ -97,6 +97,23 @@ def check_in(text: str) -> Check | None:
     return Check(line, EXACT if _EXACT.search(line) else COMPARED if _COMPARED.search(line) else TRUE)
 
 
+_NAMED: Final = re.compile(r"^([ \t]*)(class|(?:async )?def) (\w+)", re.MULTILINE)
+
+
+def defined(text: str) -> Sequence[tuple[tuple[str, ...], int]]:
+    """Classes and functions of a Python file: the name, with those that it stands in before it, and the line."""
+    found: list[tuple[tuple[str, ...], int]] = []
+    above: list[tuple[int, str]] = []
+    line, counted = 1, 0
+    for match in _NAMED.finditer(text):
+        line, counted = line + text.count("\n", counted, match.start()), match.start()
+        indent = len(match[1].expandtabs())
+        above = [(at, name) for at, name in above if at < indent]
+        above.append((indent, match[3]))
+        found.append((tuple(name for _, name in above), line))
+    return found
+
+
 def cases_in(path: str, text: str) -> Sequence[Test]:
     """The tests of a file in their order."""
     head = _HEADS.get(language(path))
@@ -106,13 +123,14 @@ def cases_in(path: str, text: str) -> Sequence[Test]:
 
 def _tests(head: re.Pattern[str], text: str) -> Iterator[Test]:
     found = list(head.finditer(text))
+    line, counted = 1, 0
     for number, match in enumerate(found):
+        line, counted = line + text.count("\n", counted, match.start()), match.start()
         end = found[number + 1].start() if number + 1 < len(found) else len(text)
         groups = match.groupdict()
         body = text[match.start() : end]
         if "indent" in groups:
             body = _indented(body, len(groups["indent"]))
-        line = text.count("\n", 0, match.start()) + 1
         yield Test(groups["name"] or groups.get("title") or "", line, body)
 
 

@@ -10,7 +10,7 @@ from app.core.kinds import is_snapshot, is_test, language
 from app.core.patch import Change
 from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
-from app.guards.suites import NOTHING, Check, Test, cases_in, check_in
+from app.guards.suites import NOTHING, Check, Test, cases_in, check_in, defined
 
 NAME: Final = "weakened tests"
 _ALLOW: Final = "if the issue asks for it, a person can allow it by `allow: tests`"
@@ -72,6 +72,7 @@ def look(subject: Subject) -> Iterator[Finding]:
         elif is_test(path) or path.endswith(".rs"):
             yield from _skipped(subject, path)
             yield from _hollow(subject, path)
+            yield from _hidden(subject, path)
         if is_test(path) or _RUNNER.search(path):
             yield from _swallowed(subject, path)
         if path.rpartition("/")[2] == "conftest.py":
@@ -106,6 +107,20 @@ def _hollow(subject: Subject, path: str) -> Iterator[Finding]:
         check = check_in(line.text)
         if check is not None and check.strength == NOTHING:
             yield _finding(path, line.number, "This is true whatever the code does. Check what the code does")
+
+
+def _hidden(subject: Subject, path: str) -> Iterator[Finding]:
+    """A test or a class of tests that is defined once more: Python forgets the first, and its name stays."""
+    if language(path) != "python":
+        return
+    before = Counter(name for name, _ in defined(subject.before(path)))
+    seen: Counter[tuple[str, ...]] = Counter()
+    for name, line in defined(subject.after(path)):
+        seen[name] += 1
+        holds_tests = name[-1].startswith("test") or name[-1][0].isupper()
+        if seen[name] > max(before[name], 1) and holds_tests:
+            sentence = f"`{name[-1][:100]}` is defined twice, and only this one is run. Give it another name"
+            yield _finding(path, line, sentence)
 
 
 def _swallowed(subject: Subject, path: str) -> Iterator[Finding]:
