@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from app.core.kinds import is_source, is_test
-from app.core.patch import Change
+from app.core.patch import Change, Patch
 from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
 from app.guards.suites import check_in
@@ -66,9 +66,10 @@ def _cases(subject: Subject) -> Cases:
     """Literals that stand together in a check of the tests, by each of them."""
     found: dict[str, set[str]] = {}
     for file in subject.texts():
-        if not is_test(file.path) or file.change is Change.DELETED:
+        paths = [file.path] if is_test(file.path) else _its_tests(file.path)
+        if file.change is Change.DELETED:
             continue
-        for text in subject.after(file.path).split("\n"):
+        for text in (text for path in paths for text in subject.after(path).split("\n")):
             if len(text) <= _MOST_LINE and check_in(text) is not None:
                 literals = _literals(text)
                 for literal in literals:
@@ -112,4 +113,22 @@ def _is_computed(given: str, answer: str) -> bool:
     return given in answer or (given.lstrip("-")[:1].isdigit() and answer.lstrip("-")[:1].isdigit())
 
 
-GUARD: Final = Guard(NAME, look, allowance="answers")
+def _its_tests(path: str) -> list[str]:
+    """Where the tests of a source file mostly are."""
+    folder, slash, name = path.rpartition("/")
+    stem, _, end = name.rpartition(".")
+    beside = f"{folder}{slash}"
+    if end == "py":
+        return [f"{where}test_{stem}.py" for where in ("tests/", "test/", "tests/unit/", "", beside, f"{beside}tests/")]
+    if end == "go":
+        return [f"{beside}{stem}_test.go"]
+    return [f"{beside}{inside}{stem}.{kind}.{end}" for inside in ("", "__tests__/") for kind in ("test", "spec")]
+
+
+def _wants(patch: Patch) -> Iterator[str]:
+    for file in patch.files:
+        if is_source(file.path):
+            yield from _its_tests(file.path)
+
+
+GUARD: Final = Guard(NAME, look, allowance="answers", wants=_wants)

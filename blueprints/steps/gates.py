@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from app.core import wording
 from app.core.allowances import allowed
@@ -15,6 +15,9 @@ from app.core.redaction import Redactor
 from app.core.world import Finding, Weight, World
 from blueprints.steps.change import MOST_REPORT, Change
 from blueprints.steps.leftovers import change_of
+
+_MOST_FINDINGS: Final = 100
+"""Kept of those of one kind: people and minions are told of the first twenty."""
 
 
 @step("Tidy the code")
@@ -60,7 +63,7 @@ async def guard(change: Change, world: World) -> Literal["pass", "mend", "stop"]
     await without_generated(change, world)
     patch = await change_of(world.workspace)
     found = await inspected(change, world, patch)
-    change.remarks = tuple(each for each in found if each.weight is Weight.REMARK)
+    change.remarks = tuple(each for each in found if each.weight is Weight.REMARK)[:_MOST_FINDINGS]
     change.guards = tuple(world.guards.names)
     return judged(change, found)
 
@@ -72,7 +75,7 @@ async def inspected(change: Change, world: World, patch: Patch) -> Sequence[Find
 
 def judged(change: Change, found: Sequence[Finding]) -> Literal["pass", "mend", "stop"]:
     """What is to become of a change about which this was found."""
-    change.findings = tuple(each for each in found if each.weight is not Weight.REMARK)
+    change.findings = tuple(each for each in found if each.weight is not Weight.REMARK)[:_MOST_FINDINGS]
     if any(each.weight is Weight.PEOPLE for each in change.findings):
         change.explanation = wording.stopped_by_guards(change.findings)
         return "stop"
