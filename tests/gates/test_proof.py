@@ -90,6 +90,20 @@ async def test_a_red_test_that_was_edited_instead_of_the_code_goes_back(yard: An
     assert "passes only because the test was edited" in state.explanation
 
 
+async def test_what_was_red_before_does_not_hold_up_a_change_that_leaves_it_so(yard: Any) -> None:
+    broken = (
+        "import unittest\n\n\nclass Other(unittest.TestCase):\n"
+        "    def test_broken(self):\n        self.assertEqual(len('a'), 2)\n"
+    )
+    run = yard(writes(HONEST), files={"tests/test_other.py": broken})
+    visits, state = await run.go()
+    assert visits == WAY
+    assert [one[:71] for one in sentences(state)] == [
+        "clean tree: These tests fail, and failed before anything was changed: `"
+    ]
+    assert "test_broken" in run.forge.pulls["minions/12-3"]["body"]
+
+
 async def test_tests_that_are_not_collected_any_more_are_counted(yard: Any) -> None:
     """Nothing of the tests is edited: their folder lost what makes it a package."""
     other = (
