@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
-from app.core.budget import Budget
 from app.core.allowances import ALLOWANCES
+from app.core.budget import Budget
 from app.core.errors import ConfigError
 from app.core.layout import Layout, is_folder_name
 from app.core.patch import MOST_LINES
