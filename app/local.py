@@ -126,6 +126,7 @@ def _draft(repository: Path, text: str, blueprint: str) -> Draft:
         number=0,
         title=title.strip(),
         body=body.strip(),
+        author=Person(id=0, login="you"),
         requester=Person(id=0, login="you"),
         asked_at=datetime.now(UTC),
     )

@@ -17,6 +17,7 @@ import uvloop
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from app.adapters.diff_cover import DiffCover
 from app.adapters.github import payloads
 from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyFile, KeyText
@@ -27,13 +28,16 @@ from app.adapters.github.tokens import Tokens
 from app.adapters.litellm import MOST_TRIES, LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
 from app.adapters.model_profiles import profile_of
+from app.adapters.packages import RegistryIndex
 from app.adapters.redacted import RedactedForge, RedactedLog
+from app.adapters.ruff import RuffAnalysis
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.egress.registries import reach
 from app.adapters.sandbox.limits import Limits
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
+from app.adapters.workspace.clean_trees import CleanTrees
 from app.adapters.workspace.folders import GIB
 from app.adapters.workspace.leftovers import MachineLeftovers
 from app.adapters.workspace.workspace import Author, GitWorkspace, TellAuthor, nobody
@@ -58,7 +62,7 @@ from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.store import Store
 from app.core.task import Repository
-from app.core.world import Forge, GaveUp, Minion, Submission, World
+from app.core.world import Forge, GaveUp, Guards, Minion, Submission, World
 from app.engine.dispatch import Blueprints
 from app.engine.orders import Orders
 from app.engine.progress import Progress
@@ -93,6 +97,7 @@ class Outside:
     workspaces: Workspaces
     redactor: Redactor
     model: Model
+    guards: Guards
     public_url: str
     shift: Shift
     fallback: Model | None = None
@@ -133,7 +138,9 @@ class Outside:
             workspace=workspace,
             sandbox=workspace.sandbox,
             minion=await self._minion(run, node, workspace, signals),
-            guards=GuardSet(ALL),
+            guards=self.guards,
+            clean=CleanTrees(self.workspaces, run.id, run.task.repository.id, lambda write: forge.remote(write=write)),
+            coverage=DiffCover(),
             page_url=self.page_url(run),
             marker=wording.marker(run),
             now=lambda: datetime.now(UTC),
@@ -228,6 +235,7 @@ async def outside(
         redactor=redactor,
         model=chosen_model(settings),
         fallback=fallback_model(settings),
+        guards=GuardSet(ALL, index=chosen_index(settings), analysis=RuffAnalysis()),
         public_url=settings.page_url,
         shift=shift or Shift(),
     )
@@ -253,6 +261,12 @@ def chosen_boxes(settings: Settings, redactor: Redactor) -> BubblewrapBoxes:
         reach=allowed,
         limits=limits,
     )
+
+
+def chosen_index(settings: Settings) -> RegistryIndex:
+    """Who is asked about new dependencies: the public registries, as far as set-up commands may reach them."""
+    allowed = reach(settings.registries, (), None).public
+    return RegistryIndex(frozenset(allowed), clock=time.monotonic, now=lambda: datetime.now(UTC))
 
 
 def chosen_model(settings: Settings) -> Model:

@@ -12,13 +12,17 @@ _MOST_CONNECTIONS: Final = 200
 
 
 class Where(StrEnum):
-    """At which point of the run a command was run. All of them run in the box."""
+    """At which point of the run a command was run. All of them run in a box; the last four in a clean tree."""
 
     SET_UP = "set-up"
     BEFORE = "before the change"
     LINT = "lint"
     AFTER = "after the change"
     AUTOFIX = "after red checks"
+    CLEAN = "in a clean tree"
+    NEW_TESTS = "new tests, old code"
+    OLD_TESTS = "old tests, new code"
+    CLAIMED = "claimed, in a clean tree"
 
 
 class Evidence(BaseModel, frozen=True):

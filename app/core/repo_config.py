@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
+from app.core.allowances import ALLOWANCES
 from app.core.budget import Budget
 from app.core.errors import ConfigError
 from app.core.layout import Layout, is_folder_name
@@ -43,9 +44,46 @@ LONGEST_CHECKS_S: Final = 21_600
 IMAGE_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$"
 """A reference: never an option, a path, or a variable of somebody's shell."""
 _NO_IMAGE: Final = "must be the name of a container image, such as `python:3.12`"
-_OWN_WORDS: Final = {"image": _NO_IMAGE, "sparse": _NO_FOLDER, "submodules": "must be `true` or `false`"}
+_YES_OR_NO: Final = "must be `true` or `false`"
+_OWN_WORDS: Final = {
+    "image": _NO_IMAGE,
+    "sparse": _NO_FOLDER,
+    "submodules": _YES_OR_NO,
+    "docs_required": _YES_OR_NO,
+    "tests_for_bugs": _YES_OR_NO,
+    "rewritten_tests": "must be `report` or `stop`",
+    "allow": f"must be one of {', '.join(f'`{word}`' for word in ALLOWANCES)}",
+}
 """Complaints by key, where there is a better one than the value's type gives."""
 Image = Annotated[str, Field(max_length=300, pattern=IMAGE_NAME)]
+
+
+LICENCES: Final = (
+    "0BSD",
+    "Apache-2.0",
+    "BlueOak-1.0.0",
+    "BSD-*",
+    "CC0-1.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "MPL-2.0",
+    "PSF-2.0",
+    "Python-2.0",
+    "Unlicense",
+    "Zlib",
+)
+"""Licences that ask for little more than to be named: https://spdx.org/licenses/"""
+
+
+def _as_allowance(said: str) -> str:
+    if said not in ALLOWANCES:
+        raise ValueError("no allowance")
+    return said
+
+
+Allowance = Annotated[str, AfterValidator(_as_allowance)]
+Allowances = Annotated[tuple[Allowance, ...], BeforeValidator(_as_list), Field(max_length=20)]
 
 
 class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
@@ -89,6 +127,22 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     max_changed_lines: Annotated[int, Field(ge=1, le=MOST_LINES)] = 1_500
     """Added and deleted together. Reviewers are known to skim beyond."""
     max_files: Annotated[int, Field(ge=1, le=500)] = 40
+    allow: Allowances = ()
+    """What guards are to let pass here, by the words of `core/allowances.py`."""
+    max_suppressions: Annotated[int, Field(ge=0, le=100)] = 0
+    """Comments that silence a linter, a type checker or a measure of coverage, that one change may add."""
+    docs_required: bool = False
+    """Whether a change of what others use has to touch the documentation."""
+    licences: Globs = LICENCES
+    """SPDX identifiers of licences that a new dependency may have."""
+    dependency_age_days: Annotated[int, Field(ge=0, le=3_650)] = 7
+    """How long a new dependency must have been published: stolen releases were found within days."""
+    tests_for_bugs: bool = True
+    """Whether the change for a bug needs a test that fails without it."""
+    rewritten_tests: Literal["report", "stop"] = "report"
+    """What becomes of a change that rewrites tests which its code no longer passes as they were."""
+    min_changed_coverage: Annotated[float, Field(ge=0, le=100, strict=False)] = 0
+    """Per cent of the changed lines that tests must run, where the repository measures that; 0: it is only told."""
 
     @classmethod
     def parse(cls, said: object) -> "RepoConfig":

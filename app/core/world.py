@@ -4,8 +4,9 @@ A `World` is built for one visit of one run: its forge knows the repository, its
 tree, its minion has the budget, tools and prompt of the node.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -199,14 +200,31 @@ class Minion(Protocol):
 
 
 # -- Guards ----------------------------------------------------------------------------------------------------------
+class Weight(StrEnum):
+    """What a finding means for the change."""
+
+    MEND = "mend"
+    """It may not leave like this; a minion can put it right."""
+    PEOPLE = "people"
+    """It may not leave, and only people may decide what becomes of it."""
+    REMARK = "remark"
+    """It may leave, and whoever reviews it should know this."""
+
+
 class Finding(BaseModel, frozen=True):
-    """Why a change may not leave the box."""
+    """What is the matter with a change."""
 
     guard: str
     sentence: str
     """What is wrong and what to do about it."""
     path: str = ""
     line: int = 0
+    """In the file afterwards, or before where the line went; 0 where it is about the whole file."""
+    weight: Weight = Weight.PEOPLE
+
+
+Show = Callable[[str], Awaitable[bytes | None]]
+"""A file of the base commit by its path, as `Workspace.show` gives it."""
 
 
 class Guards(Protocol):
@@ -217,8 +235,98 @@ class Guards(Protocol):
         """Which guards there are, for people."""
         ...
 
-    async def inspect(self, patch: Patch, config: RepoConfig) -> Sequence[Finding]:
-        """What is wrong with `patch`; nothing if it may leave. `config` is the repository's, from the base commit."""
+    async def inspect(
+        self, patch: Patch, config: RepoConfig, *, show: Show | None = None, allowed: AbstractSet[str] = frozenset()
+    ) -> Sequence[Finding]:
+        """What is the matter with `patch`; it may leave if there are only remarks.
+
+        `config` is the repository's, from the base commit, whose files `show` gives; without it less can be told.
+        `allowed` are words of `core/allowances.py`: what is allowed becomes a remark.
+        """
+        ...
+
+
+class PackageFacts(BaseModel, frozen=True):
+    """What a registry says about a package that a change wants."""
+
+    exists: bool
+    licence: str = ""
+    """As the registry has it: an SPDX expression at best; empty if it does not say."""
+    age_days: float | None = None
+    """Since the version that is wanted was published, else the first one there was; None if that is not told."""
+    has_version: bool = True
+    """Whether there is a version like the one that is wanted."""
+
+
+class PackageIndex(Protocol):
+    """Registries of packages, asked about single packages."""
+
+    async def look_up(self, ecosystem: str, name: str, version: str) -> PackageFacts | None:
+        """What is known of a package of `pypi` or `npm`; `version` is exact, or empty. None: cannot be told now."""
+        ...
+
+
+class Flaw(BaseModel, frozen=True):
+    """A place in a file that a static analysis warns of."""
+
+    rule: str
+    """As the analysis calls it: `S602`."""
+    line: int
+    message: str
+
+
+class Analysis(Protocol):
+    """Static analysis of source text, which is never run."""
+
+    async def flaws(self, path: str, text: str) -> Sequence[Flaw] | None:
+        """What is dangerous in this text; None if that cannot be told."""
+        ...
+
+
+class ChangedCoverage(BaseModel, frozen=True):
+    """Which lines of a change tests run."""
+
+    measured: int
+    """Changed lines of which the report tells whether they were run; more than none."""
+    missing: Mapping[str, tuple[int, ...]] = {}
+    """Lines that were not, by path."""
+
+    @property
+    def per_cent(self) -> float:
+        """How many of the measured lines were run."""
+        return 100 * (1 - sum(map(len, self.missing.values())) / self.measured)
+
+
+class CoverageReader(Protocol):
+    """Reads the reports of coverage that test runners leave."""
+
+    async def changed_lines(self, name: str, report: bytes, patch: bytes) -> ChangedCoverage | None:
+        """What the report in file `name` (Cobertura, Clover, JaCoCo, lcov) says of the lines that `patch` adds.
+
+        None if nothing of them is measured, or the report cannot be read.
+        """
+        ...
+
+
+# -- Clean trees -----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class CleanTree:
+    """A work tree that no minion was in, and its box."""
+
+    workspace: Workspace
+    sandbox: Sandbox
+
+
+class CleanTrees(Protocol):
+    """Makes work trees in which a change has to show that it works."""
+
+    def open(
+        self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()
+    ) -> AbstractAsyncContextManager[CleanTree]:
+        """A tree at commit `sha`, set up by the commands `set_up`, with `patch` in it; removed at the end.
+
+        Raises RepositoryError if the patch does not fit, Unavailable if set-up fails.
+        """
         ...
 
 
@@ -440,11 +548,14 @@ class World:
     sandbox: Sandbox
     minion: Minion
     guards: Guards
+    clean: CleanTrees
     page_url: str
     """The page of this run, for people."""
     marker: str
     """Hidden words by which everything that this run wrote on GitHub is found again."""
     now: Callable[[], datetime]
     """The time of day, with time zone."""
+    coverage: CoverageReader | None = None
+    """None where nobody reads reports of coverage."""
     patience: Patience = field(default_factory=Patience)
     """Of this installation; a repository may say something else."""

@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 from typing import Final
 
-from app.core.patch import Patch
-from app.core.repo_config import RepoConfig
 from app.core.world import Finding
-from app.guards.guard import Guard
+from app.guards.guard import Guard, Subject
 
 NAME: Final = "empty change"
 
 
-def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
+def look(subject: Subject) -> Iterator[Finding]:
     """One finding if there is nothing to propose."""
-    if patch.is_empty:
+    if subject.patch.is_empty:
         yield Finding(
             guard=NAME, sentence="Nothing is changed, so there is nothing to propose. Change what was asked for."
         )

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from app.core.patch import Change, Patch
-from app.core.repo_config import RepoConfig
-from app.core.world import Finding
-from app.guards.guard import Guard
+from app.core.patch import Change
+from app.core.world import Finding, Weight
+from app.guards.guard import Guard, Subject
 
 NAME: Final = "links"
 
@@ -15,15 +14,20 @@ _SUBMODULE: Final = "160000"
 _FILES: Final = {"100644", "100755"}
 
 
-def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
+def look(subject: Subject) -> Iterator[Finding]:
     """A finding for each file of a submodule, and each that is no plain file afterwards.
 
     Deleting a link is all right.
     """
-    for file in patch.files:
+    for file in subject.patch.files:
         if file.submodule:
             sentence = "This file belongs to a submodule, which is another repository. Give it back its old contents."
-            yield Finding(guard=NAME, sentence=sentence, path=file.path.encode("utf-8", "backslashreplace").decode())
+            yield Finding(
+                guard=NAME,
+                sentence=sentence,
+                path=file.path.encode("utf-8", "backslashreplace").decode(),
+                weight=Weight.MEND,
+            )
             continue
         if file.change is Change.DELETED or file.new_mode in _FILES:
             continue
@@ -35,7 +39,7 @@ def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
             sentence = (
                 f"This has the mode {file.new_mode}, which is none of an ordinary file. Make it 100644 or 100755."
             )
-        yield Finding(guard=NAME, sentence=sentence, path=file.path)
+        yield Finding(guard=NAME, sentence=sentence, path=file.path, weight=Weight.MEND)
 
 
 GUARD: Final = Guard(NAME, look)

@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from app.core.patch import Change, Patch
-from app.core.repo_config import RepoConfig
+from app.core.patch import Change
 from app.core.visible import visible
-from app.core.world import Finding
-from app.guards.guard import Guard
+from app.core.world import Finding, Weight
+from app.guards.guard import Guard, Subject
 
 NAME: Final = "names"
 
@@ -18,9 +17,9 @@ _GITS_OWN: Final = re.compile(r"\.git[ .]*|git~[0-9]", re.IGNORECASE)
 _TRICKY: Final = re.compile(r"[\\\x00-\x1f\x7f]")
 
 
-def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
+def look(subject: Subject) -> Iterator[Finding]:
     """A finding for each bad name; a file that was there before may keep an unreadable one."""
-    for file in patch.files:
+    for file in subject.patch.files:
         parts = file.path.split("/")
         if ".." in parts or "" in parts or "." in parts:
             yield _finding(file.path, "This path leads out of the repository. Use one inside.")
@@ -37,7 +36,12 @@ def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
 
 
 def _finding(path: str, sentence: str) -> Finding:
-    return Finding(guard=NAME, sentence=sentence, path=path.encode("utf-8", "backslashreplace").decode())
+    return Finding(
+        guard=NAME,
+        sentence=sentence,
+        path=path.encode("utf-8", "backslashreplace").decode(),
+        weight=Weight.MEND,
+    )
 
 
 GUARD: Final = Guard(NAME, look)

@@ -3,23 +3,22 @@
 from collections.abc import Iterator
 from typing import Final
 
-from app.core.patch import Patch
-from app.core.repo_config import PATH, RepoConfig
-from app.core.world import Finding
-from app.guards.guard import Guard
+from app.core.repo_config import PATH
+from app.core.world import Finding, Weight
+from app.guards.guard import Guard, Subject
 
 NAME: Final = "outside"
 
 
-def look(patch: Patch, config: RepoConfig) -> Iterator[Finding]:
+def look(subject: Subject) -> Iterator[Finding]:
     """A finding for each file, new ones too, that lies in a folder that `sparse` leaves out."""
-    for file in patch.files:
-        if folder := config.layout.left_out(file.path):
+    for file in subject.patch.files:
+        if folder := subject.config.layout.left_out(file.path):
             sentence = (
                 f"The work tree does not hold the folder `{_shown(folder)}`, which `sparse` in `{PATH}` does not name. "
                 f"Take this file away, and put what is needed in a folder that it names."
             )
-            yield Finding(guard=NAME, sentence=sentence, path=_shown(file.path))
+            yield Finding(guard=NAME, sentence=sentence, path=_shown(file.path), weight=Weight.MEND)
 
 
 def _shown(name: str) -> str:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-from app.core.patch import Patch
-from app.core.repo_config import PATH, RepoConfig
-from app.core.world import Finding
+from app.core.repo_config import PATH
+from app.core.world import Finding, Weight
 from app.guards.globs import matches
-from app.guards.guard import Guard
+from app.guards.guard import Guard, Subject
 
 NAME: Final = "protected paths"
 
@@ -110,15 +109,18 @@ PROTECTED: Final[dict[str, tuple[str, ...]]] = {
 """Globs by the reason why."""
 
 
-def look(patch: Patch, config: RepoConfig) -> Iterator[Finding]:
+def look(subject: Subject) -> Iterator[Finding]:
     """A finding for each protected file that is added, changed or deleted."""
-    globs = {**PROTECTED, f"is protected by `protected_paths` in `{PATH}`": config.protected_paths}
-    for file in patch.files:
+    globs = {**PROTECTED, f"is protected by `protected_paths` in `{PATH}`": subject.config.protected_paths}
+    for file in subject.patch.files:
         paths = {file.path, _elsewhere(file.path)}
         for reason, patterns in globs.items():
             if any(matches(path, patterns) for path in paths):
-                sentence = f"This file {reason}. Leave it as it is; a person has to change it where that is wanted."
-                yield Finding(guard=NAME, sentence=sentence, path=file.path)
+                sentence = (
+                    f"This file {reason}. Give it back its old contents, or take it out if it is new; a person has to "
+                    f"change it where that is wanted."
+                )
+                yield Finding(guard=NAME, sentence=sentence, path=file.path, weight=Weight.MEND)
                 break
 
 

@@ -2,7 +2,25 @@
 
 from typing import Final
 
-from app.guards import binaries, empty, links, names, outside, protected, secrets, size
+from app.guards import (
+    answers,
+    binaries,
+    dangerous,
+    dependencies,
+    docs,
+    empty,
+    generated,
+    links,
+    locks,
+    loosened,
+    names,
+    outside,
+    protected,
+    secrets,
+    size,
+    suppressions,
+    weakened,
+)
 from app.guards.guard import Guard
 
 ALL: Final[tuple[Guard, ...]] = (
@@ -14,4 +32,13 @@ ALL: Final[tuple[Guard, ...]] = (
     names.GUARD,
     binaries.GUARD,
     size.GUARD,
+    weakened.GUARD,
+    loosened.GUARD,
+    suppressions.GUARD,
+    answers.GUARD,
+    generated.GUARD,
+    locks.GUARD,
+    dependencies.GUARD,
+    dangerous.GUARD,
+    docs.GUARD,
 )

@@ -5,26 +5,25 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
 from typing import Final
 
-from app.core.patch import AddedLine, Change, Patch
-from app.core.repo_config import RepoConfig
+from app.core.patch import AddedLine, Change
 from app.core.secret_patterns import SECRET_PATTERNS, is_invented
-from app.core.world import Finding
-from app.guards.guard import Guard
+from app.core.world import Finding, Weight
+from app.guards.guard import Guard, Subject
 
 NAME: Final = "secrets"
 
 
-def look(patch: Patch, _config: RepoConfig) -> Iterator[Finding]:
+def look(subject: Subject) -> Iterator[Finding]:
     """A finding for each secret; it says of which kind and where, never which."""
-    for path, lines in groupby(patch.added_lines, key=lambda line: line.path):
+    for path, lines in groupby(subject.patch.added_lines, key=lambda line: line.path):
         yield from _in_file(path, list(lines))
-    for file in patch.files:
+    for file in subject.patch.files:
         kinds = [pattern.name for pattern in SECRET_PATTERNS if pattern.regex.search(file.path)]
         if kinds and file.change is not Change.DELETED:
             sentence = (
                 f"A name holds what looks like a secret ({kinds[0].replace('-', ' ')}). Give the file another one."
             )
-            yield Finding(guard=NAME, sentence=sentence)
+            yield Finding(guard=NAME, sentence=sentence, weight=Weight.MEND)
 
 
 def _in_file(path: str, lines: Sequence[AddedLine]) -> Iterator[Finding]:
@@ -45,7 +44,7 @@ def _in_file(path: str, lines: Sequence[AddedLine]) -> Iterator[Finding]:
                 f"This looks like a secret ({kind}). Take it out and read it from the environment instead; "
                 f"if it is a stand-in for a test, write one that says so, such as `example`."
             )
-            yield Finding(guard=NAME, sentence=sentence, path=path, line=at)
+            yield Finding(guard=NAME, sentence=sentence, path=path, line=at, weight=Weight.MEND)
 
 
 GUARD: Final = Guard(NAME, look)

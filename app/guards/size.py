@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from typing import Final
 
-from app.core.patch import Patch
-from app.core.repo_config import PATH, RepoConfig
-from app.core.world import Finding
-from app.guards.guard import Guard
+from app.core.repo_config import PATH
+from app.core.world import Finding, Weight
+from app.guards.guard import Guard, Subject
 
 NAME: Final = "size"
 MOST_BYTES: Final = 1_000_000
 """Of one file. GitHub shows no diff of larger ones: https://docs.github.com/en/repositories/creating-and-managing-repositories/repository-limits."""
 
 
-def look(patch: Patch, config: RepoConfig) -> Iterator[Finding]:
+def look(subject: Subject) -> Iterator[Finding]:
     """Findings for too many files, too many lines, and each file that is too large."""
+    patch, config = subject.patch, subject.config
     lines = patch.added + patch.deleted
     if len(patch.files) > config.max_files:
         yield _finding(
@@ -27,7 +27,7 @@ def look(patch: Patch, config: RepoConfig) -> Iterator[Finding]:
     for file in patch.files:
         if file.size > MOST_BYTES and (file.added or file.deleted):
             sentence = f"This file has {file.size:,} bytes; at most {MOST_BYTES:,} are let pass. Make it smaller."
-            yield Finding(guard=NAME, sentence=sentence, path=file.path)
+            yield Finding(guard=NAME, sentence=sentence, path=file.path, weight=Weight.MEND)
 
 
 _ADVICE: Final = f"Take out what was not asked for, split the issue, or raise, in `{PATH}`,"

@@ -1,4 +1,4 @@
-"""Fix an issue: change the code, tidy and test it, repair what is red, guard it, propose it, mend what CI finds."""
+"""Fix an issue: change the code, tidy and test it, guard and prove it, repair it, propose it, mend what CI finds."""
 
 from collections.abc import Iterator
 from typing import Final, Literal
@@ -18,6 +18,7 @@ from blueprints.steps.delivery import explain, publish
 from blueprints.steps.gates import guard, lint, test
 from blueprints.steps.leftovers import change_of
 from blueprints.steps.preparation import prepare
+from blueprints.steps.proof import prove
 
 _REPAIRS: Final = 3
 """More rounds than three hardly ever turn red into green; they turn tests into what passes."""
@@ -46,9 +47,8 @@ async def implement(fix: Fix, world: World) -> Literal["changed", "gave up"]:
 async def repair(fix: Fix, world: World) -> Literal["changed", "gave up"]:
     """Let a minion see what failed, and mend it."""
     fix.repairs += 1
-    told = fenced(fix.report, "the end of the tests' output")
-    facts = _task(fix) | {"report": told, "attempt": f"{fix.repairs} of {_REPAIRS}"}
-    return await _work(fix, world, facts, after="After red tests")
+    facts = _task(fix) | {"report": _failed(fix), "attempt": f"{fix.repairs} of {_REPAIRS}"}
+    return await _work(fix, world, facts, after="After gates stopped it" if fix.findings else "After red tests")
 
 
 @agent(
@@ -80,7 +80,18 @@ async def _work(fix: Fix, world: World, facts: dict[str, str], *, after: str = "
         return "gave up"
     fix.summary = f"{fix.summary}\n\n{after}: {result.summary}" if fix.summary and after else result.summary
     fix.risks = result.risks or fix.risks
+    fix.claimed = result.verification or fix.claimed
     return "changed"
+
+
+def _failed(fix: Fix) -> str:
+    """What did not let the change pass. Names of tests and files in it were written by others."""
+    parts = []
+    if fix.findings:
+        parts.append(fenced(wording.found_by_gates(fix.findings), "what the gates found, which is to be put right"))
+    if fix.report:
+        parts.append(fenced(fix.report, "the end of the tests' output"))
+    return "\n\n".join(parts)
 
 
 def _task(fix: Fix) -> dict[str, str]:
@@ -130,7 +141,8 @@ BLUEPRINT: Final[Blueprint[Fix]] = Blueprint(
         lint: test,
         test: {"green": guard, "red": repair},
         repair: {"changed": lint, "gave up": explain, EXHAUSTED: explain},
-        guard: {"pass": publish, "stop": explain},
+        guard: {"pass": prove, "mend": repair, "stop": explain},
+        prove: {"pass": publish, "mend": repair, "stop": explain},
         publish: watch,
         watch: {
             "green": END,

@@ -68,6 +68,13 @@ class Change(State):
     guards: tuple[str, ...] = ()
     """Guards that let the change pass."""
     findings: tuple[Finding, ...] = ()
+    """Why the change may not leave as it is; empty after every gate that let it pass."""
+    remarks: tuple[Finding, ...] = ()
+    """What guards found that stops nothing, for who reviews."""
+    proof: tuple[Finding, ...] = ()
+    """The same of what was tried in clean trees."""
+    claimed: tuple[str, ...] = ()
+    """Commands of which the minion said that they show that it works."""
     pushed: str = ""
     """Digest of the patch that was pushed last; empty before the first push."""
     pushed_at: datetime | None = None

@@ -9,9 +9,10 @@ from app.core.evidence import Where
 from app.core.failures import failures
 from app.core.patch import Patch
 from app.core.redaction import Redactor
-from app.core.world import World
+from app.core.world import Weight, World
 from blueprints.steps.change import Change, Watched, digest
 from blueprints.steps.configuration import pull_request_template
+from blueprints.steps.gates import inspected
 from blueprints.steps.leftovers import change_of
 
 _log = logging.getLogger(__name__)
@@ -28,7 +29,8 @@ async def publish(change: Change, world: World) -> None:
     summary = redactor.redact(change.summary)
     patch = await change_of(world.workspace)
     # The very change that is pushed, however the tree may have come to differ from what was guarded before.
-    if findings := await world.guards.inspect(patch, change.config):
+    found = await inspected(change, world, patch)
+    if findings := [each for each in found if each.weight is not Weight.REMARK]:
         raise RepositoryError(wording.stopped_by_guards(findings))
     if change.pushed == digest(patch):
         return  # what was mended came to nothing
@@ -47,6 +49,7 @@ async def publish(change: Change, world: World) -> None:
         evidence=change.evidence,
         patch=patch,
         guards=change.guards,
+        remarks=(*change.remarks, *change.proof),
         rules=change.rules,
         model=change.model,
         usd=change.usage.usd if change.model else None,
@@ -108,6 +111,8 @@ async def explain(change: Change, world: World) -> None:
 
     If a pull request is open, its checks are red, and what was tried about that did not pass the gates here.
     """
+    if not change.explanation and change.findings:
+        change.explanation = wording.stopped_by_guards(change.findings, repairs=change.repairs)
     if not change.explanation:
         failed = [each for each in change.evidence if each.where is Where.AFTER and not each.ok]
         now, before = failures(change.report), failures(change.report_before)

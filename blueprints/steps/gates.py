@@ -1,15 +1,23 @@
 """What a change has to pass. A gate is an exit code or a guard, never somebody's word."""
 
 import shlex
-from typing import Literal
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from app.core import wording
+from app.core.allowances import allowed
 from app.core.blueprint import step
 from app.core.evidence import Where, evidence
+from app.core.failures import failures
+from app.core.kinds import is_test
+from app.core.patch import Patch
 from app.core.redaction import Redactor
-from app.core.world import World
+from app.core.world import Finding, Weight, World
 from blueprints.steps.change import MOST_REPORT, Change
 from blueprints.steps.leftovers import change_of
+
+_MOST_FINDINGS: Final = 100
+"""Kept of those of one kind: people and minions are told of the first twenty."""
 
 
 @step("Tidy the code")
@@ -31,7 +39,16 @@ async def test(change: Change, world: World) -> Literal["green", "red"]:
     failed = [result for result in results if not result.ok]
     report = "\n\n".join(f"$ {result.command}  (exit code {result.exit_code})\n{result.output}" for result in failed)
     change.report = Redactor().redact(report)[-MOST_REPORT:]
-    return "red" if failed else "green"
+    change.findings = ()
+    return "red" if failed and not await _is_red_as_before(change, world) else "green"
+
+
+async def _is_red_as_before(change: Change, world: World) -> bool:
+    """Whether nothing fails that did not before, and yet something was done about it, or tests came."""
+    now, before = failures(change.report), failures(change.report_before)
+    if not now or not now <= before:
+        return False
+    return now < before or any(is_test(file.path) for file in (await change_of(world.workspace)).files)
 
 
 async def without_generated(change: Change, world: World) -> None:
@@ -41,13 +58,25 @@ async def without_generated(change: Change, world: World) -> None:
 
 
 @step("Guard the way out")
-async def guard(change: Change, world: World) -> Literal["pass", "stop"]:
+async def guard(change: Change, world: World) -> Literal["pass", "mend", "stop"]:
     """Let every guard look at the change that would leave."""
     await without_generated(change, world)
     patch = await change_of(world.workspace)
-    change.findings = tuple(await world.guards.inspect(patch, change.config))
-    if change.findings:
+    found = await inspected(change, world, patch)
+    change.remarks = tuple(each for each in found if each.weight is Weight.REMARK)[:_MOST_FINDINGS]
+    change.guards = tuple(world.guards.names)
+    return judged(change, found)
+
+
+async def inspected(change: Change, world: World, patch: Patch) -> Sequence[Finding]:
+    """What guards find about a change, with what its task allows."""
+    return await world.guards.inspect(patch, change.config, show=world.workspace.show, allowed=allowed(change.task))
+
+
+def judged(change: Change, found: Sequence[Finding]) -> Literal["pass", "mend", "stop"]:
+    """What is to become of a change about which this was found."""
+    change.findings = tuple(each for each in found if each.weight is not Weight.REMARK)[:_MOST_FINDINGS]
+    if any(each.weight is Weight.PEOPLE for each in change.findings):
         change.explanation = wording.stopped_by_guards(change.findings)
         return "stop"
-    change.guards = tuple(world.guards.names)
-    return "pass"
+    return "mend" if change.findings else "pass"

@@ -1,8 +1,11 @@
 # ruff: noqa: ARG002 - fakes take what the Protocols give them
 """A small world that holds state: files, branches, pull requests; commands are functions on the files."""
 
+import ast
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha1
@@ -21,6 +24,7 @@ from app.core.repo_config import RepoConfig
 from app.core.task import Person, Place, Remark, Repository, Task
 from app.core.world import (
     Check,
+    CleanTree,
     CommandResult,
     FailedCheck,
     Finding,
@@ -31,6 +35,7 @@ from app.core.world import (
     PullRequest,
     Reaction,
     Remote,
+    Show,
     Submission,
     Touched,
     Verdict,
@@ -301,12 +306,33 @@ class FakeGuards:
 
     names = ("secrets",)
 
-    async def inspect(self, patch: Patch, config: RepoConfig) -> Sequence[Finding]:
+    async def inspect(
+        self, patch: Patch, config: RepoConfig, *, show: Show | None = None, allowed: AbstractSet[str] = frozenset()
+    ) -> Sequence[Finding]:
         return [
             Finding(guard="secrets", sentence="Take it out.", path=file.path)
             for file in patch.files
             if file.path == "secret.txt"
         ]
+
+
+class FakeCleanTrees:
+    """Trees of the base commit with a change in them, in which the commands of the run's own box work."""
+
+    def __init__(self, sandbox: FakeSandbox) -> None:
+        self.sandbox = sandbox
+        self.opened = 0
+
+    @asynccontextmanager
+    async def open(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> AsyncIterator[CleanTree]:
+        self.opened += 1
+        workspace = FakeWorkspace(self.sandbox.workspace.base, self.sandbox.workspace.branches)
+        await workspace.check_out(sha)
+        sandbox = FakeSandbox(workspace, self.sandbox.commands)
+        await sandbox.set_up(set_up)
+        for path, data in ast.literal_eval(patch.decode()) if patch else ():
+            workspace.tree[path] = data
+        yield CleanTree(workspace, sandbox)
 
 
 @dataclass
@@ -343,6 +369,7 @@ class Rig:
             sandbox=self.sandbox,
             minion=self.minion,
             guards=self.guards,
+            clean=FakeCleanTrees(self.sandbox),
             page_url="https://minions.example/runs/k",
             marker="<!-- minions:run=3 -->",
             now=lambda: self.time,

@@ -13,10 +13,10 @@ from blueprints.fix.blueprint import BLUEPRINT
 Files = dict[str, bytes]
 BASE = {
     "greet.py": b"def greet(name): ...\n",
-    ".github/minion.yml": b"test: check\nautofix: [fix, fix more]\n",
+    ".github/minion.yml": b"test: check\ntests_for_bugs: false\nautofix: [fix, fix more]\n",
 }
-START = ["prepare", "implement", "lint", "test", "guard", "publish", "watch"]
-AGAIN = ["lint", "test", "guard", "publish", "watch"]
+START = ["prepare", "implement", "lint", "test", "guard", "prove", "publish", "watch"]
+AGAIN = ["lint", "test", "guard", "prove", "publish", "watch"]
 
 NONE = Verdict(state="none")
 GREEN = Verdict(state="green", mark="g")

@@ -16,7 +16,7 @@ BASE = {
     ".github/minion.yml": b"setup: install\nlint: tidy\ntest: check\n",
 }
 RIGHT = b"def greet(name):\n    return f'Hello, {name}!'\n"
-GREEN = ["prepare", "implement", "lint", "test", "guard", "publish", "watch"]
+GREEN = ["prepare", "implement", "lint", "test", "guard", "prove", "publish", "watch"]
 
 
 def check(files: dict[str, bytes]) -> tuple[int, str]:
@@ -69,7 +69,7 @@ async def test_f53_a_base_that_moved_on_is_reported(rig: Any, conflicts: tuple[s
     assert told in run.forge.pulls["minions/12-3"]["body"]
 
 
-@pytest.mark.parametrize("lost", range(7))
+@pytest.mark.parametrize("lost", range(8))
 async def test_every_node_may_run_twice(rig: Any, lost: int) -> None:
     """The power goes after a node's effects and before its save: the end is the same, and outside it happened once."""
     whole, cut = rig(BASE, COMMANDS, does(RIGHT)), rig(BASE, COMMANDS, does(RIGHT))
@@ -84,7 +84,7 @@ async def test_every_node_may_run_twice(rig: Any, lost: int) -> None:
 async def test_red_tests_are_repaired(rig: Any) -> None:
     run = rig(BASE, COMMANDS, does(b"broken"), does(RIGHT, "Now it is there."))
     visits, state = await run.walk(BLUEPRINT)
-    assert visits == ["prepare", "implement", "lint", "test", "repair", "lint", "test", "guard", "publish", "watch"]
+    assert visits == ["prepare", "implement", "lint", "test", "repair", "lint", "test", *GREEN[4:]]
     assert state.repairs == 1
     assert "FAILED tests/test_greet.py::test_name" in run.minion.facts[1]["report"]
     assert run.minion.facts[1]["attempt"] == "1 of 3"
@@ -183,7 +183,7 @@ async def test_commands_that_nobody_said_are_found(rig: Any) -> None:
     run = rig(base, {"python3 -m unittest discover -s tests": check}, does(RIGHT))
     visits, state = await run.walk(BLUEPRINT)
     assert visits == GREEN
-    assert [each.command for each in state.evidence] == ["python3 -m unittest discover -s tests"] * 2
+    assert [each.command for each in state.evidence] == ["python3 -m unittest discover -s tests"] * 3
 
 
 async def test_what_set_up_and_tests_leave_behind_is_no_part_of_the_change(rig: Any) -> None:

@@ -13,6 +13,7 @@ from app.core.layout import Layout
 from app.core.patch import Change, Patch
 from app.core.repo_config import RepoConfig
 from app.guards import outside
+from app.guards.guard import Subject
 from blueprints.steps.configuration import configuration, layout
 from tests.workspaces import Origin, do, made
 
@@ -67,7 +68,7 @@ def changes(patch: Patch) -> dict[str, Change]:
 
 
 def refused(patch: Patch) -> set[str]:
-    return {finding.path for finding in outside.look(patch, RepoConfig(sparse=("libs/parser",)))}
+    return {finding.path for finding in outside.look(Subject(patch, RepoConfig(sparse=("libs/parser",))))}
 
 
 class TestCheckOut:
@@ -128,7 +129,7 @@ class TestConfiguration:
         assert await workspace.paths() == [".git/", "README.md", "layout", "libs/", "web/"]
         config = await configuration(workspace)
         await workspace.write("web/index.js", b"changed\n")
-        assert list(outside.look(await workspace.patch(), config)) == []
+        assert list(outside.look(Subject(await workspace.patch(), config))) == []
 
     async def test_that_cannot_be_used_leaves_nothing_out(
         self, home: Path, boxes: BubblewrapBoxes, origin: Origin

@@ -17,9 +17,9 @@ from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import RepositoryError
 from app.core.layout import Layout
 from app.core.patch import Change
-from app.core.repo_config import RepoConfig
 from app.core.world import Remote
 from app.guards import links
+from app.guards.guard import Subject
 from tests.workspaces import do, made
 
 pytestmark = pytest.mark.contract
@@ -246,7 +246,7 @@ class TestChange:
         await do(workspace, command)
         patch = await workspace.patch()
         assert [(file.path, file.change, file.submodule) for file in patch.files] == [(path, change, "vendor/lib")]
-        assert [finding.guard for finding in links.look(patch, RepoConfig())] == ["links"]
+        assert [finding.guard for finding in links.look(Subject(patch))] == ["links"]
         # Should a guard be missing: what would be pushed is not what was looked at.
         with pytest.raises(RepositoryError):
             await workspace.publish(patch, branch="minions/1-1", message="Fix", expected_sha="")
@@ -262,7 +262,7 @@ class TestChange:
             workspace, "cd vendor/lib; git init -q; git -c user.name=a -c user.email=a@b commit -qm x --allow-empty"
         )
         patch = await workspace.patch()
-        assert patch.is_empty or any(links.look(patch, RepoConfig()))
+        assert patch.is_empty or any(links.look(Subject(patch)))
 
 
 @pytest.mark.parametrize(

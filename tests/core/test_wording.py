@@ -317,13 +317,14 @@ HOSTILE = (
 @pytest.mark.faults
 def test_f67_nothing_of_others_has_an_effect() -> None:
     task = TASK.model_copy(update={"title": HOSTILE, "body": HOSTILE, "instructions": HOSTILE})
-    facts = FACTS.model_copy(update={"summary": HOSTILE, "risks": HOSTILE})
+    finding = Finding(guard="g", sentence=HOSTILE, path=HOSTILE)
+    facts = FACTS.model_copy(update={"summary": HOSTILE, "risks": HOSTILE, "remarks": (finding,)})
     texts = [
         wording.pull_request_body(task, facts, page_url=PAGE, marker="<!-- m -->"),
         wording.comment(run(Status.DONE, error=HOSTILE, task=task), BLUEPRINT, PAGE),
         wording.refusal(run(Status.REFUSED, error=HOSTILE, task=task)),
         wording.gave_up(HOSTILE, HOSTILE),
-        wording.stopped_by_guards([Finding(guard="g", sentence=HOSTILE, path=HOSTILE)]),
+        wording.stopped_by_guards([finding], repairs=2),
     ]
     for text in texts:
         shown = re.sub(r"```.*?```|`[^`\n]+`", "", text, flags=re.DOTALL)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -31,6 +32,7 @@ from app.core.world import (
     PullRequest,
     Reaction,
     Remote,
+    Show,
     Submission,
     Touched,
     Verdict,
@@ -219,8 +221,13 @@ class Idle:
 
     names: tuple[str, ...] = ()
 
-    async def inspect(self, patch: Patch, config: RepoConfig) -> Sequence[Finding]:
-        raise AssertionError((patch, config))
+    async def inspect(
+        self, patch: Patch, config: RepoConfig, *, show: Show | None = None, allowed: AbstractSet[str] = frozenset()
+    ) -> Sequence[Finding]:
+        raise AssertionError((patch, config, show, allowed))
+
+    def open(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> Any:
+        raise AssertionError((sha, patch, set_up))
 
     async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> Any:
         raise AssertionError((command, timeout_s, stdin))
@@ -331,6 +338,7 @@ class Bakery:
             sandbox=idle,
             minion=idle,
             guards=idle,
+            clean=idle,
             page_url=f"https://minions.test/{run.id}/{node.name}",
             marker=f"<!-- run {run.id} -->",
             now=lambda: self.time,

@@ -1,16 +1,14 @@
 """What git says about a change, as data."""
 
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from app.core.diff import HUNK, unquoted
 from app.core.patch import AddedLine, Change, FileChange
 
 STATUS: Final = {"A": Change.ADDED, "M": Change.MODIFIED, "D": Change.DELETED, "T": Change.MODIFIED}
 """Git's letters; T is a file that became a link, or the other way round."""
-HUNK: Final = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-ESCAPES: Final = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13, b'"': 34, b"\\": 92}
 
 
 def raw_entries(out: bytes) -> list[tuple[str, str, str, str, str]]:
@@ -75,18 +73,5 @@ def added_lines(data: bytes) -> Iterator[AddedLine]:
         elif line.startswith(b"+++ "):
             path = unquoted(line[4:]).removeprefix("b/")
         elif hunk := HUNK.match(line):
-            number = int(hunk[2])
-            old_left, new_left = int(hunk[1] or 1), int(hunk[3] or 1)
-
-
-def unquoted(name: bytes) -> str:
-    """A file name as git writes it in a patch: in C's quotes if it holds anything but plain characters."""
-    if not name.startswith(b'"'):
-        return name.removesuffix(b"\t").decode(errors="surrogateescape")
-
-    def character(escape: re.Match[bytes]) -> bytes:
-        code = escape[1]
-        return bytes([int(code, 8) if len(code) == 3 else ESCAPES[code]])
-
-    inner = name.removesuffix(b"\t").removeprefix(b'"').removesuffix(b'"')
-    return re.sub(rb'\\([0-7]{3}|[abtnvfr"\\])', character, inner).decode(errors="surrogateescape")
+            number = int(hunk[3])
+            old_left, new_left = int(hunk[2] or 1), int(hunk[4] or 1)

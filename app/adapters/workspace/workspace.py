@@ -73,7 +73,9 @@ class GitWorkspace:
         author: TellAuthor,
         asked_at: datetime | None,
         read_layout: ReadLayout,
+        keeps_pin: bool = False,
     ) -> None:
+        """`keeps_pin`: the mirror goes on to hold the commit when this tree goes, for another tree of the run."""
         self._folder = folder
         self.seen = seen
         """Tells from the outside, too, when the tree may be altered."""
@@ -84,6 +86,7 @@ class GitWorkspace:
         self._author = author
         self._asked_at = asked_at
         self._read_layout = read_layout
+        self._keeps_pin = keeps_pin
         self._submodules = Submodules(mirror)
         self._laid: dict[str, Laid] = {}
         self._being_made = ""
@@ -363,7 +366,8 @@ class GitWorkspace:
         """As `Workspace.remove` says."""
         await self._boxes.end_leftovers(self._folder.tree)
         self._being_made = ""
-        await self._mirror.let_go(self._run_id)
+        if not self._keeps_pin:
+            await self._mirror.let_go(self._run_id)
         await asyncio.to_thread(self._folder.remove)
 
     @cached_property

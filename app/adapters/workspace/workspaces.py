@@ -10,7 +10,7 @@ from typing import Final
 
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.root import place
-from app.adapters.sandbox.users import let_through
+from app.adapters.sandbox.users import USERS, let_through
 from app.adapters.workspace.folders import GIB, Folder, Ways, in_use
 from app.adapters.workspace.furnishing import SITE
 from app.adapters.workspace.layers import AHEAD, Layers
@@ -92,6 +92,25 @@ class Workspaces:
             finally:
                 await workspace.remove()
 
+    @asynccontextmanager
+    async def clean(
+        self, run_id: int, repository_id: int, remote: Callable[[bool], Awaitable[Remote]]
+    ) -> AsyncIterator[GitWorkspace]:
+        """One more work tree of a run, beside its own; removed at the end. One at a time for a run.
+
+        Its folder is named like one in which set-up is done, so that a sweep takes it away if this process is killed;
+        what a killed one left is removed at the beginning.
+        """
+        self.layers.prepare()
+        name = f"clean-{run_id}"
+        async with locked(self.layers.lock(name)):
+            workspace = self._opened(f"{SITE}{name}", run_id, repository_id, remote, None, is_beside=True)
+            await workspace.remove()
+            try:
+                yield workspace
+            finally:
+                await workspace.remove()
+
     def _opened(
         self,
         name: str,
@@ -99,13 +118,17 @@ class Workspaces:
         repository_id: int,
         remote: Callable[[bool], Awaitable[Remote]],
         asked_at: datetime | None,
+        *,
+        is_beside: bool = False,
     ) -> GitWorkspace:
         for part in ("mirrors", "runs"):
             let_through(self._home / part)
         trusting = self._home / "mirrors" / "local.config"
         place(trusting, b"[safe]\n\tdirectory = *\n", 0o600)
         mirror = Mirror(self._home / "mirrors" / f"{repository_id}.git", remote, trusting)
-        folder = Folder(self._home / "runs" / name, run_id, self.ways, self._disk_bytes)
+        # Two trees of a run at a time are two users' affairs.
+        number = run_id + USERS // 2 if is_beside else run_id
+        folder = Folder(self._home / "runs" / name, number, self.ways, self._disk_bytes)
         return GitWorkspace(
             folder,
             self._seen_in(folder),
@@ -116,6 +139,7 @@ class Workspaces:
             author=self._author,
             asked_at=asked_at,
             read_layout=self._read_layout,
+            keeps_pin=is_beside,
         )
 
     def _seen_in(self, folder: Folder) -> Seen:

@@ -5,7 +5,7 @@ from typing import Final
 
 from app.core.evidence import Evidence
 from app.core.fence import fence_for
-from app.core.neutral import code, neutral
+from app.core.neutral import code, neutral, neutral_line
 from app.core.repo_config import PATH
 from app.core.visible import visible
 from app.core.wording.figures import counted, duration
@@ -13,6 +13,8 @@ from app.core.world import Finding
 
 _TAIL_LINES: Final = 40
 _MOST_FINDINGS: Final = 20
+_LONGEST_FINDING: Final = 2_000
+"""Characters of a sentence: some name ten tests."""
 
 _REASONS: Final = {
     "spec_conflict": "the issue asks for things that cannot be true together",
@@ -81,13 +83,28 @@ def still_red(failed: Sequence[Evidence], output: str, repairs: int, *, was_red_
     )
 
 
-def stopped_by_guards(findings: Sequence[Finding]) -> str:
+def stopped_by_guards(findings: Sequence[Finding], *, repairs: int = 0) -> str:
     """The change may not leave the box."""
-    lines = [f"- {_place(finding)}{neutral(finding.sentence)}" for finding in findings[:_MOST_FINDINGS]]
+    tried = f" after {counted(repairs, 'repair')}" if repairs else ""
+    return (
+        f"The change was made, but guards stopped it{tried}, and nothing of it was pushed:\n\n"
+        f"{found_by_gates(findings)}\n\n"
+        f"The change so far is kept with the run. {_ALLOWING}"
+    )
+
+
+_ALLOWING: Final = (
+    "Where the issue asks for just this, ask again with the word for it, such as `/minion fix allow: tests`; "
+    "the words are in the documentation of `allow`."
+)
+
+
+def found_by_gates(findings: Sequence[Finding]) -> str:
+    """A list of findings, each with its place."""
+    lines = [f"- {found_here(finding)}" for finding in findings[:_MOST_FINDINGS]]
     if more := len(findings) - _MOST_FINDINGS:
         lines += [f"- … and {more} more"] if more > 0 else []
-    listed = "\n".join(lines)
-    return f"The change was made, but guards stopped it, and nothing of it was pushed:\n\n{listed}"
+    return "\n".join(lines)
 
 
 def ending(evidence: Evidence) -> str:
@@ -107,7 +124,9 @@ def output_tail(output: str) -> str:
     return f"{fence}\n{tail}\n{fence}"
 
 
-def _place(finding: Finding) -> str:
+def found_here(finding: Finding) -> str:
+    """A finding on one line, with its place in front."""
+    sentence = neutral_line(finding.sentence, limit=_LONGEST_FINDING)
     if not finding.path:
-        return ""
-    return f"{code(f'{finding.path}:{finding.line}' if finding.line else finding.path)}: "
+        return sentence
+    return f"{code(f'{finding.path}:{finding.line}' if finding.line else finding.path)}: {sentence}"

@@ -9,13 +9,16 @@ from app.core.evidence import Evidence, Where
 from app.core.neutral import code, code_cell, fitted, neutral, neutral_line, neutral_plain, quoted
 from app.core.patch import Patch
 from app.core.task import Task
+from app.core.wording.explanations import found_here
 from app.core.wording.figures import counted, dollars, duration, table
 from app.core.wording.template import filled
+from app.core.world import Finding
 
 _MOST_ASKED: Final = 1_500
 _MOST_DONE: Final = 8_000
 _MOST_ROWS: Final = 40
 _MOST_PATHS: Final = 10
+_MOST_REMARKS: Final = 20
 _HEADINGS: Final = {
     "asked": "What was asked",
     "done": "What was done",
@@ -36,6 +39,8 @@ class PullRequestFacts(BaseModel, frozen=True):
     patch: Patch = Patch()
     guards: tuple[str, ...] = ()
     """Names of those that looked at the change and let it pass."""
+    remarks: tuple[Finding, ...] = ()
+    """What gates found that stops nothing."""
     rules: tuple[str, ...] = ()
     """Rule files of the repository that the minion was given."""
     model: str = ""
@@ -121,6 +126,9 @@ def _checklist(facts: PullRequestFacts) -> str:
         lines.append(f"{repairs} after red tests mended the code rather than the tests")
     if facts.base_branch:
         lines.append(_moved_on(facts))
+    lines += [found_here(remark) for remark in facts.remarks[:_MOST_REMARKS]]
+    if len(facts.remarks) > _MOST_REMARKS:
+        lines.append(f"… and {len(facts.remarks) - _MOST_REMARKS:,} more of the kind")
     return "\n".join(f"- [ ] {line}" for line in lines)
 
 

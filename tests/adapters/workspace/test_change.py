@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.workspace.change import added_lines, line_counts, unquoted
+from app.adapters.workspace.change import added_lines, line_counts
+from app.core.diff import unquoted
 from app.core.patch import AddedLine
 
 

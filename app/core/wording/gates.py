@@ -1,0 +1,89 @@
+"""What was tried with a change in clean trees, for the minion that mends it and for people who review it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from app.core.evidence import Evidence
+from app.core.neutral import code
+from app.core.wording.explanations import ending
+from app.core.wording.figures import counted
+from app.core.world import ChangedCoverage
+
+_MOST_NAMES: Final = 10
+
+
+def named(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    shown = ", ".join(code(name[:200]) for name in names[:_MOST_NAMES])
+    more = len(names) - _MOST_NAMES
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def red_in_a_clean_tree(commands: Sequence[str]) -> str:
+    """What passed in the minion's tree does not pass elsewhere."""
+    return (
+        f"{named(commands)} passed in the tree that the change was made in, but not in a clean one with nothing but "
+        f"the change in it. Something that it needs is not part of the change: a file that git ignores, or one that "
+        f"was made by hand. Make it part of the change, or do without."
+    )
+
+
+def fails_as_before(names: Sequence[str]) -> str:
+    """The tests are red, and were so before."""
+    return f"These tests fail, and failed before anything was changed: {named(names)}"
+
+
+def claim_failed(claim: Evidence) -> str:
+    """A command that was said to show that it works does not."""
+    return (
+        f"The command {code(claim.command[:500])} was named as one that shows that the change works. In a clean tree "
+        f"with the change in it, it {ending(claim)}. Make it true, or name only commands that succeed."
+    )
+
+
+def tests_not_counted() -> str:
+    """No way to list the tests is known."""
+    return "Whether there are as many tests as before was not told: the test commands do not list them"
+
+
+def fewer_tests(before: int, now: int, gone: Sequence[str]) -> str:
+    """Tests are gone."""
+    return (
+        f"There were {counted(before, 'test')}, and there are {now:,} with the change. These are gone: {named(gone)}. "
+        f"Bring them back; if the issue asks for it, a person can allow it by `allow: tests`."
+    )
+
+
+def no_test_fails_without_it(has_tests: bool) -> str:  # noqa: FBT001 - a fact
+    """Nothing shows that the change does something."""
+    tests = "All tests of the change pass without it, too" if has_tests else "The change brings no test"
+    return f"{tests}. Add one that fails on the code as it was, and passes now."
+
+
+def test_made_to_pass(names: Sequence[str]) -> str:
+    """A red test was edited instead of the code."""
+    return (
+        f"{named(names)} failed before the change. The code still fails it as it was written; it passes only because "
+        f"the test was edited. Give the test its old contents and mend the code."
+    )
+
+
+def tests_rewritten(names: Sequence[str], commands: Sequence[str]) -> str:
+    """Tests were edited along with what they state."""
+    what = named(names) or named(commands)
+    return (
+        f"As they were before the change, these do not pass with its code, so they were rewritten to state something "
+        f"else: {what}. See whether the issue asks for that."
+    )
+
+
+def lines_not_run(told: ChangedCoverage, least: float) -> str:
+    """Lines of the change that no test runs; `least` per cent are wanted, if it is not 0."""
+    missing = sum(map(len, told.missing.values()))
+    files = list(told.missing.items())[:_MOST_NAMES]
+    places = ", ".join(f"{code(path)} {', '.join(map(str, lines[:_MOST_NAMES]))}" for path, lines in files)
+    wanted = f" At least {least:g} % are wanted: add tests that run them." if least else ""
+    return (
+        f"Tests run {told.measured - missing:,} of the {counted(told.measured, 'changed line')} that are measured "
+        f"({told.per_cent:.0f} %). Not run: {places}.{wanted}"
+    )
