@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import uvicorn
@@ -40,6 +40,7 @@ from app.adapters.workspace.workspaces import Workspaces
 from app.agent.minion import AgentLoop
 from app.agent.prompt import load_prompt
 from app.agent.prompt import names as prompt_names
+from app.agent.reviewer import ModelReviewer
 from app.agent.rules import read_rules
 from app.agent.tools.all_tools import chosen
 from app.ahead import make_ready
@@ -49,6 +50,7 @@ from app.core.errors import BlueprintError, ForgeError, MinionsError, SettingsEr
 from app.core.events import Event
 from app.core.model import Model
 from app.core.pace import THE_APP, Allowance
+from app.core.patch import Patch
 from app.core.places import Limits as Places
 from app.core.redaction import Redactor
 from app.core.run import Run
@@ -56,7 +58,7 @@ from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.store import Store
 from app.core.task import Repository
-from app.core.world import Forge, GaveUp, Minion, Submission, World
+from app.core.world import Forge, GaveUp, Minion, NoReviewer, Remote, Reviewer, Submission, World
 from app.engine.dispatch import Blueprints
 from app.engine.orders import Orders
 from app.engine.progress import Progress
@@ -65,7 +67,7 @@ from app.engine.runner import OpenForge, Runner
 from app.engine.sweeps import Sweeps
 from app.engine.watch import Watch
 from app.guards import ALL, GuardSet
-from app.settings import Settings
+from app.settings import NONE, Settings
 from app.web.health import Health
 from app.web.hints import Hints
 from app.web.pages import Pages
@@ -76,7 +78,18 @@ from blueprints.steps.configuration import container_image, layout
 
 _log = logging.getLogger(__name__)
 
+REVIEW: Final = "review"
+"""The role of nodes in which a model reads and does not write."""
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@dataclass(frozen=True)
+class Models:
+    """Which model works in which role."""
+
+    worker: Model
+    reviewer: Model | None
+    """None if nobody reviews."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,7 @@ class Outside:
     boxes: BubblewrapBoxes
     workspaces: Workspaces
     redactor: Redactor
-    model: Model
+    models: Models
     public_url: str
     shift: Shift
 
@@ -128,6 +141,7 @@ class Outside:
             workspace=workspace,
             sandbox=workspace.sandbox,
             minion=await self._minion(run, node, workspace, signals),
+            reviewer=await self._reviewer(run, node, forge, workspace, signals),
             guards=GuardSet(ALL),
             page_url=self.page_url(run),
             marker=wording.marker(run),
@@ -147,16 +161,43 @@ class Outside:
             _log.exception("%s is not prepared for its next run", name)
 
     async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace, signals: Signals) -> Minion:
-        if node.agent is None:
+        if node.agent is None or node.agent.role == REVIEW:
             return NoMinion()
         return AgentLoop(
-            model=self.model,
+            model=self.models.worker,
             spec=node.agent,
             prompt=load_prompt(node.module, node.agent.prompt),
             sandbox=workspace.sandbox,
             workspace=workspace,
             journal=self.store.journal(run.id, len(run.visits)),
             rules=await read_rules(workspace),
+            clock=time.monotonic,
+            signals=signals,
+            shift=self.shift,
+        )
+
+    async def _reviewer(
+        self, run: Run, node: Node[Any], forge: Forge, workspace: GitWorkspace, signals: Signals
+    ) -> Reviewer:
+        if node.agent is None or node.agent.role != REVIEW:
+            return NoReviewer()
+
+        async def remote(write: bool) -> Remote:  # noqa: FBT001 - as a workspace asks
+            return await forge.remote(write=write)
+
+        @asynccontextmanager
+        async def copy(patch: Patch) -> AsyncIterator[GitWorkspace]:
+            async with self.workspaces.aside(run.id, run.task.repository.id, remote) as aside:
+                await aside.check_out(run.trail.base_sha, patch=patch.data, set_up=_set_up_of(run))
+                yield aside
+
+        return ModelReviewer(
+            model=self.models.reviewer,
+            spec=node.agent,
+            prompt=load_prompt(node.module, node.agent.prompt),
+            journal=self.store.journal(run.id, len(run.visits)),
+            rules=await read_rules(workspace),
+            open_copy=copy,
             clock=time.monotonic,
             signals=signals,
             shift=self.shift,
@@ -206,7 +247,7 @@ async def outside(
             settings.home, boxes, author=author, disk_bytes=int(settings.disk_gib * GIB), read_layout=layout
         ),
         redactor=redactor,
-        model=chosen_model(settings),
+        models=Models(chosen_model(settings), chosen_reviewer(settings)),
         public_url=settings.page_url,
         shift=shift or Shift(),
     )
@@ -246,6 +287,21 @@ def chosen_model(settings: Settings) -> Model:
         api_key=settings.model_api_key.get_secret_value(),
         price=price,
     )
+
+
+def chosen_reviewer(settings: Settings) -> Model | None:
+    """The model that reviews: the one that works, unless the settings say another, or none."""
+    if settings.review_model == NONE:
+        return None
+    if not settings.review_model:
+        return chosen_model(settings)
+    own = {
+        "model": settings.review_model,
+        "model_api_base": settings.review_model_api_base,
+        "model_api_key": settings.review_model_api_key,
+        "model_price": settings.review_model_price,
+    }
+    return chosen_model(settings.model_copy(update=own))
 
 
 def chosen_paces(settings: Settings, store: PostgresStore | None = None) -> Paces:
@@ -300,6 +356,7 @@ def redactor_of(settings: Settings) -> Redactor:
         [
             settings.private_key.get_secret_value(),
             settings.model_api_key.get_secret_value(),
+            settings.review_model_api_key.get_secret_value(),
             *(secret.get_secret_value() for secret in settings.webhook_secrets),
         ]
     )

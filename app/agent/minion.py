@@ -5,7 +5,7 @@ an entry after it; see `conversation.py` for what the entries mean.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -41,7 +41,8 @@ class AgentLoop:
     """A minion for one visit of one node. Implements `Minion`.
 
     `prompt` is the text of the node's prompt file, `rules` that of the repository's rules, `clock` gives seconds that
-    only grow, `shift` is that of the worker that it works in. Raises BlueprintError for a tool that there is not.
+    only grow, `shift` is that of the worker that it works in, `more_tools` are tools besides those that the node names,
+    or in their place. Raises BlueprintError for a tool that there is not.
     """
 
     def __init__(
@@ -57,11 +58,12 @@ class AgentLoop:
         clock: Callable[[], float],
         signals: Signals,
         shift: Shift | None = None,
+        more_tools: Sequence[Tool[Any]] = (),
     ) -> None:
         self._model = model
         self._own_budget = spec.budget
         self._signals = signals
-        self._tools = chosen(spec.tools)
+        self._tools = {**chosen(spec.tools), **{tool.name: tool for tool in more_tools}}
         self._schemas = [tool.schema for tool in self._tools.values()]
         self._prompt = prompt
         self._sandbox = sandbox

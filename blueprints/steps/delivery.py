@@ -49,10 +49,13 @@ async def publish(change: Change, world: World) -> None:
         guards=change.guards,
         rules=change.rules,
         model=change.model,
-        usd=change.usage.usd if change.model else None,
+        usd=(change.usage + change.reviews.usage).usd if change.model else None,
         repairs=change.repairs,
         base_branch=moved_on,
         conflicts=conflicts,
+        reviews=change.reviews,
+        most_files=change.config.max_files,
+        most_lines=change.config.max_changed_lines,
         template=await pull_request_template(world.workspace),
     )
     pull_request = await world.forge.find_or_create_pull_request(

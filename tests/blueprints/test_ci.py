@@ -15,8 +15,8 @@ BASE = {
     "greet.py": b"def greet(name): ...\n",
     ".github/minion.yml": b"test: check\nautofix: [fix, fix more]\n",
 }
-START = ["prepare", "implement", "lint", "test", "guard", "publish", "watch"]
-AGAIN = ["lint", "test", "guard", "publish", "watch"]
+START = ["prepare", "implement", "lint", "test", "guard", "review", "publish", "watch"]
+AGAIN = ["lint", "test", "guard", "review", "publish", "watch"]
 
 NONE = Verdict(state="none")
 GREEN = Verdict(state="green", mark="g")

@@ -16,7 +16,7 @@ BASE = {
     ".github/minion.yml": b"setup: install\nlint: tidy\ntest: check\n",
 }
 RIGHT = b"def greet(name):\n    return f'Hello, {name}!'\n"
-GREEN = ["prepare", "implement", "lint", "test", "guard", "publish", "watch"]
+GREEN = ["prepare", "implement", "lint", "test", "guard", "review", "publish", "watch"]
 
 
 def check(files: dict[str, bytes]) -> tuple[int, str]:
@@ -52,7 +52,7 @@ async def test_an_issue_becomes_a_pull_request(rig: Any) -> None:
     assert (pull["base"], pull["title"]) == ("main", "Greeting forgets the name")
     assert "| after the change | `check` | 0 |" in pull["body"]
     assert "| before the change | `check` | 1 |" in pull["body"]
-    assert "model `openai/x` · cost $0.10" in pull["body"]
+    assert "model `openai/x` · cost $0.12" in pull["body"]
     assert run.workspace.branches["minions/12-3"] == (state.head_sha, run.workspace.branches["minions/12-3"][1])
 
 
@@ -69,7 +69,7 @@ async def test_f53_a_base_that_moved_on_is_reported(rig: Any, conflicts: tuple[s
     assert told in run.forge.pulls["minions/12-3"]["body"]
 
 
-@pytest.mark.parametrize("lost", range(7))
+@pytest.mark.parametrize("lost", range(8))
 async def test_every_node_may_run_twice(rig: Any, lost: int) -> None:
     """The power goes after a node's effects and before its save: the end is the same, and outside it happened once."""
     whole, cut = rig(BASE, COMMANDS, does(RIGHT)), rig(BASE, COMMANDS, does(RIGHT))
@@ -84,13 +84,25 @@ async def test_every_node_may_run_twice(rig: Any, lost: int) -> None:
 async def test_red_tests_are_repaired(rig: Any) -> None:
     run = rig(BASE, COMMANDS, does(b"broken"), does(RIGHT, "Now it is there."))
     visits, state = await run.walk(BLUEPRINT)
-    assert visits == ["prepare", "implement", "lint", "test", "repair", "lint", "test", "guard", "publish", "watch"]
+    assert visits == [
+        "prepare",
+        "implement",
+        "lint",
+        "test",
+        "repair",
+        "lint",
+        "test",
+        "guard",
+        "review",
+        "publish",
+        "watch",
+    ]
     assert state.repairs == 1
     assert "FAILED tests/test_greet.py::test_name" in run.minion.facts[1]["report"]
     assert run.minion.facts[1]["attempt"] == "1 of 3"
     body = run.forge.pulls["minions/12-3"]["body"]
     assert "After red tests: Now it is there." in body
-    assert "cost $0.20" in body
+    assert "cost $0.22" in body
     assert "The repair after red tests" in body
 
 

@@ -340,8 +340,13 @@ class GitWorkspace:
     async def remove(self) -> None:
         """As `Workspace.remove` says."""
         await self._boxes.end_leftovers(self._folder.tree)
-        self._being_made = ""
         await self._mirror.let_go(self._run_id)
+        await self.discard()
+
+    async def discard(self) -> None:
+        """Delete the tree alone: its commit stays, for other trees of the run."""
+        await self._boxes.end_leftovers(self._folder.tree)
+        self._being_made = ""
         await asyncio.to_thread(self._folder.remove)
 
     @cached_property

@@ -92,6 +92,26 @@ class Workspaces:
             finally:
                 await workspace.remove()
 
+    @asynccontextmanager
+    async def aside(
+        self, run_id: int, repository_id: int, remote: Callable[[bool], Awaitable[Remote]]
+    ) -> AsyncIterator[GitWorkspace]:
+        """A second, empty work tree of a run, with a user of its own; removed at the end, and nothing of it is kept.
+
+        Its folder is named like one in which set-up is done, so that a sweep takes it away if this process is killed.
+        """
+        self.layers.prepare()
+        name = f"aside-{run_id}"
+        lock = self.layers.lock(name)
+        async with locked(lock):
+            workspace = self._opened(f"{SITE}{name}", run_id, repository_id, remote, None, number=-run_id)
+            await workspace.discard()  # what a crash left there was somebody's to change
+            try:
+                yield workspace
+            finally:
+                await workspace.discard()
+                await asyncio.to_thread(lock.unlink, missing_ok=True)
+
     def _opened(
         self,
         name: str,
@@ -99,13 +119,16 @@ class Workspaces:
         repository_id: int,
         remote: Callable[[bool], Awaitable[Remote]],
         asked_at: datetime | None,
+        *,
+        number: int | None = None,
     ) -> GitWorkspace:
         for part in ("mirrors", "runs"):
             let_through(self._home / part)
         trusting = self._home / "mirrors" / "local.config"
         place(trusting, b"[safe]\n\tdirectory = *\n", 0o600)
         mirror = Mirror(self._home / "mirrors" / f"{repository_id}.git", remote, trusting)
-        folder = Folder(self._home / "runs" / name, run_id, self.ways, self._disk_bytes)
+        user = run_id if number is None else number
+        folder = Folder(self._home / "runs" / name, user, self.ways, self._disk_bytes)
         return GitWorkspace(
             folder,
             self._seen_in(folder),
