@@ -119,6 +119,25 @@ def doctor(
 
 
 @cli.command()
+def verify(
+    statement: Annotated[
+        str, typer.Argument(help="A file with a statement, the key of a run of this installation, or a run's address.")
+    ],
+    *,
+    key: Annotated[
+        Path | None, typer.Option(help="File with the public key, or keys, that you trust; else this installation's.")
+    ] = None,
+    repository: Annotated[
+        Path | None, typer.Option(help="A clone that has the commit: it is compared with what the statement says.")
+    ] = None,
+) -> None:
+    """Check the signed statement about what a run published. Exit code 1 if it does not hold."""
+    from app.verify import verify as check
+
+    sys.exit(check(_settings(quiet=True), statement, key=key, repository=repository))
+
+
+@cli.command()
 def warm(repository: Annotated[str, typer.Argument(help="OWNER/NAME on GitHub; the App is installed on it.")]) -> None:
     """Fetch a repository and set it up ahead, so that its next run need not wait. Runs on this machine share it."""
     from app.warm import warm as warm_up

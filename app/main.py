@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib import metadata
 from typing import Any, Final
 
 import httpx
@@ -30,6 +31,7 @@ from app.adapters.redacted import RedactedForge, RedactedLog
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.egress.registries import reach
 from app.adapters.sandbox.limits import Limits
+from app.adapters.signing import FILE, SigningKey
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
@@ -56,6 +58,7 @@ from app.core.redaction import Redactor
 from app.core.run import Run
 from app.core.shift import Shift
 from app.core.signals import Signals
+from app.core.statement import Published, statement
 from app.core.store import Store
 from app.core.task import Repository
 from app.core.world import Forge, GaveUp, Minion, NoReviewer, Remote, Reviewer, Submission, World
@@ -103,6 +106,7 @@ class Outside:
     redactor: Redactor
     models: Models
     public_url: str
+    signing_key: SigningKey
     shift: Shift
 
     def runner(self, blueprints: Blueprints, open_forge: OpenForge) -> Runner:
@@ -142,6 +146,7 @@ class Outside:
             sandbox=workspace.sandbox,
             minion=await self._minion(run, node, workspace, signals),
             reviewer=await self._reviewer(run, node, forge, workspace, signals),
+            notary=RunNotary(run, self.store, self.signing_key, self.redactor, self.public_url),
             guards=GuardSet(ALL),
             page_url=self.page_url(run),
             marker=wording.marker(run),
@@ -210,6 +215,40 @@ def _set_up_of(run: Run) -> tuple[str, ...]:
     return (state.config.setup or ()) if isinstance(state, Change) else ()
 
 
+@dataclass(frozen=True)
+class RunNotary:
+    """Implements `Notary` for one run, with the key of this machine."""
+
+    run: Run
+    store: Store
+    key: SigningKey
+    redactor: Redactor
+    public_url: str
+
+    async def attest(self, facts: Mapping[str, object]) -> None:
+        """As `Notary` says. Secrets are taken out before it is signed."""
+        published = Published.model_validate(_redacted(facts, self.redactor))
+        task = self.run.task.model_copy(update={"title": self.redactor.redact(self.run.task.title)})
+        said = statement(
+            self.run.model_copy(update={"task": task}),
+            published,
+            builder=self.public_url,
+            version=metadata.version("minions"),
+            at=datetime.now(UTC),
+        )
+        await self.store.keep_signing_key(self.key.public.id, self.key.public.pem)
+        await self.store.keep_statement(self.run.id, published.head_sha, self.key.sealed(said).model_dump_json())
+
+
+def _redacted(value: Any, redactor: Redactor) -> Any:
+    """The same JSON value without the secrets in its strings."""
+    if isinstance(value, str):
+        return redactor.redact(value)
+    if isinstance(value, Mapping):
+        return {key: _redacted(item, redactor) for key, item in value.items()}
+    return [_redacted(item, redactor) for item in value] if isinstance(value, list) else value
+
+
 class NoMinion:
     """What a step gets: it has declared no model, so it must not use one."""
 
@@ -249,6 +288,7 @@ async def outside(
         redactor=redactor,
         models=Models(chosen_model(settings), chosen_reviewer(settings)),
         public_url=settings.page_url,
+        signing_key=SigningKey.at(settings.signing_key_file or settings.home / FILE),
         shift=shift or Shift(),
     )
 

@@ -199,6 +199,11 @@ class Settings(BaseSettings):
     worker_lost_after_s: float = Field(
         default=10.0, ge=1, description="Seconds of silence after which a worker's runs are taken over by another."
     )
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="File with an Ed25519 key as PEM that statements about runs are signed with; one of this machine's "
+        "own in `MINIONS_HOME`, made at the first start, where this is empty.",
+    )
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
     @field_validator(
