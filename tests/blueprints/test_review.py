@@ -194,3 +194,17 @@ async def test_a_run_that_is_begun_again_may_be_sent_back_again(rig: Any) -> Non
     _, state = await run.walk(BLUEPRINT)
     assert state.reviews.sent_back == 2
     assert state.begun_again().reviews.sent_back == 0
+
+
+async def test_what_is_signed_is_what_was_pushed(rig: Any) -> None:
+    run = reviewed(rig(BASE, COMMANDS, writes(b"v1"), writes(b"v2")), notes(finding()), notes(finding("minor")))
+    _, state = await run.walk(BLUEPRINT)
+    (said,) = run.notary.attested
+    assert (said["head_sha"], said["base_sha"], said["patch_sha256"]) == (state.head_sha, state.base_sha, state.pushed)
+    assert [(one["role"], one["model"], one["usd"]) for one in said["models"]] == [
+        ("change", "openai/x", 0.2),
+        ("review", "openai/y", 0.04),
+    ]
+    assert [(one["command"], one["exit_code"]) for one in said["commands"]][-1] == ("check", 0)
+    assert said["guards"] == ["secrets"]
+    assert said["reviews"]["sent_back"] == 1

@@ -1,6 +1,5 @@
 """A second work tree of a run, for who may not change the first."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ def origin(home: Path) -> Origin:
 
 
 @pytest.fixture(params=["layered", "copied"])
-def workspaces(home: Path, boxes: BubblewrapBoxes, request: Any) -> Iterator[Workspaces]:
+def workspaces(home: Path, boxes: BubblewrapBoxes, request: Any) -> Workspaces:
     return made(home / "data", boxes, request.param)
 
 
