@@ -173,7 +173,7 @@ def _settings(*, quiet: bool = False) -> Settings:
     level = "WARNING" if quiet else settings.log_level
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # These log requests and jobs whole, tokens included, one level below what is useful here.
-    for name in ("github.Requester", "urllib3", "httpx", "httpcore", "procrastinate", "LiteLLM"):
+    for name in ("github.Requester", "urllib3", "httpx", "httpcore", "procrastinate", "LiteLLM", "mcp", "httpx2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return settings
 

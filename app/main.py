@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +26,8 @@ from app.adapters.github.history import GitHubHistory
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import Tokens
 from app.adapters.litellm import LiteLLMModel, warm_up
+from app.adapters.mcp import McpServers
+from app.adapters.mcp import servers as mcp_servers
 from app.adapters.model_prices import Price
 from app.adapters.redacted import RedactedForge, RedactedLog
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
@@ -45,12 +47,15 @@ from app.agent.prompt import names as prompt_names
 from app.agent.reviewer import ModelReviewer
 from app.agent.rules import read_rules
 from app.agent.tools.all_tools import chosen
+from app.agent.tools.outside import outside_tools
+from app.agent.tools.tool import Tool
 from app.ahead import make_ready
 from app.core import wording
-from app.core.blueprint import Node
+from app.core.blueprint import AgentSpec, Node
 from app.core.errors import BlueprintError, ForgeError, MinionsError, SettingsError, Unavailable
 from app.core.events import Event
 from app.core.model import Model
+from app.core.outside import NoServers, Servers
 from app.core.pace import THE_APP, Allowance
 from app.core.patch import Patch
 from app.core.places import Limits as Places
@@ -107,6 +112,7 @@ class Outside:
     models: Models
     public_url: str
     signing_key: SigningKey
+    servers: Servers
     shift: Shift
 
     def runner(self, blueprints: Blueprints, open_forge: OpenForge) -> Runner:
@@ -179,7 +185,13 @@ class Outside:
             clock=time.monotonic,
             signals=signals,
             shift=self.shift,
+            more_tools=await self._outside_tools(run, node.agent),
         )
+
+    async def _outside_tools(self, run: Run, spec: AgentSpec) -> Sequence[Tool[Any]]:
+        """What the operator's servers offer to minions of this role; to who may not write, what only reads."""
+        offers = await self.servers.offers(run.blueprint, spec.role)
+        return outside_tools(offers, self.servers, only_reading=spec.role == REVIEW)
 
     async def _reviewer(
         self, run: Run, node: Node[Any], forge: Forge, workspace: GitWorkspace, signals: Signals
@@ -206,6 +218,7 @@ class Outside:
             clock=time.monotonic,
             signals=signals,
             shift=self.shift,
+            more_tools=await self._outside_tools(run, node.agent),
         )
 
 
@@ -289,6 +302,7 @@ async def outside(
         models=Models(chosen_model(settings), chosen_reviewer(settings)),
         public_url=settings.page_url,
         signing_key=SigningKey.at(settings.signing_key_file or settings.home / FILE),
+        servers=McpServers(mcp_servers(settings.mcp_file), redactor) if settings.mcp_file else NoServers(),
         shift=shift or Shift(),
     )
 

@@ -158,6 +158,10 @@ class Settings(BaseSettings):
         description="TOML file with registries that want a credential, and variables that tell tools of them. The "
         "credential never enters a box.",
     )
+    mcp_file: Path | None = Field(
+        default=None,
+        description="TOML file with MCP servers, and which of their tools minions may use, outside of the box.",
+    )
     progress_interval_s: float = Field(
         default=10.0, ge=0, description="Least seconds between two edits of a run's comment and check run."
     )
