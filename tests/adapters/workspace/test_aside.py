@@ -39,6 +39,8 @@ async def test_it_has_the_change_and_nothing_comes_back(workspaces: Workspaces, 
                 == "two\nnew\n.venv\ncode.py\nnew.py\nrequirements.txt\n"
             )
             assert (await aside.patch()).data == patch.data
+            for place in (home / "data" / "runs" / "4", home / "data" / "mirrors", "/git", "/objects"):
+                assert not (await aside.sandbox.run(f"ls -d {place}")).ok
             await do(aside, "rm -rf .venv .git; echo bad > code.py; echo bad > more.py")
     assert await run.patch() == patch
     assert await do(run, "ls -d .venv .git") == ".git\n.venv\n"
