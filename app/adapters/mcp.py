@@ -157,6 +157,21 @@ class McpServers:
             return Said(text=self._clean(_why(error))[:_MOST_TEXT], ok=False)
         return Said(text=self._clean(_text(result))[:_MOST_TEXT], ok=not result.is_error)
 
+    async def missing(self) -> Sequence[str]:
+        """What the operator named and minions do not get, a sentence each."""
+        found = []
+        for server in self._servers.values():
+            has = {tool.name: tool for tool in await self._tools(server)}
+            if not has:
+                found.append(f"The server {server.name} does not say what it has; the log says why.")
+                continue
+            for name in sorted({name for names in server.tools.values() for name in names}):
+                if name not in has:
+                    found.append(f"The server {server.name} has no tool {name!r}; it has {', '.join(sorted(has))}.")
+                elif not _offer(server, has[name]):
+                    found.append(f"{name!r} of the server {server.name} may write, or is too long: see may_write.")
+        return found
+
     async def _tools(self, server: Server) -> Sequence[Any]:
         """What the server has; nothing if it does not say, and it is asked again next time."""
         async with self._asking:

@@ -80,6 +80,13 @@ async def test_what_may_write_needs_to_be_named_for_that(way: dict[str, Any]) ->
     assert not offers["note"].only_reads
 
 
+async def test_what_was_named_in_vain_is_told(way: dict[str, Any]) -> None:
+    assert await library(way, tools=("find",)).missing() == []
+    missing, writing = await library(way, tools=("lend", "note")).missing()
+    assert missing.startswith("The server library has no tool 'lend'; it has dawdle, die, ")
+    assert writing == "'note' of the server library may write, or is too long: see may_write."
+
+
 async def test_a_tool_is_called_and_answers(way: dict[str, Any]) -> None:
     named = library(way)
     offer = (await offered(named))["find"]
