@@ -174,8 +174,10 @@ class ScriptedMinion:
 class ScriptedReviewer:
     """Reads by acts, each a function on the files of its copy; commands run there, too. Nothing of it comes back."""
 
-    def __init__(self, sandbox: FakeSandbox) -> None:
-        self.sandbox = sandbox
+    sandbox: FakeSandbox
+    """That of the run, of which it is given copies."""
+
+    def __init__(self) -> None:
         self.acts: list[Callable[[Files], Review | GaveUp]] = []
         self.facts: list[dict[str, str]] = []
         self.reproduced: list[str] = []
@@ -332,7 +334,7 @@ class Rig:
     sandbox: FakeSandbox
     minion: ScriptedMinion
     forge: FakeForge
-    reviewer: ScriptedReviewer
+    reviewer: ScriptedReviewer = field(default_factory=ScriptedReviewer)
     guards: FakeGuards = field(default_factory=FakeGuards)
     notary: KeptNotary = field(default_factory=KeptNotary)
     time: datetime = datetime(2026, 1, 2, tzinfo=UTC)
@@ -351,6 +353,9 @@ class Rig:
             asked_at=datetime(2026, 1, 2, tzinfo=UTC),
         )
     )
+
+    def __post_init__(self) -> None:
+        self.reviewer.sandbox = self.sandbox
 
     @property
     def world(self) -> World:
@@ -418,7 +423,6 @@ def rig() -> Callable[..., Rig]:
         branches = FakeBranches()
         workspace = FakeWorkspace(base, branches)
         sandbox = FakeSandbox(workspace, commands or {})
-        minion, reviewer = ScriptedMinion(workspace, acts), ScriptedReviewer(sandbox)
-        return Rig(workspace, sandbox, minion, FakeForge(branches), reviewer)
+        return Rig(workspace, sandbox, ScriptedMinion(workspace, acts), FakeForge(branches))
 
     return build
