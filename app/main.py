@@ -351,9 +351,9 @@ def chosen_reviewer(settings: Settings) -> Model | None:
         return chosen_model(settings)
     own = {
         "model": settings.review_model,
-        "model_api_base": settings.review_model_api_base,
-        "model_api_key": settings.review_model_api_key,
-        "model_price": settings.review_model_price,
+        "model_api_base": settings.review_api_base,
+        "model_api_key": settings.review_api_key,
+        "model_price": settings.review_price,
     }
     return chosen_model(settings.model_copy(update=own))
 
@@ -410,7 +410,7 @@ def redactor_of(settings: Settings) -> Redactor:
         [
             settings.private_key.get_secret_value(),
             settings.model_api_key.get_secret_value(),
-            settings.review_model_api_key.get_secret_value(),
+            settings.review_api_key.get_secret_value(),
             *(secret.get_secret_value() for secret in settings.webhook_secrets),
         ]
     )

@@ -85,9 +85,9 @@ class Settings(BaseSettings):
         description="Model that reads each change before it is proposed, best one of another family; the one that "
         "works where this is empty, and `none` for no reviews.",
     )
-    review_model_api_base: str = Field(default="", description="Address of its server, if it is self-hosted.")
-    review_model_api_key: SecretStr = Field(default=SecretStr(""), description="Key of its provider.")
-    review_model_price: Annotated[tuple[float, ...], NoDecode] = Field(
+    review_api_base: str = Field(default="", description="Address of its server, if it is self-hosted.")
+    review_api_key: SecretStr = Field(default=SecretStr(""), description="Key of its provider.")
+    review_price: Annotated[tuple[float, ...], NoDecode] = Field(
         default=(), description="As `MINIONS_MODEL_PRICE`, for `MINIONS_REVIEW_MODEL`."
     )
     concurrency: int = Field(default=4, ge=1, le=500, description="Runs that one worker advances at the same time.")
@@ -217,7 +217,7 @@ class Settings(BaseSettings):
         "webhook_secrets",
         "allowed_bots",
         "model_price",
-        "review_model_price",
+        "review_price",
         mode="before",
     )
     @classmethod
@@ -240,7 +240,7 @@ class Settings(BaseSettings):
             raise ValueError("give names of hosts such as packages.example.com, without https:// and without a path")
         return tuple(host.lower() for host in value)
 
-    @field_validator("github_url", "github_api_url", "public_url", "model_api_base", "review_model_api_base")
+    @field_validator("github_url", "github_api_url", "public_url", "model_api_base", "review_api_base")
     @classmethod
     def _without_slash(cls, value: str) -> str:
         if value and not value.startswith(("https://", "http://")):
