@@ -119,6 +119,25 @@ def doctor(
 
 
 @cli.command()
+def verify(
+    statement: Annotated[
+        str, typer.Argument(help="A file with a statement, the key of a run of this installation, or a run's address.")
+    ],
+    *,
+    key: Annotated[
+        Path | None, typer.Option(help="File with the public key, or keys, that you trust; else this installation's.")
+    ] = None,
+    repository: Annotated[
+        Path | None, typer.Option(help="A clone that has the commit: it is compared with what the statement says.")
+    ] = None,
+) -> None:
+    """Check the signed statement about what a run published. Exit code 1 if it does not hold."""
+    from app.verify import verify as check
+
+    sys.exit(check(_settings(quiet=True), statement, key=key, repository=repository))
+
+
+@cli.command()
 def warm(repository: Annotated[str, typer.Argument(help="OWNER/NAME on GitHub; the App is installed on it.")]) -> None:
     """Fetch a repository and set it up ahead, so that its next run need not wait. Runs on this machine share it."""
     from app.warm import warm as warm_up
@@ -154,7 +173,7 @@ def _settings(*, quiet: bool = False) -> Settings:
     level = "WARNING" if quiet else settings.log_level
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # These log requests and jobs whole, tokens included, one level below what is useful here.
-    for name in ("github.Requester", "urllib3", "httpx", "httpcore", "procrastinate", "LiteLLM"):
+    for name in ("github.Requester", "urllib3", "httpx", "httpcore", "procrastinate", "LiteLLM", "mcp", "httpx2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return settings
 

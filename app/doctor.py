@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import create_engine, text
@@ -12,16 +13,21 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters.github.permissions import EVENTS, PERMISSIONS
 from app.adapters.litellm import warm_up
+from app.adapters.mcp import McpServers
+from app.adapters.mcp import servers as mcp_servers
 from app.adapters.sandbox.egress.allow_list import PORT, is_public
 from app.adapters.sandbox.egress.registries import reach
 from app.adapters.sandbox.egress.tunnel import resolved
+from app.adapters.signing import FILE, SigningKey
 from app.adapters.store.schema import with_driver
 from app.adapters.workspace.folders import GIB, Ways
 from app.core.errors import MinionsError, Unavailable
+from app.core.model import Model
+from app.core.redaction import Redactor
 from app.core.wording.figures import counted
-from app.main import chosen_boxes, chosen_model, fallback_model, github, redactor_of
+from app.main import chosen_boxes, chosen_model, chosen_reviewer, fallback_model, github, redactor_of
 from app.processes import prepared_home
-from app.settings import Settings
+from app.settings import NONE, Settings
 
 _RESOLVE_S: Final = 5.0
 """For each name; resolvers answer within milliseconds."""
@@ -90,6 +96,16 @@ async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Exa
     async with _told("model") as one:
         one.remark = await _model(settings, ask=ask_model)
     yield one.done()
+    async with _told("reviews") as one:
+        one.remark = await _reviewer(settings, ask=ask_model)
+    yield one.done()
+    async with _told("signing key") as one:
+        one.remark = SigningKey.at(settings.signing_key_file or settings.home / FILE).public.id[:16] + "…"
+    yield one.done()
+    if settings.mcp_file:
+        async with _told("tools from outside") as one:
+            one.remark = await _servers(settings.mcp_file, redactor_of(settings))
+        yield one.done()
 
 
 class _Telling:
@@ -186,11 +202,28 @@ async def _model(settings: Settings, *, ask: bool) -> str:
     models = [chosen_model(settings), *filter(None, [fallback_model(settings)])]
     if not ask:
         return f"{' and '.join(model.name for model in models)} (not asked; --ask-model asks for something)"
+    return "; ".join([await _answered(model) for model in models])
+
+
+async def _answered(model: Model) -> str:
     await warm_up()
-    said: list[str] = []
-    for model in models:
-        reply = await model.complete(
-            [{"role": "user", "content": "Answer with the word yes."}], [], max_output_tokens=200, timeout_s=60
-        )
-        said.append(f"{model.name} answered, ${reply.usage.usd:.5f}")
-    return "; ".join(said)
+    reply = await model.complete(
+        [{"role": "user", "content": "Answer with the word yes."}], [], max_output_tokens=200, timeout_s=60
+    )
+    return f"{model.name} answered, ${reply.usage.usd:.5f}"
+
+
+async def _reviewer(settings: Settings, *, ask: bool) -> str:
+    if settings.review_model == NONE:
+        return "none, as MINIONS_REVIEW_MODEL says"
+    if not settings.review_model:
+        return "by the model that works; one of another family in MINIONS_REVIEW_MODEL finds more"
+    model = chosen_reviewer(settings)
+    return await _answered(model) if ask and model else f"{settings.review_model} (not asked)"
+
+
+async def _servers(file: Path, redactor: Redactor) -> str:
+    named = mcp_servers(file)
+    if missing := await McpServers(named, redactor).missing():
+        raise MinionsError("\n".join(missing))
+    return counted(len(named), "server")

@@ -14,6 +14,7 @@ from typing import Final
 from app.adapters.litellm import warm_up
 from app.adapters.local import LocalForge
 from app.adapters.own_folder import abandoned, own_folder
+from app.adapters.signing import FILE
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.adapters.workspace.leftovers import clear
 from app.core.errors import RepositoryError, SettingsError
@@ -52,16 +53,17 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
     _clear_abandoned()
     with own_folder(Path(tempfile.gettempdir()), prefix=_PREFIX) as folder:
         folder.chmod(0o711)  # boxes run as users of their own
-        home = settings.model_copy(update={"home": folder, "database_url": ""})
+        key = settings.signing_key_file or settings.home / FILE  # its owner's, which stays
+        home = settings.model_copy(update={"home": folder, "database_url": "", "signing_key_file": key})
         try:
             with database(home) as url:
-                run, patch = asyncio.run(_run(home, url, forge, head, _draft(repository, text, blueprint)))
+                ended = asyncio.run(_run(home, url, forge, head, _draft(repository, text, blueprint)))
         except KeyboardInterrupt:
             print("\nStopped. Your branches and your checkout are as they were.")
             return 130
         finally:
             clear(folder)  # with what is still mounted there
-    return _tell(run, patch, notes)
+    return _tell(*ended, notes)
 
 
 def _clear_abandoned() -> None:
@@ -71,12 +73,14 @@ def _clear_abandoned() -> None:
             clear(folder)
 
 
-def _tell(run: Run, patch: bytes, notes: Path) -> int:
+def _tell(run: Run, patch: bytes, statement: str, notes: Path) -> int:
     """Print what came of it; answer with the exit code. A change without a branch is kept as a patch."""
     if run.trail.pull_request_number:
+        signed = notes / "statement.json"
+        signed.write_text(statement, encoding="utf-8")
         print(f"\n{(notes / 'report.md').read_text(encoding='utf-8').strip()}\n")
         print(f"The change is on the branch {run.trail.branch}: git diff {run.trail.base_branch}...{run.trail.branch}")
-        print(f"This report is in {notes / 'report.md'}.")
+        print(f"This report is in {notes / 'report.md'}, and signed: minions verify {signed}")
         return 0
     print(f"\nIt came to nothing. {run.error}")
     if patch:
@@ -86,8 +90,8 @@ def _tell(run: Run, patch: bytes, notes: Path) -> int:
     return 1
 
 
-async def _run(settings: Settings, url: str, forge: LocalForge, head: Head, draft: Draft) -> tuple[Run, bytes]:
-    """The run at its end, and the change as it stood then."""
+async def _run(settings: Settings, url: str, forge: LocalForge, head: Head, draft: Draft) -> tuple[Run, bytes, str]:
+    """The run at its end, the change as it stood then, and what was signed about it."""
     async with connected(url) as engine:
         store = Telling(engine, ProcrastinateQueue(url))
         worker = replace(await outside(settings, store, redactor_of(settings)), public_url="")  # no page, no link
@@ -102,7 +106,7 @@ async def _run(settings: Settings, url: str, forge: LocalForge, head: Head, draf
             print(f"{run.at}: {run.error} The next try is in {_PAUSE_S:.0f} s; Ctrl-C ends it.", flush=True)
             await asyncio.sleep(_PAUSE_S)
             await runner.advance(run_id)
-        return run, await store.patch(run_id)
+        return run, await store.patch(run_id), await store.statement(run_id)
 
 
 class Telling(PostgresStore):

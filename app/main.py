@@ -4,11 +4,12 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib import metadata
 from typing import Any, Final
 
 import httpx
@@ -26,6 +27,8 @@ from app.adapters.github.history import GitHubHistory
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import Tokens
 from app.adapters.litellm import MOST_TRIES, LiteLLMModel, warm_up
+from app.adapters.mcp import McpServers
+from app.adapters.mcp import servers as mcp_servers
 from app.adapters.model_prices import Price
 from app.adapters.model_profiles import profile_of
 from app.adapters.packages import RegistryIndex
@@ -34,6 +37,7 @@ from app.adapters.ruff import RuffAnalysis
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.egress.registries import reach
 from app.adapters.sandbox.limits import Limits
+from app.adapters.signing import FILE, SigningKey
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
@@ -45,24 +49,30 @@ from app.adapters.workspace.workspaces import Workspaces
 from app.agent.minion import AgentLoop
 from app.agent.prompt import load_prompt
 from app.agent.prompt import names as prompt_names
+from app.agent.reviewer import ModelReviewer
 from app.agent.rules import read_rules
 from app.agent.tools.all_tools import chosen
+from app.agent.tools.outside import outside_tools
+from app.agent.tools.tool import Tool
 from app.ahead import make_ready
 from app.core import wording
-from app.core.blueprint import Node, State
+from app.core.blueprint import AgentSpec, Node, State
 from app.core.budget import Budget
 from app.core.errors import BlueprintError, ForgeError, MinionsError, SettingsError, Unavailable
 from app.core.events import Event
 from app.core.model import Model
+from app.core.outside import NoServers, Servers
 from app.core.pace import THE_APP, Allowance
+from app.core.patch import Patch
 from app.core.places import Limits as Places
 from app.core.redaction import Redactor
 from app.core.run import Run
 from app.core.shift import Shift
 from app.core.signals import Signals
+from app.core.statement import Published, statement
 from app.core.store import Store
 from app.core.task import Repository
-from app.core.world import Forge, GaveUp, Guards, Minion, Submission, World
+from app.core.world import Forge, GaveUp, Guards, Minion, NoReviewer, Remote, Reviewer, Submission, World
 from app.engine.dispatch import Blueprints
 from app.engine.orders import Orders
 from app.engine.progress import Progress
@@ -71,7 +81,7 @@ from app.engine.runner import OpenForge, Runner
 from app.engine.sweeps import Sweeps
 from app.engine.watch import Watch
 from app.guards import ALL, GuardSet
-from app.settings import Settings
+from app.settings import NONE, Settings
 from app.web.health import Health
 from app.web.hints import Hints
 from app.web.pages import Pages
@@ -84,7 +94,20 @@ _log = logging.getLogger(__name__)
 
 _TRIES_OF_TWO: Final = 2
 """Of each model where there are two: the other one is asked before a pause gets long."""
+REVIEW: Final = "review"
+"""The role of nodes in which a model reads and does not write."""
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@dataclass(frozen=True)
+class Models:
+    """Which model works in which role."""
+
+    worker: Model
+    fallback: Model | None
+    """Who goes on where the first one does not answer."""
+    reviewer: Model | None
+    """None if nobody reviews."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +119,12 @@ class Outside:
     boxes: BubblewrapBoxes
     workspaces: Workspaces
     redactor: Redactor
-    model: Model
+    models: Models
     guards: Guards
     public_url: str
+    signing_key: SigningKey
+    servers: Servers
     shift: Shift
-    fallback: Model | None = None
 
     def runner(self, blueprints: Blueprints, open_forge: OpenForge) -> Runner:
         """What advances runs in this process."""
@@ -138,6 +162,8 @@ class Outside:
             workspace=workspace,
             sandbox=workspace.sandbox,
             minion=await self._minion(run, node, workspace, signals),
+            reviewer=await self._reviewer(run, node, forge, workspace, signals),
+            notary=RunNotary(run, self.store, self.signing_key, self.redactor, self.public_url),
             guards=self.guards,
             clean=CleanTrees(self.workspaces, run.id, run.task.repository.id, lambda write: forge.remote(write=write)),
             coverage=DiffCover(),
@@ -159,9 +185,9 @@ class Outside:
             _log.exception("%s is not prepared for its next run", name)
 
     async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace, signals: Signals) -> Minion:
-        if node.agent is None:
+        if node.agent is None or node.agent.role == REVIEW:
             return NoMinion()
-        model, fallback = in_turn(self.model, self.fallback, former=str(run.state.get("model", "")))
+        model, fallback = in_turn(self.models.worker, self.models.fallback, former=str(run.state.get("model", "")))
         return AgentLoop(
             model=model,
             fallback=fallback,
@@ -174,6 +200,40 @@ class Outside:
             clock=time.monotonic,
             signals=signals,
             shift=self.shift,
+            more_tools=await self._outside_tools(run, node.agent),
+        )
+
+    async def _outside_tools(self, run: Run, spec: AgentSpec) -> Sequence[Tool[Any]]:
+        """What the operator's servers offer to minions of this role; to who may not write, what only reads."""
+        offers = await self.servers.offers(run.blueprint, spec.role)
+        return outside_tools(offers, self.servers, only_reading=spec.role == REVIEW)
+
+    async def _reviewer(
+        self, run: Run, node: Node[Any], forge: Forge, workspace: GitWorkspace, signals: Signals
+    ) -> Reviewer:
+        if node.agent is None or node.agent.role != REVIEW:
+            return NoReviewer()
+
+        async def remote(write: bool) -> Remote:  # noqa: FBT001 - as a workspace asks
+            return await forge.remote(write=write)
+
+        @asynccontextmanager
+        async def copy(patch: Patch) -> AsyncIterator[GitWorkspace]:
+            async with self.workspaces.clean(run.id, run.task.repository.id, remote) as tree:
+                await tree.check_out(run.trail.base_sha, patch=patch.data, set_up=_set_up_of(run))
+                yield tree
+
+        return ModelReviewer(
+            model=self.models.reviewer,
+            spec=replace(node.agent, budget=allowed(self.settings, run, node.agent.budget)),
+            prompt=load_prompt(node.module, node.agent.prompt),
+            journal=self.store.journal(run.id, len(run.visits)),
+            rules=await read_rules(workspace),
+            open_copy=copy,
+            clock=time.monotonic,
+            signals=signals,
+            shift=self.shift,
+            more_tools=await self._outside_tools(run, node.agent),
         )
 
 
@@ -194,6 +254,40 @@ def _set_up_of(run: Run) -> tuple[str, ...]:
     """What the tree of a run needs that another machine makes anew."""
     state = _state_of(run)
     return (state.config.setup or ()) if isinstance(state, Change) else ()
+
+
+@dataclass(frozen=True)
+class RunNotary:
+    """Implements `Notary` for one run, with the key of this machine."""
+
+    run: Run
+    store: Store
+    key: SigningKey
+    redactor: Redactor
+    public_url: str
+
+    async def attest(self, facts: Mapping[str, object]) -> None:
+        """As `Notary` says. Secrets are taken out before it is signed."""
+        published = Published.model_validate(_redacted(facts, self.redactor))
+        task = self.run.task.model_copy(update={"title": self.redactor.redact(self.run.task.title)})
+        said = statement(
+            self.run.model_copy(update={"task": task}),
+            published,
+            builder=self.public_url,
+            version=metadata.version("minions"),
+            at=datetime.now(UTC),
+        )
+        await self.store.keep_signing_key(self.key.public.id, self.key.public.pem)
+        await self.store.keep_statement(self.run.id, published.head_sha, self.key.sealed(said).model_dump_json())
+
+
+def _redacted(value: Any, redactor: Redactor) -> Any:
+    """The same JSON value without the secrets in its strings."""
+    if isinstance(value, str):
+        return redactor.redact(value)
+    if isinstance(value, Mapping):
+        return {key: _redacted(item, redactor) for key, item in value.items()}
+    return [_redacted(item, redactor) for item in value] if isinstance(value, list) else value
 
 
 class NoMinion:
@@ -233,10 +327,11 @@ async def outside(
             settings.home, boxes, author=author, disk_bytes=int(settings.disk_gib * GIB), read_layout=layout
         ),
         redactor=redactor,
-        model=chosen_model(settings),
-        fallback=fallback_model(settings),
+        models=Models(chosen_model(settings), fallback_model(settings), chosen_reviewer(settings)),
         guards=GuardSet(ALL, index=chosen_index(settings), analysis=RuffAnalysis()),
         public_url=settings.page_url,
+        signing_key=SigningKey.at(settings.signing_key_file or settings.home / FILE),
+        servers=McpServers(mcp_servers(settings.mcp_file), redactor) if settings.mcp_file else NoServers(),
         shift=shift or Shift(),
     )
 
@@ -313,6 +408,23 @@ def _price(name: str, said: tuple[float, ...]) -> Price | None:
     return Price(input=said[0], output=said[1], cached=said[2] if len(said) == 3 else None)
 
 
+def chosen_reviewer(settings: Settings) -> Model | None:
+    """The model that reviews: the one that works, unless the settings say another, or none."""
+    if settings.review_model == NONE:
+        return None
+    if not settings.review_model:
+        return chosen_model(settings)
+    own = {
+        "model": settings.review_model,
+        "model_api_base": settings.review_api_base,
+        "model_api_key": settings.review_api_key,
+        "model_price": settings.review_price,
+        "model_dialect": "",
+        "model_window": 0,
+    }
+    return chosen_model(settings.model_copy(update=own))
+
+
 def chosen_paces(settings: Settings, store: PostgresStore | None = None) -> Paces:
     """How fast GitHub is called: by all workers on one store together, or by this process where there is none."""
     allowance = Allowance(
@@ -366,6 +478,7 @@ def redactor_of(settings: Settings) -> Redactor:
             settings.private_key.get_secret_value(),
             settings.model_api_key.get_secret_value(),
             settings.fallback_api_key.get_secret_value(),
+            settings.review_api_key.get_secret_value(),
             *(secret.get_secret_value() for secret in settings.webhook_secrets),
         ]
     )

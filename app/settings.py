@@ -15,6 +15,8 @@ from app.core.repo_config import LONGEST_CHECKS_S
 
 _GITHUB: Final = "https://github.com"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+NONE: Final = "none"
+"""In the place of a model: nobody."""
 _HOST: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?")
 
 
@@ -111,6 +113,16 @@ class Settings(BaseSettings):
     run_usd: float = Field(
         default=6.0, ge=0, description="US dollars of all minions of one run together, besides what people add to it."
     )
+    review_model: str = Field(
+        default="",
+        description="Model that reads each change before it is proposed, best one of another family; the one that "
+        "works where this is empty, and `none` for no reviews.",
+    )
+    review_api_base: str = Field(default="", description="Address of its server, if it is self-hosted.")
+    review_api_key: SecretStr = Field(default=SecretStr(""), description="Key of its provider.")
+    review_price: Annotated[tuple[float, ...], NoDecode] = Field(
+        default=(), description="As `MINIONS_MODEL_PRICE`, for `MINIONS_REVIEW_MODEL`."
+    )
     concurrency: int = Field(default=4, ge=1, le=500, description="Runs that one worker advances at the same time.")
     repository_limit: int = Field(
         default=8,
@@ -179,6 +191,10 @@ class Settings(BaseSettings):
         description="TOML file with registries that want a credential, and variables that tell tools of them. The "
         "credential never enters a box.",
     )
+    mcp_file: Path | None = Field(
+        default=None,
+        description="TOML file with MCP servers, and which of their tools minions may use, outside of the box.",
+    )
     progress_interval_s: float = Field(
         default=10.0, ge=0, description="Least seconds between two edits of a run's comment and check run."
     )
@@ -220,6 +236,11 @@ class Settings(BaseSettings):
     worker_lost_after_s: float = Field(
         default=10.0, ge=1, description="Seconds of silence after which a worker's runs are taken over by another."
     )
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="File with an Ed25519 key as PEM that statements about runs are signed with; one of this machine's "
+        "own in `MINIONS_HOME`, made at the first start, where this is empty.",
+    )
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
     @field_validator(
@@ -230,6 +251,7 @@ class Settings(BaseSettings):
         "allowed_bots",
         "model_price",
         "fallback_price",
+        "review_price",
         mode="before",
     )
     @classmethod
@@ -252,7 +274,9 @@ class Settings(BaseSettings):
             raise ValueError("give names of hosts such as packages.example.com, without https:// and without a path")
         return tuple(host.lower() for host in value)
 
-    @field_validator("github_url", "github_api_url", "public_url", "model_api_base", "fallback_api_base")
+    @field_validator(
+        "github_url", "github_api_url", "public_url", "model_api_base", "fallback_api_base", "review_api_base"
+    )
     @classmethod
     def _without_slash(cls, value: str) -> str:
         if value and not value.startswith(("https://", "http://")):

@@ -10,8 +10,8 @@ an entry after it; see `conversation.py` for what the entries mean.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
 
 from pydantic import TypeAdapter
 
@@ -27,7 +27,7 @@ from app.agent.spoken import SpokenModel
 from app.agent.stuck import STUCK
 from app.agent.tools.all_tools import Toolset
 from app.agent.tools.region import REGION, RegionArguments
-from app.agent.tools.tool import Desk, storable
+from app.agent.tools.tool import Desk, Tool, storable
 from app.agent.transcript import Transcript
 from app.agent.verdict import due, end_of
 from app.core.blueprint import AgentSpec
@@ -48,7 +48,8 @@ class AgentLoop:
 
     `model` works, and `fallback` goes on where it does not answer. `prompt` is the text of the node's prompt file,
     `rules` are those of the repository, `clock` gives seconds that only grow, `shift` is that of the worker that it
-    works in. Raises BlueprintError for a tool that there is not.
+    works in, `more_tools` are tools besides those that the node names, or in their place. Raises BlueprintError for a
+    tool that there is not.
     """
 
     def __init__(
@@ -67,11 +68,12 @@ class AgentLoop:
         fallback: Model | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         background: Background | None = None,
+        more_tools: Sequence[Tool[Any]] = (),
     ) -> None:
         given = [model, *([fallback] if fallback else [])]
         models = [SpokenModel(each) if each.profile.dialect == "bash" else each for each in given]
         self._questions = Questions(models, clock, sleep)
-        self._toolsets = {each.name: Toolset.of(spec.tools, each.profile.dialect) for each in models}
+        self._toolsets = {each.name: Toolset.of(spec.tools, each.profile.dialect, more_tools) for each in models}
         self._background = background or Background()
         self._errands = Errands(sandbox, workspace, clock, self._background, rules or Rules())
         self._own_budget = spec.budget

@@ -5,7 +5,8 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from app.core.world import CommandResult
+from app.core.budget import Usage
+from app.core.world import CommandResult, Review, ReviewFinding
 
 _MOST_CONNECTIONS: Final = 200
 """An install takes two or three; a hostile one is not to fill the record."""
@@ -40,6 +41,38 @@ class Evidence(BaseModel, frozen=True):
     def ok(self) -> bool:
         """Whether the command succeeded."""
         return self.exit_code == 0
+
+
+class Reviews(BaseModel, frozen=True):
+    """What came of the reviews of a run so far."""
+
+    newest: Review | None = None
+    """Of the change as it stands; None if there was none of it."""
+    of: str = ""
+    """Digest of the change that was reviewed last, or for which there was no review."""
+    why_none: str = ""
+    """For people; empty if there is a review, or none was due yet."""
+    sent_back: int = 0
+    """How often a blocker that was reproduced went back to the minion."""
+    settled: tuple[ReviewFinding, ...] = ()
+    """Blockers of earlier changes, each with what its command ends with now."""
+    disputed: str = ""
+    """Why the minion did not mend a blocker, in its own words."""
+    usage: Usage = Usage()
+    """Of all reviews together."""
+
+    @property
+    def open(self) -> tuple[ReviewFinding, ...]:
+        """Blockers whose commands fail on the change as it was reviewed last, each once."""
+        found = (*(self.newest.findings if self.newest else ()), *self.settled)
+        failing = {one.reproduction: one for one in reversed(found) if one.severity == "blocker" and one.is_reproduced}
+        return tuple(reversed(failing.values()))
+
+    def sent(self) -> "Reviews":
+        """After a minion answered to what was open: what its commands end with is looked at again."""
+        known = {one.reproduction for one in self.settled}
+        new = tuple(one for one in self.open if one.reproduction not in known)
+        return self.model_copy(update={"settled": (*self.settled, *new)})
 
 
 def evidence(result: CommandResult, where: Where) -> Evidence:

@@ -129,6 +129,22 @@ class Store(Protocol):
         """Every journal entry of a run, in order."""
         ...
 
+    async def keep_statement(self, run_id: int, head_sha: str, envelope: str) -> None:
+        """Keep what was signed about a commit of a run; a later word about the same commit replaces it."""
+        ...
+
+    async def statement(self, run_id: int) -> str:
+        """What was signed about what the run published last, as JSON; empty if there is nothing."""
+        ...
+
+    async def keep_signing_key(self, key_id: str, pem: str) -> None:
+        """Let everybody know a public key of this installation."""
+        ...
+
+    async def signing_keys(self) -> Sequence[str]:
+        """Every public key of this installation, as PEM, the oldest first."""
+        ...
+
     async def give_places(self) -> int:
         """Put to work what waits for a place although there is one; answer with how many runs."""
         ...

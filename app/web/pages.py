@@ -7,7 +7,7 @@ import asyncio
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from app.core.errors import NotFound
@@ -22,6 +22,7 @@ _POLICY: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+KEYS_PATH: Final = "/.well-known/minions-signing-keys.pem"
 _REFRESH_S: Final = 3
 """A run that goes on reloads its page this often."""
 
@@ -47,6 +48,8 @@ class Pages:
         router = APIRouter(include_in_schema=False)
         router.add_api_route("/", self.home, methods=["GET"], response_class=HTMLResponse)
         router.add_api_route("/runs/{key}", self.run, methods=["GET"], response_class=HTMLResponse)
+        router.add_api_route("/runs/{key}/statement", self.statement, methods=["GET"])
+        router.add_api_route(KEYS_PATH, self.keys, methods=["GET"])
         return router
 
     async def home(self) -> Response:
@@ -61,6 +64,7 @@ class Pages:
             return self._page("missing.html", 404)
         records = await self._store.records(run.id)
         patch = await self._store.patch(run.id)
+        is_signed = bool(await self._store.statement(run.id))
         blueprint = self._blueprints.get(run.blueprint)
         going_on = not run.status.has_ended
         ahead = [(node.name, node.title, node.kind) for node in blueprint.edges] if blueprint else []
@@ -75,9 +79,26 @@ class Pages:
                 rows=rows(run, ahead, records),
                 commands=commands(run),
                 diff=list(diff(patch)),
+                is_signed=is_signed,
                 refresh_s=refresh_s,
             )
         )
+
+    async def statement(self, key: str) -> Response:
+        """What was signed about what the run published last: a DSSE envelope, to the byte as it was made."""
+        try:
+            run = await self._store.find(key)
+        except NotFound:
+            return self._page("missing.html", 404)
+        text = await self._store.statement(run.id)
+        if not text:
+            return JSONResponse({"error": "This run has published nothing yet."}, 404, headers=_POLICY)
+        return Response(text, media_type="application/vnd.dsse.envelope.v1+json", headers=_POLICY)
+
+    async def keys(self) -> Response:
+        """The public keys by which statements are checked."""
+        pem = "".join(await self._store.signing_keys())
+        return Response(pem, 200 if pem else 404, media_type="application/x-pem-file", headers=_POLICY)
 
     def _page(self, template: str, status: int, **facts: Any) -> Response:
         return HTMLResponse(self._templates.get_template(template).render(**facts), status, headers=_POLICY)

@@ -1,4 +1,4 @@
-"""Fix an issue: change the code, tidy and test it, guard and prove it, repair it, propose it, mend what CI finds."""
+"""Fix an issue: change the code, tidy and test it, guard and prove it, have it read, propose it, mend what CI finds."""
 
 from collections.abc import Iterator
 from typing import Final, Literal
@@ -19,6 +19,7 @@ from blueprints.steps.gates import guard, lint, test
 from blueprints.steps.leftovers import change_of
 from blueprints.steps.preparation import prepare
 from blueprints.steps.proof import prove
+from blueprints.steps.review import MOST_ROUNDS, review, told_to_the_author
 
 _REPAIRS: Final = 3
 """More rounds than three hardly ever turn red into green; they turn tests into what passes."""
@@ -63,6 +64,27 @@ async def mend(fix: Fix, world: World) -> Literal["changed", "gave up"]:
     outcome = await _work(fix, world, _task(fix) | {"report": told}, after=_AFTER_CHECKS)
     if outcome == "changed":
         fix.tried = (*fix.tried, wording.tried_mending(fix.summary.rpartition(f"{_AFTER_CHECKS}: ")[2]))
+    return outcome
+
+
+@agent(
+    "Answer the review",
+    prompt="answer.md",
+    budget=Budget(turns=40, tokens=2_000_000, usd=1.5, seconds=900),
+    role="repair",
+    at_most=MOST_ROUNDS,
+)
+async def answer(fix: Fix, world: World) -> Literal["changed", "gave up"]:
+    """Let a minion mend what a reviewer found and we saw fail. If it does not, people hear of both."""
+    told = fenced(told_to_the_author(fix.reviews), "what the reviewer found")
+    facts = _task(fix) | {"report": told, "attempt": f"{fix.reviews.sent_back} of {MOST_ROUNDS}"}
+    outcome = await _work(fix, world, facts, after="After review")
+    if outcome == "changed":
+        fix.reviews = fix.reviews.sent()
+    else:
+        # The change as it was is still one that passes: it goes on, and so does what was said against it.
+        disputed = {"disputed": fix.explanation, "sent_back": MOST_ROUNDS}
+        fix.reviews, fix.explanation = fix.reviews.model_copy(update=disputed), ""
     return outcome
 
 
@@ -142,7 +164,9 @@ BLUEPRINT: Final[Blueprint[Fix]] = Blueprint(
         test: {"green": guard, "red": repair},
         repair: {"changed": lint, "gave up": explain, EXHAUSTED: explain},
         guard: {"pass": prove, "mend": repair, "stop": explain},
-        prove: {"pass": publish, "mend": repair, "stop": explain},
+        prove: {"pass": review, "mend": repair, "stop": explain},
+        review: {"pass": publish, "blocked": answer},
+        answer: {"changed": lint, "gave up": lint, EXHAUSTED: publish},
         publish: watch,
         watch: {
             "green": END,

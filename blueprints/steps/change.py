@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app.core.blueprint import State
 from app.core.budget import Usage
-from app.core.evidence import Evidence, Where
+from app.core.evidence import Evidence, Reviews, Where
 from app.core.links import Chunk
 from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
@@ -75,6 +75,7 @@ class Change(State):
     """The same of what was tried in clean trees."""
     claimed: tuple[str, ...] = ()
     """Commands of which the minion said that they show that it works."""
+    reviews: Reviews = Reviews()
     pushed: str = ""
     """Digest of the patch that was pushed last; empty before the first push."""
     pushed_at: datetime | None = None
@@ -87,7 +88,8 @@ class Change(State):
 
     def begun_again(self) -> Self:
         """As `State` says: repairs are counted from here, and checks are waited for anew."""
-        anew = {"repairs": 0, "tried": (), "watched": Watched(), "pushed_at": None, "checks": ""}
+        reviews = self.reviews.model_copy(update={"sent_back": 0, "of": ""})
+        anew = {"repairs": 0, "tried": (), "watched": Watched(), "pushed_at": None, "checks": "", "reviews": reviews}
         return super().begun_again().model_copy(update=anew)
 
     def keep(self, new: list[Evidence], where: Where) -> None:

@@ -1,14 +1,17 @@
 """How a run ends: with a pull request, or with an explanation."""
 
 import logging
+from typing import Any
 
 from app.core import wording
 from app.core.blueprint import step
+from app.core.budget import Usage
 from app.core.errors import Conflict, Denied, NotFound, RepositoryError
 from app.core.evidence import Where
 from app.core.failures import failures
 from app.core.patch import Patch
 from app.core.redaction import Redactor
+from app.core.statement import Published, Worked
 from app.core.world import Weight, World
 from blueprints.steps.change import Change, Watched, digest
 from blueprints.steps.configuration import pull_request_template
@@ -40,6 +43,7 @@ async def publish(change: Change, world: World) -> None:
         if _earlier(change):
             return
         raise
+    await world.notary.attest(published(change, patch).model_dump(mode="json"))
     if change.task.is_pull_request and change.pull_request_number is not None:
         return  # it was there before, in somebody's own words; the run's comment under it says what was done now
     moved_on, conflicts = await _since(change, world)
@@ -52,10 +56,13 @@ async def publish(change: Change, world: World) -> None:
         remarks=(*change.remarks, *change.proof),
         rules=change.rules,
         model=change.model,
-        usd=change.usage.usd if change.model else None,
+        usd=(change.usage + change.reviews.usage).usd if change.model else None,
         repairs=change.repairs,
         base_branch=moved_on,
         conflicts=conflicts,
+        reviews=change.reviews,
+        most_files=change.config.max_files,
+        most_lines=change.config.max_changed_lines,
         template=await pull_request_template(world.workspace),
     )
     pull_request = await world.forge.find_or_create_pull_request(
@@ -79,6 +86,34 @@ async def _since(change: Change, world: World) -> tuple[str, tuple[str, ...]]:
     except RepositoryError as error:  # it was rewritten, or has nothing in common any more: GitHub says so itself
         _log.info("Whether %s conflicts with %s cannot be told: %s", change.branch, change.base_branch, error)
         return "", ()
+
+
+def published(change: Change, patch: Patch) -> Published:
+    """What is known of the commit that was pushed just now, for who wants to check it without believing anybody."""
+    models = [Worked(role="change", model=change.model, **_spent(change.usage))]
+    if change.reviews.usage.turns:
+        by = change.reviews.newest.model if change.reviews.newest else ""
+        models.append(Worked(role="review", model=by, **_spent(change.reviews.usage)))
+    return Published(
+        head_sha=change.head_sha,
+        base_sha=change.base_sha,
+        branch=change.branch,
+        base_branch=change.base_branch,
+        patch_sha256=digest(patch),
+        files=len(patch.files),
+        added=patch.added,
+        deleted=patch.deleted,
+        commands=change.evidence,
+        guards=change.guards,
+        rules=change.rules,
+        models=tuple(models),
+        repairs=change.repairs,
+        reviews=change.reviews,
+    )
+
+
+def _spent(usage: Usage) -> dict[str, Any]:
+    return {"usd": usage.usd, "turns": usage.turns, "tokens": usage.tokens}
 
 
 def _earlier(change: Change) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from app.core.blueprint import EXHAUSTED, Blueprint, Node, Wait
+from app.core.budget import Usage
 from app.core.errors import Conflict, Denied, NotFound
 from app.core.links import Said
 from app.core.patch import AddedLine, Change, FileChange, Patch
@@ -35,6 +36,7 @@ from app.core.world import (
     PullRequest,
     Reaction,
     Remote,
+    Review,
     Show,
     Submission,
     Touched,
@@ -184,6 +186,47 @@ class ScriptedMinion:
         act = self.acts[min(len(self.facts), len(self.acts) - 1)]
         self.facts.append(dict(facts))
         return act(self.workspace.tree)
+
+
+class ScriptedReviewer:
+    """Reads by acts, each a function on the files of its copy; commands run there, too. Nothing of it comes back."""
+
+    sandbox: FakeSandbox
+    """That of the run, of which it is given copies."""
+
+    def __init__(self) -> None:
+        self.acts: list[Callable[[Files], Review | GaveUp]] = []
+        self.facts: list[dict[str, str]] = []
+        self.reproduced: list[str] = []
+        self.prompt = Template("")
+
+    async def review(self, patch: Patch, facts: Mapping[str, str]) -> Review | GaveUp:
+        self.prompt.substitute(facts)
+        assert set(facts) == set(self.prompt.get_identifiers())
+        self.facts.append(dict(facts))
+        if not self.acts:
+            return Review(summary="All of it.", model="openai/y", usage=Usage(turns=1, usd=0.02))
+        act = self.acts[min(len(self.facts), len(self.acts)) - 1]
+        return act(dict(self.sandbox.workspace.tree))
+
+    async def reproduce(self, patch: Patch, commands: Sequence[str], *, timeout_s: float) -> Sequence[CommandResult]:
+        results = []
+        for command in commands:
+            self.reproduced.append(command)
+            act = self.sandbox.commands.get(command)
+            code, output = act(dict(self.sandbox.workspace.tree)) if act else (127, "not found")
+            results.append(CommandResult(command=command, exit_code=code, output=output, seconds=0.1))
+        return results
+
+
+class KeptNotary:
+    """Keeps what it is given to sign."""
+
+    def __init__(self) -> None:
+        self.attested: list[dict[str, Any]] = []
+
+    async def attest(self, facts: Mapping[str, object]) -> None:
+        self.attested.append(dict(facts))
 
 
 class FakeForge:
@@ -343,7 +386,9 @@ class Rig:
     sandbox: FakeSandbox
     minion: ScriptedMinion
     forge: FakeForge
+    reviewer: ScriptedReviewer = field(default_factory=ScriptedReviewer)
     guards: FakeGuards = field(default_factory=FakeGuards)
+    notary: KeptNotary = field(default_factory=KeptNotary)
     time: datetime = datetime(2026, 1, 2, tzinfo=UTC)
     patience: Patience = field(default_factory=Patience)
     waits: list[Wait] = field(default_factory=list)
@@ -361,6 +406,9 @@ class Rig:
         )
     )
 
+    def __post_init__(self) -> None:
+        self.reviewer.sandbox = self.sandbox
+
     @property
     def world(self) -> World:
         return World(
@@ -374,6 +422,8 @@ class Rig:
             marker="<!-- minions:run=3 -->",
             now=lambda: self.time,
             patience=self.patience,
+            reviewer=self.reviewer,
+            notary=self.notary,
         )
 
     async def begin(self, blueprint: Blueprint[Any], **more: Any) -> Any:
@@ -408,7 +458,8 @@ class Rig:
             return EXHAUSTED, copy
         if node.agent:
             folder = resources.files(node.module.rpartition(".")[0])
-            self.minion.prompt = Template(folder.joinpath(node.agent.prompt).read_text(encoding="utf-8"))
+            prompt = Template(folder.joinpath(node.agent.prompt).read_text(encoding="utf-8"))
+            self.minion.prompt = self.reviewer.prompt = prompt
         answer: Awaitable[Any] = node.run(copy, self.world)
         return await answer or "", copy
 
@@ -424,8 +475,7 @@ def rig() -> Callable[..., Rig]:
     ) -> Rig:
         branches = FakeBranches()
         workspace = FakeWorkspace(base, branches)
-        return Rig(
-            workspace, FakeSandbox(workspace, commands or {}), ScriptedMinion(workspace, acts), FakeForge(branches)
-        )
+        sandbox = FakeSandbox(workspace, commands or {})
+        return Rig(workspace, sandbox, ScriptedMinion(workspace, acts), FakeForge(branches))
 
     return build

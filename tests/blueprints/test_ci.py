@@ -15,8 +15,8 @@ BASE = {
     "greet.py": b"def greet(name): ...\n",
     ".github/minion.yml": b"test: check\ntests_for_bugs: false\nautofix: [fix, fix more]\n",
 }
-START = ["prepare", "implement", "lint", "test", "guard", "prove", "publish", "watch"]
-AGAIN = ["lint", "test", "guard", "prove", "publish", "watch"]
+START = ["prepare", "implement", "lint", "test", "guard", "prove", "review", "publish", "watch"]
+AGAIN = ["lint", "test", "guard", "prove", "review", "publish", "watch"]
 
 NONE = Verdict(state="none")
 GREEN = Verdict(state="green", mark="g")

@@ -13,7 +13,11 @@ from blueprints.steps.environment import _command
 from blueprints.steps.preparation import prepare
 
 URL = "https://github.test/octo/cat"
-BASE = {".github/minion.yml": b"setup: []\nlint: []\ntest: run", "greet.py": b"def greet(name): ...\n", "other.py": b""}
+BASE = {
+    ".github/minion.yml": b"setup: []\nlint: []\ntest: run\ntests_for_bugs: false",
+    "greet.py": b"def greet(name): ...\n",
+    "other.py": b"",
+}
 ASKED = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -116,7 +120,7 @@ async def test_the_pull_request_lists_the_rules_that_the_minion_was_given(rig: C
     _, state = await run.walk(BLUEPRINT)
     assert state.rules == ("AGENTS.md", "src/AGENTS.md")
     (pull,) = run.forge.pulls.values()
-    assert "rules applied: `AGENTS.md`, `src/AGENTS.md`" in pull["body"]
+    assert "| Rules applied | `AGENTS.md`, `src/AGENTS.md` |" in pull["body"]
 
 
 async def test_what_was_gathered_is_saved_with_the_state(rig: Callable[..., Any]) -> None:

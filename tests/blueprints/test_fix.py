@@ -16,7 +16,7 @@ BASE = {
     ".github/minion.yml": b"setup: install\nlint: tidy\ntest: check\n",
 }
 RIGHT = b"def greet(name):\n    return f'Hello, {name}!'\n"
-GREEN = ["prepare", "implement", "lint", "test", "guard", "prove", "publish", "watch"]
+GREEN = ["prepare", "implement", "lint", "test", "guard", "prove", "review", "publish", "watch"]
 
 
 def check(files: dict[str, bytes]) -> tuple[int, str]:
@@ -52,7 +52,7 @@ async def test_an_issue_becomes_a_pull_request(rig: Any) -> None:
     assert (pull["base"], pull["title"]) == ("main", "Greeting forgets the name")
     assert "| after the change | `check` | 0 |" in pull["body"]
     assert "| before the change | `check` | 1 |" in pull["body"]
-    assert "model `openai/x` · cost $0.10" in pull["body"]
+    assert "model `openai/x` · cost $0.12" in pull["body"]
     assert run.workspace.branches["minions/12-3"] == (state.head_sha, run.workspace.branches["minions/12-3"][1])
 
 
@@ -90,7 +90,7 @@ async def test_red_tests_are_repaired(rig: Any) -> None:
     assert run.minion.facts[1]["attempt"] == "1 of 3"
     body = run.forge.pulls["minions/12-3"]["body"]
     assert "After red tests: Now it is there." in body
-    assert "cost $0.20" in body
+    assert "cost $0.22" in body
     assert "The repair after red tests" in body
 
 

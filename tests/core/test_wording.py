@@ -193,7 +193,8 @@ FACTS = wording.PullRequestFacts(
     risks="None that I see.",
     evidence=(
         Evidence(command="python3 -m unittest", exit_code=1, seconds=0.21, where=Where.BEFORE),
-        Evidence(command="python3 -m unittest | tee log", exit_code=0, seconds=0.34, where=Where.AFTER),
+        Evidence(command="ruff format | tee log", exit_code=0, seconds=0.1, where=Where.LINT),
+        Evidence(command="python3 -m unittest", exit_code=0, seconds=0.34, where=Where.AFTER),
     ),
     patch=Patch(
         data=b"x",
@@ -214,6 +215,8 @@ FACTS = wording.PullRequestFacts(
     model="openai/x",
     usd=0.314,
     repairs=1,
+    most_files=40,
+    most_lines=1_500,
 )
 BODY = """\
 Closes #12
@@ -231,12 +234,19 @@ The name was dropped, see `#3`.
 
 ### What shows that it works
 
+- ✅ `python3 -m unittest`: exit code 0; before the change exit code 1
+
+<details><summary>What was run: 3 commands with exit codes</summary>
+
 | When | Command | Exit code | Time |
 | --- | --- | ---: | ---: |
 | before the change | `python3 -m unittest` | 1 | 0.2 s |
-| after the change | `python3 -m unittest \\| tee log` | 0 | 0.3 s |
+| lint | `ruff format \\| tee log` | 0 | 0.1 s |
+| after the change | `python3 -m unittest` | 0 | 0.3 s |
 
 Run in a box without network and without secrets; an exit code is the proof, not a model's word.
+
+</details>
 
 ### Risks, and what was not done
 
@@ -249,7 +259,21 @@ None that I see.
 - [ ] Every changed file was read (1 file, +2 -1)
 - [ ] The repair after red tests mended the code rather than the tests
 
-<sub>Asked by `ann` · guards passed: secrets, size · rules applied: `AGENTS.md` · model `openai/x` · cost $0.31 · \
+<details><summary>Gates, rules, models and cost</summary>
+
+| What | Figures |
+| --- | --- |
+| Tests | 1 of 1 command ended with 0, after 1 repair |
+| Guards | 2 let it pass: secrets, size |
+| Size | 1 file, +2 -1 (at most 40 files, 1,500 lines) |
+| Rules applied | `AGENTS.md` |
+| Models | change `openai/x` |
+| Cost so far | $0.31 |
+| Signed statement | [of all this](https://minions.example/runs/k/statement); `minions verify` checks it |
+
+</details>
+
+<sub>Asked by `ann` · model `openai/x` · cost $0.31 · \
 [everything that was read, run and changed](https://minions.example/runs/k)</sub>
 
 <!-- minions:run=3 -->"""
@@ -294,7 +318,7 @@ def test_the_repositorys_own_template_comes_first_and_swallows_nothing() -> None
 @pytest.mark.parametrize(
     ("template", "wanted"),
     [
-        ("## What changed?\n\n## How was it tested?", ["## What changed?\n\n**Why**", "tested?\n\n| When | Command"]),
+        ("## What changed?\n\n## How was it tested?", ["## What changed?\n\n**Why**", "tested?\n\n- ✅ `python3"]),
         ("# Motivation and context\n# Checklist\n- [ ] Docs", ["context\n\n> **Greeting", "# Checklist\n- [ ] Docs"]),
         ("## Summary\nSay it here.\n## Summary", ["## Summary\nSay it here.\n## Summary\n\n**Why**"]),
         ("```\n## Changes\n```\n## Screenshots", ["```\n## Changes\n```\n## Screenshots\n\nCloses #12"]),
@@ -402,3 +426,35 @@ def test_red_tests_are_told_with_their_output() -> None:
 def test_a_set_up_that_hangs_is_told() -> None:
     hung = Evidence(command="npm ci", exit_code=124, seconds=1_200, where=Where.SET_UP, timed_out=True)
     assert "`npm ci`, which was stopped after 20 min 00 s" in wording.set_up_failed(hung, "")
+
+
+def test_a_long_text_of_an_issue_is_folded_and_its_title_is_not() -> None:
+    task = TASK.model_copy(update={"body": "Word. " * 200})
+    body = wording.pull_request_body(task, FACTS, page_url=PAGE, marker="<!-- m -->")
+    shown, _, folded = body.partition("<details><summary>Its text, as it stood when this was asked for</summary>")
+    assert "Greeting forgets the name" in shown
+    assert "Word." not in shown
+    assert folded.count("Word.") > 100
+
+
+def test_what_is_cut_off_leaves_nothing_open() -> None:
+    """Whatever stands behind it on GitHub is not folded with it."""
+    rows = tuple(
+        Evidence(command=f"test {n} " + "x" * 190, exit_code=0, seconds=1, where=Where.AFTER) for n in range(40)
+    )
+    facts = FACTS.model_copy(update={"evidence": rows, "summary": "long\n" * 1_500, "template": "line\n" * 9_000})
+    for cut in range(0, 9_000, 450):
+        longer = facts.model_copy(update={"risks": "risk\n" * cut})
+        body = wording.pull_request_body(TASK, longer, page_url=PAGE, marker="<!-- m -->")
+        assert body.count("<details>") == body.count("</details>")
+        assert body.endswith("<!-- m -->")
+
+
+def test_a_test_that_is_still_red_is_seen_at_a_glance() -> None:
+    rows = (
+        Evidence(command="pytest a", exit_code=1, seconds=1, where=Where.AFTER),
+        Evidence(command="pytest b", exit_code=124, seconds=1, where=Where.AFTER, timed_out=True),
+    )
+    facts = FACTS.model_copy(update={"evidence": rows})
+    body = wording.pull_request_body(TASK, facts, page_url=PAGE, marker="<!-- m -->")
+    assert "- ❌ `pytest a`: exit code 1\n- ❌ `pytest b`: timed out\n" in body

@@ -91,6 +91,7 @@ async def test_a_local_run_that_is_ended_leaves_nothing(
     async with models.serve(SCRIPTS) as server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MINIONS_")} | {
             "TMPDIR": str(temporary),
+            "MINIONS_HOME": str(temporary / "home"),
             "MINIONS_MODEL_API_BASE": server.url,
             "MINIONS_MODEL_API_KEY": "sk-of-the-script-1234567890",
         }

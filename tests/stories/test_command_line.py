@@ -201,10 +201,15 @@ def repository(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def scripted() -> AsyncIterator[dict[str, str]]:
+async def scripted(tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     """Settings for the demo's script."""
     async with models.serve(Path(models.__file__).parent / "scripts") as server:
-        yield {"model": "openai/slugs", "model_api_base": server.url, "model_api_key": "sk-of-the-script-1234567890"}
+        yield {
+            "home": str(tmp_path / "home"),
+            "model": "openai/slugs",
+            "model_api_base": server.url,
+            "model_api_key": "sk-of-the-script-1234567890",
+        }
 
 
 async def test_a_local_run_leaves_a_branch_and_a_report(repository: Path, scripted: dict[str, str]) -> None:
@@ -222,6 +227,9 @@ async def test_a_local_run_leaves_a_branch_and_a_report(repository: Path, script
         assert words in out
     assert "Closes #" not in report
     assert "/runs/" not in report, "there is no server that would show a page"
+    signed = str(repository / ".git" / "minions" / "statement.json")
+    code, said = await minions("verify", signed, "--repository", str(repository), home=scripted["home"])
+    assert (code, f"published {git(repository, 'rev-parse', branch)} on" in said) == (0, True), said
 
 
 async def test_a_second_model_does_what_the_first_does_not(repository: Path, scripted: dict[str, str]) -> None:

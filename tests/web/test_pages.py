@@ -177,3 +177,34 @@ def test_of_a_large_diff_the_beginning_is_shown() -> None:
     assert len(shown) == MOST_LINES + 1
     assert shown[-1] == ("header", "… 2,685,003 more bytes are left out here.")
     assert len(next(diff(b"+" + b"a" * 9_000_000 + b"\n"))[1]) < MOST_WIDE + 10
+
+
+async def test_the_signed_statement_of_a_run_is_given_to_the_byte(
+    client: httpx.AsyncClient, store: PostgresStore
+) -> None:
+    run = await started(store)
+    assert (await client.get(f"/runs/{run.key}/statement")).status_code == 404
+    assert (await client.get("/runs/nobody/statement")).status_code == 404
+    assert "Signed statement" not in (await client.get(f"/runs/{run.key}")).text
+    await store.keep_statement(run.id, "a" * 40, '{"payload":  "older"}')
+    await store.keep_statement(run.id, "b" * 40, '{"payload":  "newer"}')
+    answer = await client.get(f"/runs/{run.key}/statement")
+    assert answer.text == '{"payload":  "newer"}'
+    assert answer.headers["content-type"] == "application/vnd.dsse.envelope.v1+json"
+    assert "Signed statement" in (await client.get(f"/runs/{run.key}")).text
+
+
+async def test_a_later_word_about_the_same_commit_replaces_the_earlier(
+    client: httpx.AsyncClient, store: PostgresStore
+) -> None:
+    run = await started(store)
+    for text in ("one", "two"):
+        await store.keep_statement(run.id, "a" * 40, text)
+    assert (await client.get(f"/runs/{run.key}/statement")).text == "two"
+
+
+async def test_public_keys_are_at_a_well_known_place(client: httpx.AsyncClient, store: PostgresStore) -> None:
+    assert (await client.get("/.well-known/minions-signing-keys.pem")).status_code == 404
+    for name in ("one", "two", "one"):
+        await store.keep_signing_key(name, f"{name}\n")
+    assert (await client.get("/.well-known/minions-signing-keys.pem")).text == "one\ntwo\n"

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import orders, places, tables
+from app.adapters.store import orders, places, statements, tables
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.reachable import reachable
@@ -211,6 +211,26 @@ class PostgresStore:
             Recorded(visit=one["visit"], number=one["number"], at=one["at"], entry=_ENTRY.validate_python(one["entry"]))
             for one in found
         ]
+
+    async def keep_statement(self, run_id: int, head_sha: str, envelope: str) -> None:
+        """Keep what was signed about a commit of a run."""
+        async with reachable(), self._engine.begin() as connection:
+            await statements.keep(connection, run_id, head_sha, envelope)
+
+    async def statement(self, run_id: int) -> str:
+        """What was signed about what the run published last, as JSON; empty if there is nothing."""
+        async with reachable(), self._engine.connect() as connection:
+            return await statements.newest(connection, run_id)
+
+    async def keep_signing_key(self, key_id: str, pem: str) -> None:
+        """Let everybody know a public key."""
+        async with reachable(), self._engine.begin() as connection:
+            await statements.keep_key(connection, key_id, pem)
+
+    async def signing_keys(self) -> Sequence[str]:
+        """Every public key of this installation, as PEM, the oldest first."""
+        async with reachable(), self._engine.connect() as connection:
+            return await statements.keys(connection)
 
     async def spent_usd(self, run_id: int) -> float:
         """What the ledger says about a run, in US dollars."""

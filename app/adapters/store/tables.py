@@ -199,6 +199,25 @@ A migration that only adds what an older program leaves at its default does not 
 own number, so that older programs are refused at their start.
 """
 
+statements = Table(
+    "statements",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("head_sha", Text, primary_key=True),
+    Column("envelope", Text, nullable=False),
+    _moment("made_at", now=True),
+)
+"""What was signed about each commit that a run published, as JSON, to the byte."""
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("pem", Text, nullable=False),
+    _moment("made_at", now=True),
+)
+"""Public keys of the machines that sign, or ever did; private ones stay where they were made."""
+
 recoveries = Table(
     "recoveries",
     metadata,

@@ -103,13 +103,15 @@ class Workspaces:
         """
         self.layers.prepare()
         name = f"clean-{run_id}"
-        async with locked(self.layers.lock(name)):
+        lock = self.layers.lock(name)
+        async with locked(lock):
             workspace = self._opened(f"{SITE}{name}", run_id, repository_id, remote, None, is_beside=True)
             await workspace.remove()
             try:
                 yield workspace
             finally:
                 await workspace.remove()
+                await asyncio.to_thread(lock.unlink, missing_ok=True)
 
     def _opened(
         self,

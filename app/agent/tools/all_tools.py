@@ -49,8 +49,11 @@ class Toolset:
     schemas: Sequence[dict[str, Any]]
 
     @classmethod
-    def of(cls, names: Sequence[str], dialect: Dialect) -> "Toolset":
-        """What a model that speaks `dialect` gets of the tools with these names. Raises BlueprintError as `chosen`."""
+    def of(cls, names: Sequence[str], dialect: Dialect, more: Sequence[Tool[Any]] = ()) -> "Toolset":
+        """What a model that speaks `dialect` gets of the tools with these names, and `more`, some in their place.
+
+        Raises BlueprintError as `chosen`.
+        """
         tools = dict(chosen(names))
         if dialect == "apply_patch" and "edit" in tools:
             tools = {(new := APPLY_PATCH if name == "edit" else tool).name: new for name, tool in tools.items()}
@@ -59,6 +62,7 @@ class Toolset:
             tools.pop("edit", None)
         elif dialect == "bash" and "bash" in tools:
             tools = {name: tool for name, tool in tools.items() if tool not in {READ, SEARCH, EDIT, WRITE}}
+        tools |= {tool.name: tool for tool in more}
         return cls(tools, [tool.schema for tool in tools.values()])
 
     def find(self, name: str) -> Tool[Any] | None:

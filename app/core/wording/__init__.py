@@ -69,6 +69,7 @@ from app.core.wording.refusals import (
     refusal,
     unknown_blueprint,
 )
+from app.core.wording.review import no_review
 
 __all__ = [
     "PullRequestFacts",
@@ -108,6 +109,7 @@ __all__ = [
     "moved_by_others",
     "newer_blueprint",
     "no_checks_to_fix",
+    "no_review",
     "no_test_fails_without_it",
     "no_way_to_test",
     "nothing_changed",

@@ -38,7 +38,7 @@ def filled(template: str, sections: Mapping[str, str]) -> tuple[str, frozenset[s
         heading = _HEADING.match(line)
         if fence or not heading or not _is_empty(lines[number + 1 :]):
             continue
-        name = next((name for name, words in _FITS.items() if name in sections and words.search(heading[1])), "")
+        name = next((name for name, words in _FITS.items() if sections.get(name) and words.search(heading[1])), "")
         if name and name not in used:
             used.add(name)
             made += ["", sections[name]]
