@@ -105,6 +105,45 @@ def run(
     sys.exit(run_locally(settings, repo.resolve(), text, blueprint))
 
 
+@cli.command(name="eval")
+def evaluate(
+    *,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be said again.")] = None,
+    blueprint: Annotated[str, typer.Option(help="Whose tasks; `minions draw` lists blueprints.")] = "fix",
+    model: Annotated[list[str] | None, typer.Option(help="Instead of MINIONS_MODEL; said again, all of them.")] = None,
+    sdist: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Make tasks of a package's release, such as inflection==0.5.1, by mistakes put into its code; its own "
+            "tests are the hidden ones. `NAME==VERSION#sha256=HEX` pins the archive."
+        ),
+    ] = None,
+    mutants: Annotated[int, typer.Option(min=1, max=1000, help="How many tasks of each release.")] = 5,
+    seed: Annotated[int, typer.Option(help="Another number, other mistakes; the same, the same.")] = 1,
+    output: Annotated[Path | None, typer.Option("--json", help="Write everything to this file, too.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Tasks at the same time.")] = 2,
+    only_list: Annotated[bool, typer.Option("--list", help="List the tasks and leave.")] = False,
+) -> None:
+    """Have a model do tasks of which it does not see all tests, with everything as on a server but GitHub."""
+    from app.evaluation.evaluation import Plan, listed
+    from app.evaluation.evaluation import evaluate as evaluate_models
+    from app.evaluation.sdists import Release
+
+    if only_list:
+        print(listed(blueprint))
+        return
+    plan = Plan(
+        blueprint=blueprint,
+        tasks=tuple(task or ()),
+        releases=tuple(Release.parse(text) for text in sdist or ()),
+        mutants=mutants,
+        seed=seed,
+        models=tuple(model or ()),
+        jobs=jobs,
+    )
+    sys.exit(evaluate_models(_settings(quiet=True), plan, output))
+
+
 @cli.command()
 def doctor(
     *,

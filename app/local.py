@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +21,10 @@ from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.adapters.workspace.leftovers import clear
 from app.core.errors import RepositoryError, SettingsError
 from app.core.run import Run, Trail
-from app.core.store import Draft
+from app.core.store import Draft, Store
 from app.core.task import Person, Repository, Task
 from app.core.world import Head
-from app.main import outside, redactor_of
+from app.main import Outside, outside, redactor_of
 from app.processes import database
 from app.settings import Settings
 from blueprints import BLUEPRINTS
@@ -38,15 +40,35 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
 
     130 if it was told to stop, by `kill` as by Ctrl-C. Raises SettingsError and RepositoryError.
     """
-    if not settings.model:
-        raise SettingsError("Say which model works: --model anthropic/claude-opus-4-8, or MINIONS_MODEL.")
-    if blueprint not in BLUEPRINTS:
-        raise SettingsError(f"There is no blueprint {blueprint!r}. There are: {', '.join(BLUEPRINTS)}.")
+    check_choice(settings.model, blueprint)
     if not text.strip():
         raise SettingsError("The task is empty: say what to do.")
     notes = _git_folder(repository) / "minions"
     forge = LocalForge(repository, notes / "report.md")
     head = asyncio.run(forge.default_head())  # before anything is started
+    try:
+        with own_server(settings) as (home, url):
+            ended = asyncio.run(_run(home, url, forge, head, draft(repository.name, text, blueprint)))
+    except KeyboardInterrupt:
+        print("\nStopped. Your branches and your checkout are as they were.")
+        return 130
+    return _tell(*ended, notes)
+
+
+def check_choice(model: str, blueprint: str) -> None:
+    """Raise SettingsError if no model is named, or no blueprint that there is."""
+    if not model:
+        raise SettingsError("Say which model works: --model anthropic/claude-opus-4-8, or MINIONS_MODEL.")
+    if blueprint not in BLUEPRINTS:
+        raise SettingsError(f"There is no blueprint {blueprint!r}. There are: {', '.join(BLUEPRINTS)}.")
+
+
+@contextmanager
+def own_server(settings: Settings) -> Iterator[tuple[Settings, str]]:
+    """The settings with a home of their own, and the url of a database in it; all of it is gone at the end.
+
+    To be told to end, by `kill` or by a terminal that closes, is then the same as Ctrl-C.
+    """
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.default_int_handler)
     logging.getLogger("app.engine").setLevel(logging.ERROR)  # the terminal is told what it would log
@@ -57,13 +79,9 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
         home = settings.model_copy(update={"home": folder, "database_url": "", "signing_key_file": key})
         try:
             with database(home) as url:
-                ended = asyncio.run(_run(home, url, forge, head, _draft(repository, text, blueprint)))
-        except KeyboardInterrupt:
-            print("\nStopped. Your branches and your checkout are as they were.")
-            return 130
+                yield home, url
         finally:
             clear(folder)  # with what is still mounted there
-    return _tell(*ended, notes)
 
 
 def _clear_abandoned() -> None:
@@ -90,23 +108,39 @@ def _tell(run: Run, patch: bytes, statement: str, notes: Path) -> int:
     return 1
 
 
-async def _run(settings: Settings, url: str, forge: LocalForge, head: Head, draft: Draft) -> tuple[Run, bytes, str]:
+async def _run(settings: Settings, url: str, forge: LocalForge, head: Head, wanted: Draft) -> tuple[Run, bytes, str]:
     """The run at its end, the change as it stood then, and what was signed about it."""
     async with connected(url) as engine:
-        store = Telling(engine, ProcrastinateQueue(url))
-        worker = replace(await outside(settings, store, redactor_of(settings)), public_url="")  # no page, no link
+        worker = await without_pages(settings, Telling(engine, ProcrastinateQueue(url)))
         await warm_up()
-        receipt = await store.accept(None, draft, "Asked for on the command line.")
-        runner = worker.runner(BLUEPRINTS, lambda _: forge)
-        run_id = receipt.run_id or 0
-        trail = Trail(base_branch=head.branch, base_sha=head.sha, branch=await forge.free_branch())
-        await store.save((await store.load(run_id)).model_copy(update={"trail": trail}))
+        run = await carried_out(worker, forge, head, wanted, tell=lambda sentence: print(sentence, flush=True))
+        return run, await worker.store.patch(run.id), await worker.store.statement(run.id)
+
+
+async def without_pages(settings: Settings, store: Store) -> Outside:
+    """The adapters of a worker beside which there is no web server: no page, so no link to one."""
+    return replace(await outside(settings, store, redactor_of(settings)), public_url="")
+
+
+async def carried_out(
+    worker: Outside, forge: LocalForge, head: Head, wanted: Draft, *, tell: Callable[[str], None], most_tries: int = 0
+) -> Run:
+    """Have the worker do what is wanted; answer with the run at its end.
+
+    What may pass, such as a model that is away, is tried again until it did, or `most_tries` times: then the run that
+    comes back has not ended. `tell` is told each time.
+    """
+    receipt = await worker.store.accept(None, wanted, "Asked for on the command line.")
+    runner = worker.runner(BLUEPRINTS, lambda _: forge)
+    run_id = receipt.run_id or 0
+    trail = Trail(base_branch=head.branch, base_sha=head.sha, branch=await forge.free_branch())
+    await worker.store.save((await worker.store.load(run_id)).model_copy(update={"trail": trail}))
+    await runner.advance(run_id)
+    while not (run := await worker.store.load(run_id)).is_reported and not 0 < most_tries <= run.tries:
+        tell(f"{run.at}: {run.error} The next try is in {_PAUSE_S:.0f} s; Ctrl-C ends it.")
+        await asyncio.sleep(_PAUSE_S)
         await runner.advance(run_id)
-        while not (run := await store.load(run_id)).is_reported:
-            print(f"{run.at}: {run.error} The next try is in {_PAUSE_S:.0f} s; Ctrl-C ends it.", flush=True)
-            await asyncio.sleep(_PAUSE_S)
-            await runner.advance(run_id)
-        return run, await store.patch(run_id), await store.statement(run_id)
+    return run
 
 
 class Telling(PostgresStore):
@@ -123,10 +157,11 @@ class Telling(PostgresStore):
         return saved
 
 
-def _draft(repository: Path, text: str, blueprint: str) -> Draft:
+def draft(name: str, text: str, blueprint: str, *, number: int = 1) -> Draft:
+    """A run that does what `text` says, its first line being the title. `number` is that of the repository."""
     title, _, body = text.strip().partition("\n")
     task = Task(
-        repository=Repository(id=1, full_name=f"local/{repository.name}", installation_id=0),
+        repository=Repository(id=number, full_name=f"local/{name}", installation_id=0),
         number=0,
         title=title.strip(),
         body=body.strip(),
@@ -136,7 +171,7 @@ def _draft(repository: Path, text: str, blueprint: str) -> Draft:
     )
     known = BLUEPRINTS[blueprint]
     return Draft(
-        intent="command line",
+        intent=f"command line {number}",
         task=task,
         blueprint=blueprint,
         blueprint_version=known.version,

@@ -1,0 +1,126 @@
+"""`minions eval`: each model at each task, and what came of it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from app.adapters.litellm import warm_up
+from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
+from app.core.errors import SettingsError
+from app.evaluation.exercise import Exercise, exercises
+from app.evaluation.report import document, row, table
+from app.evaluation.sdists import Release, mutants
+from app.evaluation.trial import Examiner, Trial, Verdict
+from app.local import check_choice, own_server, without_pages
+from app.main import Outside
+from app.settings import Settings
+
+Tell = Callable[[str], None]
+
+_MUTANTS_NUMBER: Final = 1_000_000
+"""First number of repositories in which mutants are tried: none of a trial's."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be evaluated."""
+
+    blueprint: str = "fix"
+    tasks: tuple[str, ...] = ()
+    """Names; all of the blueprint where there are neither these nor releases."""
+    releases: tuple[Release, ...] = ()
+    mutants: int = 5
+    """Of each release."""
+    seed: int = 1
+    models: tuple[str, ...] = ()
+    jobs: int = 2
+    """Trials at the same time."""
+
+    def chosen(self) -> list[Exercise]:
+        """The blueprint's own tasks that are wanted. Raises SettingsError for a name that there is not."""
+        known = exercises(self.blueprint)
+        if unknown := [name for name in self.tasks if name not in known]:
+            raise SettingsError(f"There is no task {unknown[0]!r}. `minions eval --list` lists them.")
+        names = self.tasks or (() if self.releases else tuple(known))
+        return [known[name] for name in names]
+
+
+def evaluate(settings: Settings, plan: Plan, output: Path | None, tell: Tell = print) -> int:
+    """Have every model try every task, and tell it; answer with the exit code.
+
+    0 if all could be tried, however it went; 1 if one could not; 130 if it was told to stop. Raises SettingsError.
+    """
+    models = plan.models or (settings.model,)
+    for model in models:
+        check_choice(model, plan.blueprint)
+    wanted = plan.chosen()
+    if output is not None and not output.absolute().parent.is_dir():
+        raise SettingsError(f"{output} cannot be written: there is no such folder.")
+    trials: list[Trial] = []
+    try:
+        with own_server(settings) as (home, url):
+            asyncio.run(_evaluated(home, url, plan, models, wanted, trials, tell))
+    except KeyboardInterrupt:
+        tell("\nStopped. Nothing is left behind; this is what had ended:")
+        _conclude(trials, output, tell)
+        return 130
+    return _conclude(trials, output, tell)
+
+
+def _conclude(trials: Sequence[Trial], output: Path | None, tell: Tell) -> int:
+    tell(f"\n{table(trials)}")
+    if output is not None:
+        output.write_text(json.dumps(document(trials), indent=2) + "\n", encoding="utf-8")
+    return 1 if any(trial.verdict is Verdict.BROKEN for trial in trials) else 0
+
+
+async def _evaluated(
+    settings: Settings,
+    url: str,
+    plan: Plan,
+    models: Sequence[str],
+    wanted: Sequence[Exercise],
+    trials: list[Trial],
+    tell: Tell,
+) -> None:
+    async with connected(url) as engine:
+        store = PostgresStore(engine, ProcrastinateQueue(url))
+        workers = [await without_pages(settings.model_copy(update={"model": model}), store) for model in models]
+        await warm_up()
+        folder = settings.home / "evaluated"
+        found = list(wanted)
+        for number, release in enumerate(plan.releases, _MUTANTS_NUMBER):
+            found += await mutants(workers[0], folder, release, number, plan.mutants, plan.seed, tell)
+        await tried(workers, plan, found, folder, trials, tell)
+
+
+async def tried(
+    workers: Sequence[Outside],
+    plan: Plan,
+    wanted: Sequence[Exercise],
+    folder: Path,
+    trials: list[Trial],
+    tell: Tell,
+) -> None:
+    """Every worker's model at every task, `plan.jobs` at a time; each is added to `trials` and told when it has ended."""
+    places = asyncio.Semaphore(plan.jobs)
+
+    async def one(worker: Outside, exercise: Exercise, number: int) -> None:
+        async with places:
+            trial = await Examiner(worker, plan.blueprint, folder, tell).examine(exercise, number)
+        trials.append(trial)
+        tell(row(trial))
+
+    pairs = [(worker, exercise) for worker in workers for exercise in wanted]
+    async with asyncio.TaskGroup() as group:
+        for number, (worker, exercise) in enumerate(pairs, 1):
+            group.create_task(one(worker, exercise, number))
+
+
+def listed(blueprint: str) -> str:
+    """Every task of a blueprint, a line each."""
+    known = exercises(blueprint).values()
+    return "\n".join(f"{each.name:32} {each.kind:14} {each.language:11} {each.title}" for each in known)

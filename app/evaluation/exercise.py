@@ -1,0 +1,92 @@
+"""An evaluation task: a small repository, an issue about it, and tests that the minion does not see.
+
+They stand beside the blueprint that they are for, in `blueprints/NAME/tasks/*.yaml`, one file a task.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Annotated, Final, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from app.core.errors import SettingsError
+
+Kind = Literal["configuration", "dependency", "bug fix", "refactoring", "test", "documentation"]
+KINDS: Final[tuple[Kind, ...]] = ("configuration", "dependency", "bug fix", "refactoring", "test", "documentation")
+
+
+class _Part(BaseModel, frozen=True, extra="forbid"):
+    """Unknown words in a task are mistakes of whoever wrote it."""
+
+
+class Passage(_Part, frozen=True):
+    """A passage of a file and what it becomes; without `old` it is the whole file."""
+
+    path: str
+    old: str = ""
+    new: str
+
+
+class Hidden(_Part, frozen=True):
+    """What decides: files put over the changed repository in a clean tree, and commands that then have to succeed."""
+
+    files: Mapping[str, str]
+    commands: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Exercise(_Part, frozen=True):
+    """One evaluation task. Called so in the code, where a task is what somebody asked for."""
+
+    name: str
+    kind: Kind
+    language: Literal["Python", "JavaScript", "TypeScript", "Go", "Rust"]
+    needs: tuple[str, ...] = ()
+    """Programs without which the task cannot be done; python3, git and a shell are everywhere."""
+    set_up: tuple[str, ...] = ()
+    """What the hidden tests need installed; a run finds out by itself what it needs."""
+    title: str
+    body: str
+    """Of the issue."""
+    files: Mapping[str, str]
+    hidden: Hidden
+    solution: Annotated[tuple[Passage, ...], Field(min_length=1)]
+    """One way to do it: it shows that the task can be done, and no run sees it."""
+    shortcut: tuple[Passage, ...] = ()
+    """What somebody would write who answers the very case that the issue names, and nothing else."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Exercise":
+        self.changed(self.solution)
+        self.changed(self.shortcut)
+        return self
+
+    @property
+    def text(self) -> str:
+        """Title and body, as `minions run` takes them."""
+        return f"{self.title}\n\n{self.body}"
+
+    def changed(self, passages: Sequence[Passage]) -> dict[str, str]:
+        """The files with these passages in them. Raises ValueError if one does not stand there exactly once."""
+        files = dict(self.files)
+        for passage in passages:
+            if passage.old and files.get(passage.path, "").count(passage.old) != 1:
+                raise ValueError(f"{passage.path} does not hold this exactly once: {passage.old}")
+            files[passage.path] = files[passage.path].replace(passage.old, passage.new) if passage.old else passage.new
+        return files
+
+
+def exercises(blueprint: str) -> dict[str, Exercise]:
+    """All tasks of a blueprint by their name, in order. Raises SettingsError if a file cannot be used."""
+    folder = resources.files(f"blueprints.{blueprint}").joinpath("tasks")
+    if not folder.is_dir():
+        return {}
+    names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".yaml"))
+    return {name.removesuffix(".yaml"): _read(name, folder.joinpath(name).read_text("utf-8")) for name in names}
+
+
+def _read(name: str, text: str) -> Exercise:
+    try:
+        return Exercise.model_validate({"name": name.removesuffix(".yaml"), **yaml.safe_load(text)})
+    except (ValidationError, yaml.YAMLError, TypeError) as error:
+        raise SettingsError(f"The evaluation task {name} cannot be used: {error}") from None
