@@ -59,6 +59,11 @@ def check_choice(model: str, blueprint: str) -> None:
     """Raise SettingsError if no model is named, or no blueprint that there is."""
     if not model:
         raise SettingsError("Say which model works: --model anthropic/claude-opus-4-8, or MINIONS_MODEL.")
+    check_blueprint(blueprint)
+
+
+def check_blueprint(blueprint: str) -> None:
+    """Raise SettingsError if there is no such blueprint."""
     if blueprint not in BLUEPRINTS:
         raise SettingsError(f"There is no blueprint {blueprint!r}. There are: {', '.join(BLUEPRINTS)}.")
 
@@ -70,7 +75,7 @@ def own_server(settings: Settings) -> Iterator[tuple[Settings, str]]:
     To be told to end, by `kill` or by a terminal that closes, is then the same as Ctrl-C.
     """
     for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, signal.default_int_handler)
+        signal.signal(name, lambda *_: signal.raise_signal(signal.SIGINT))  # which asyncio makes an orderly end of
     logging.getLogger("app.engine").setLevel(logging.ERROR)  # the terminal is told what it would log
     _clear_abandoned()
     with own_folder(Path(tempfile.gettempdir()), prefix=_PREFIX) as folder:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +12,9 @@ from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.core.errors import SettingsError
 from app.evaluation.exercise import Exercise, exercises
 from app.evaluation.report import document, row, table
-from app.evaluation.sdists import Release, mutants
+from app.evaluation.sdists import Release, Workshop
 from app.evaluation.trial import Examiner, Trial, Verdict
-from app.local import check_choice, own_server, without_pages
+from app.local import check_blueprint, check_choice, own_server, without_pages
 from app.main import Outside
 from app.settings import Settings
 
@@ -59,15 +59,15 @@ def evaluate(settings: Settings, plan: Plan, output: Path | None, tell: Tell = p
     wanted = plan.chosen()
     if output is not None and not output.absolute().parent.is_dir():
         raise SettingsError(f"{output} cannot be written: there is no such folder.")
-    trials: list[Trial] = []
+    evaluation = Evaluation(plan, tell)
     try:
         with own_server(settings) as (home, url):
-            asyncio.run(_evaluated(home, url, plan, models, wanted, trials, tell))
+            asyncio.run(evaluation.run(home, url, models, wanted))
     except KeyboardInterrupt:
-        tell("\nStopped. Nothing is left behind; this is what had ended:")
-        _conclude(trials, output, tell)
+        tell("\nStopped. This is what had ended:")
+        _conclude(evaluation.trials, output, tell)
         return 130
-    return _conclude(trials, output, tell)
+    return _conclude(evaluation.trials, output, tell)
 
 
 def _conclude(trials: Sequence[Trial], output: Path | None, tell: Tell) -> int:
@@ -77,50 +77,46 @@ def _conclude(trials: Sequence[Trial], output: Path | None, tell: Tell) -> int:
     return 1 if any(trial.verdict is Verdict.BROKEN for trial in trials) else 0
 
 
-async def _evaluated(
-    settings: Settings,
-    url: str,
-    plan: Plan,
-    models: Sequence[str],
-    wanted: Sequence[Exercise],
-    trials: list[Trial],
-    tell: Tell,
-) -> None:
-    async with connected(url) as engine:
-        store = PostgresStore(engine, ProcrastinateQueue(url))
-        workers = [await without_pages(settings.model_copy(update={"model": model}), store) for model in models]
-        await warm_up()
-        folder = settings.home / "evaluated"
-        found = list(wanted)
-        for number, release in enumerate(plan.releases, _MUTANTS_NUMBER):
-            found += await mutants(workers[0], folder, release, number, plan.mutants, plan.seed, tell)
-        await tried(workers, plan, found, folder, trials, tell)
+@dataclass
+class Evaluation:
+    """An evaluation under way."""
 
+    plan: Plan
+    tell: Tell
+    trials: list[Trial] = field(default_factory=list)
+    """Those that have ended, in the order in which they did."""
 
-async def tried(
-    workers: Sequence[Outside],
-    plan: Plan,
-    wanted: Sequence[Exercise],
-    folder: Path,
-    trials: list[Trial],
-    tell: Tell,
-) -> None:
-    """Every worker's model at every task, `plan.jobs` at a time; each is added to `trials` and told when it has ended."""
-    places = asyncio.Semaphore(plan.jobs)
+    async def run(self, settings: Settings, url: str, models: Sequence[str], wanted: Sequence[Exercise]) -> None:
+        """All of it, in the home of `settings`, on the database at `url`."""
+        async with connected(url) as engine:
+            store = PostgresStore(engine, ProcrastinateQueue(url))
+            workers = [await without_pages(settings.model_copy(update={"model": model}), store) for model in models]
+            await warm_up()
+            folder = settings.home / "evaluated"
+            workshop = Workshop(workers[0], folder, self.plan.seed, self.tell)
+            found = list(wanted)
+            for number, release in enumerate(self.plan.releases, _MUTANTS_NUMBER):
+                found += await workshop.mutants(release, number, self.plan.mutants)
+            await self._try(workers, found, folder)
 
-    async def one(worker: Outside, exercise: Exercise, number: int) -> None:
-        async with places:
-            trial = await Examiner(worker, plan.blueprint, folder, tell).examine(exercise, number)
-        trials.append(trial)
-        tell(row(trial))
+    async def _try(self, workers: Sequence[Outside], wanted: Sequence[Exercise], folder: Path) -> None:
+        """Every worker's model at every task, so many at a time; each is told when it has ended."""
+        places = asyncio.Semaphore(self.plan.jobs)
 
-    pairs = [(worker, exercise) for worker in workers for exercise in wanted]
-    async with asyncio.TaskGroup() as group:
-        for number, (worker, exercise) in enumerate(pairs, 1):
-            group.create_task(one(worker, exercise, number))
+        async def one(worker: Outside, exercise: Exercise, number: int) -> None:
+            async with places:
+                trial = await Examiner(worker, self.plan.blueprint, folder, self.tell).examine(exercise, number)
+            self.trials.append(trial)
+            self.tell(row(trial))
+
+        pairs = [(worker, exercise) for worker in workers for exercise in wanted]
+        async with asyncio.TaskGroup() as group:
+            for number, (worker, exercise) in enumerate(pairs, 1):
+                group.create_task(one(worker, exercise, number))
 
 
 def listed(blueprint: str) -> str:
-    """Every task of a blueprint, a line each."""
+    """Every task of a blueprint, a line each. Raises SettingsError if there is no such blueprint."""
+    check_blueprint(blueprint)
     known = exercises(blueprint).values()
     return "\n".join(f"{each.name:32} {each.kind:14} {each.language:11} {each.title}" for each in known)

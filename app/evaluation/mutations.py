@@ -55,15 +55,19 @@ def _functions(tree: ast.AST, within: str) -> Iterator[tuple[str, ast.FunctionDe
 
 
 def _inside(function: ast.FunctionDef) -> Iterator[ast.expr]:
-    """Expressions of the body that stand on one line: neither defaults nor decorators, which run when it is imported."""
-    for statement in function.body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.expr) and node.lineno == node.end_lineno:
-                yield node
+    """Expressions of the body that stand on one line: no defaults or decorators, which run when it is imported."""
+    rest: list[ast.AST] = list(reversed(function.body))
+    while rest:
+        node = rest.pop()
+        if isinstance(node, ast.JoinedStr):  # where its parts stand is not told right before Python 3.12
+            continue
+        if isinstance(node, ast.expr) and node.lineno == node.end_lineno:
+            yield node
+        rest += reversed(list(ast.iter_child_nodes(node)))
 
 
 def _changed(node: ast.expr) -> Iterator[ast.expr]:
-    """What somebody might have written instead, in parentheses where it is more than a name or a constant."""
+    """What somebody might have written instead."""
     match node:
         case ast.Compare(ops=[one]) if type(one) in _SWAPS:
             changed = copy.deepcopy(node)

@@ -20,9 +20,10 @@ def row(trial: Trial) -> str:
 
 def table(trials: Sequence[Trial]) -> str:
     """Success, cost, turns and time by model, and by kind of task."""
-    head = f"{'':46} {'solved':>9} {'wrong':>6} {'stopped':>8} {'skipped':>8} {'broken':>7} {'$':>9} {'turns':>6} {'time':>8}"
-    parts = [_lines(trials, lambda trial: trial.model), _lines(trials, lambda trial: f"{trial.model}, {trial.kind}")]
-    return "\n".join([head, *parts[0], "", *parts[1]])
+    heads = f"{'solved':>9} {'wrong':>6} {'stopped':>8} {'skipped':>8} {'broken':>7} {'$':>9} {'turns':>6} {'time':>8}"
+    by_model = _lines(trials, lambda trial: trial.model)
+    by_kind = _lines(trials, lambda trial: f"{trial.model}, {trial.kind}")
+    return "\n".join([f"{'':46} {heads}", *by_model, "", *by_kind])
 
 
 def document(trials: Sequence[Trial]) -> dict[str, Any]:
@@ -38,10 +39,9 @@ def document(trials: Sequence[Trial]) -> dict[str, Any]:
 def _lines(trials: Sequence[Trial], of: Callable[[Trial], str]) -> Iterable[str]:
     for name, total in _totals(trials, of).items():
         solved = f"{total['solved']}/{total['counted']}"
-        yield (
-            f"{name[:46]:46} {solved:>9} {total['wrong']:6} {total['stopped']:8} {total['skipped']:8} {total['broken']:7}"
-            f" {total['usd']:9.4f} {total['turns']:6} {duration(total['seconds']):>8}"
-        )
+        others = f"{total['wrong']:6} {total['stopped']:8} {total['skipped']:8} {total['broken']:7}"
+        used = f"{total['usd']:9.4f} {total['turns']:6} {duration(total['seconds']):>8}"
+        yield f"{name[:46]:46} {solved:>9} {others} {used}"
 
 
 def _totals(trials: Sequence[Trial], of: Callable[[Trial], str]) -> Mapping[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ from typing import Final
 import httpx
 
 from app.adapters.local import LocalForge
+from app.adapters.workspace.workspace import GitWorkspace
 from app.core.errors import SettingsError
 from app.core.failures import failures
 from app.core.kinds import is_test
@@ -39,11 +40,15 @@ _MOST_FAILING: Final = 10
 """Tests that fail because of one mistake: more, and everything is broken, which is another kind of issue."""
 _MOST_TRIED: Final = 12
 """Mistakes looked at for each that is wanted. About every second one makes a task."""
+_MOST_SAID: Final = 5
+"""Failures that the issue tells of."""
+_MOST_DETAIL: Final = 2_000
 _PINNED: Final = {
     "inflection==0.5.1": "1a29730d366e996aaacffb2f1f1cb9593dc38e2ddd30c91250c6dde09ea9b417",
     "boltons==26.2.0": "d39cfd15c1a1c3bd4d705c82252fa9edb8e4f5e8cc039f8e39afac7b1b47e92c",
 }
 """Releases whose archives were looked at: their tests are in them, run in seconds, and are green."""
+_NO_CODE: Final = frozenset({"setup.py", "docs", "misc", "examples", "benchmarks"})
 _RELEASE: Final = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9.]+)(?:#sha256=(?P<sha256>[0-9a-f]{64}))?"
 )
@@ -73,41 +78,101 @@ class Release:
         return f"{self.name}=={self.version}"
 
 
-async def mutants(
-    worker: Outside, folder: Path, release: Release, number: int, wanted: int, seed: int, tell: Callable[[str], None]
-) -> list[Exercise]:
-    """So many tasks made of a release, or fewer if its tests show no more mistakes. Raises SettingsError.
+@dataclass(frozen=True)
+class Suite:
+    """A release as it is worked with, and how its tests are run."""
 
-    The package's tests are run in a box for each mistake; `number` is that of the repository in which that is done.
-    """
-    files = await asyncio.to_thread(_fetched, release)
-    repository = folder / f"{number}-{release.name}"
-    make_repository(repository, files)
-    forge = LocalForge(repository, folder / f"{number}.md")
-    found: list[Exercise] = []
-    async with worker.workspaces.ahead(number, lambda write: forge.remote(write=write)) as tree:
-        await tree.check_out((await forge.default_head()).sha)
+    release: Release
+    seed: int
+    files: Mapping[str, str]
+    set_up: tuple[str, ...]
+    command: str
+
+    async def red(self, sandbox: Sandbox) -> str:
+        """The output of its tests if some fail; empty if they are green, or did not end."""
+        result = await sandbox.run(f"{self.command} -rfE --tb=no", timeout_s=_TEST_S)
+        return "" if result.ok or result.timed_out else result.output
+
+    def task(self, path: str, mutation: Mutation, output: str) -> Exercise | None:
+        """A task, if so many tests fail that they show the mistake and so few that the rest means something."""
+        failed = failures(output)
+        names = frozenset(re.split(r"[\[:]", name.rpartition("::")[2])[0] for name in failed)
+        paths = {name.partition("::")[0] for name in failed}
+        if not 0 < len(failed) <= _MOST_FAILING or not paths <= self.files.keys():
+            return None
+        shown = {test: without(self.files[test], names) for test in paths}
+        if any("def test" not in text for text in shown.values()):
+            return None  # nothing would be left of the tests that people see
+        what = "\n".join(f"    {line}" for line in sorted(set(_SAID.findall(output)))[:_MOST_SAID])
+        return Exercise(
+            name=f"{self.release.name}-{self.seed}-{mutation.function.lower().replace('.', '-')}-{mutation.line}",
+            kind="bug fix",
+            language="Python",
+            set_up=self.set_up,
+            title=f"`{mutation.function}` of {_module(path)} gives wrong results",
+            body=f"It worked in an earlier release. This is what our own checks say now:\n\n{what}\n",
+            files={**self.files, path: mutation.text, **shown},
+            hidden=Hidden(
+                files={test: self.files[test] for test in sorted(self.files) if is_test(test)}, commands=(self.command,)
+            ),
+            solution=(
+                Passage(path=path, new=self.files[path]),
+                *(Passage(path=test, new=self.files[test]) for test in paths),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Makes tasks of releases."""
+
+    worker: Outside
+    folder: Path
+    """Where repositories are made."""
+    seed: int
+    tell: Callable[[str], None]
+
+    async def mutants(self, release: Release, number: int, wanted: int) -> list[Exercise]:
+        """So many tasks made of a release, or fewer if its tests show no more mistakes. Raises SettingsError.
+
+        The package's tests are run in a box for each mistake; `number` is that of the repository in which that is done.
+        """
+        files = await asyncio.to_thread(_fetched, release)
+        make_repository(self.folder / f"{number}-{release.name}", files)
+        forge = LocalForge(self.folder / f"{number}-{release.name}", self.folder / f"{number}.md")
+        found: list[Exercise] = []
+        async with self.worker.workspaces.ahead(number, lambda write: forge.remote(write=write)) as tree:
+            await tree.check_out((await forge.default_head()).sha)
+            suite = await self._suite(release, files, tree)
+            for path, mutation in _tries(files, release, wanted, self.seed):
+                await tree.write(path, mutation.text.encode())
+                output = await suite.red(tree.sandbox)
+                await tree.write(path, files[path].encode())
+                if (task := suite.task(path, mutation, output)) is not None:
+                    found.append(task)
+                    self.tell(f"{task.name}: {task.title}")
+                if len(found) == wanted:
+                    break
+        return found
+
+    async def _suite(self, release: Release, files: Mapping[str, str], tree: GitWorkspace) -> Suite:
+        """Set the release up and run its tests. Raises SettingsError if they are not green."""
         config = await configuration(tree)
-        set_up, command = config.setup or (), _pytest(release, config.test or ())
-        if failed := [one for one in await tree.sandbox.set_up(set_up) if not one.ok]:
-            raise SettingsError(
-                f"{release.plain} cannot be set up: {failed[0].command}", detail=failed[0].output[-2_000:]
-            )
-        if not (before := await tree.sandbox.run(command, timeout_s=_TEST_S)).ok:
-            raise SettingsError(
-                f"The tests of {release.plain} are not green as released.", detail=before.output[-2_000:]
-            )
-        for path, mutation in _tries(files, release, wanted, seed):
-            await tree.write(path, mutation.text.encode())
-            output = await _said(tree.sandbox, command)
-            await tree.write(path, files[path].encode())
-            task = _task(release, seed, files, path, mutation, output, set_up, command)
-            if task is not None:
-                found.append(task)
-                tell(f"{task.name}: {task.title}")
-            if len(found) == wanted:
-                break
-    return found
+        suite = Suite(release, self.seed, files, config.setup or (), _pytest(release, config.test or ()))
+        if failed := [one for one in await tree.sandbox.set_up(suite.set_up) if not one.ok]:
+            told = f"{release.plain} cannot be set up: {failed[0].command}"
+            raise SettingsError(told, detail=failed[0].output[-_MOST_DETAIL:])
+        before = await tree.sandbox.run(suite.command, timeout_s=_TEST_S)
+        if not before.ok:
+            told = f"The tests of {release.plain} are not green as released."
+            raise SettingsError(told, detail=before.output[-_MOST_DETAIL:])
+        return suite
+
+
+def _module(path: str) -> str:
+    """What people call a module."""
+    plain = PurePosixPath(path)
+    return plain.parent.name if plain.stem == "__init__" else plain.stem
 
 
 def _tries(files: Mapping[str, str], release: Release, wanted: int, seed: int) -> list[tuple[str, Mutation]]:
@@ -131,55 +196,14 @@ def _parsed(source: str) -> Iterator[Mutation]:
 
 
 def _is_code(path: str) -> bool:
-    top = path.split("/")[0]
-    return (
-        path.endswith(".py") and not is_test(path) and top not in {"setup.py", "docs", "misc", "examples", "benchmarks"}
-    )
+    top = path.partition("/")[0]
+    return path.endswith(".py") and not is_test(path) and top not in _NO_CODE
 
 
 def _pytest(release: Release, commands: tuple[str, ...]) -> str:
     if len(commands) != 1 or "pytest" not in commands[0]:
         raise SettingsError(f"The tests of {release.plain} are not run by pytest, as far as its files tell.")
     return f"{commands[0]} -p no:cacheprovider"
-
-
-async def _said(sandbox: Sandbox, command: str) -> str:
-    """The output of red tests; empty if they are green, or did not end."""
-    result = await sandbox.run(f"{command} -rfE --tb=no", timeout_s=_TEST_S)
-    return "" if result.ok or result.timed_out else result.output
-
-
-def _task(
-    release: Release,
-    seed: int,
-    files: Mapping[str, str],
-    path: str,
-    mutation: Mutation,
-    output: str,
-    set_up: tuple[str, ...],
-    command: str,
-) -> Exercise | None:
-    """A task, if so many tests fail that they show the mistake and so few that the rest means something."""
-    failed = failures(output)
-    names = frozenset(re.split(r"[\[:]", name.rpartition("::")[2])[0] for name in failed)
-    paths = {name.partition("::")[0] for name in failed}
-    if not 0 < len(failed) <= _MOST_FAILING or not names or not paths <= files.keys():
-        return None
-    seen = dict(files) | {path: mutation.text} | {test: without(files[test], names) for test in paths}
-    if any("def test" not in seen[test] for test in paths):
-        return None  # nothing would be left of the tests that people see
-    what = "\n".join(f"    {line}" for line in sorted(set(_SAID.findall(output)))[:5])
-    return Exercise(
-        name=f"{release.name}-{seed}-{mutation.function.lower().replace('.', '-')}-{mutation.line}",
-        kind="bug fix",
-        language="Python",
-        set_up=set_up,
-        title=f"`{mutation.function}` of {PurePosixPath(path).stem} gives wrong results",
-        body=f"It worked in an earlier release. This is what our own checks say now:\n\n{what}\n",
-        files=seen,
-        hidden=Hidden(files={test: files[test] for test in sorted(files) if is_test(test)}, commands=(command,)),
-        solution=(Passage(path=path, new=files[path]),),
-    )
 
 
 def _fetched(release: Release) -> dict[str, str]:

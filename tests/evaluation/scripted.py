@@ -178,7 +178,10 @@ def _script(each: Iterable[tuple[Exercise, tuple[Call, ...]]]) -> Script:
     submit = Call(tool="submit", arguments={"summary": "Done as the issue asks; all tests pass."})
     again = Act(when=r"\A# Repair what is red", turns=(Turn(calls=(submit,)),))
     acts = [
-        Act(when=f"(?m)^.*{re.escape(exercise.title)}", turns=tuple(Turn(calls=calls) for calls in (made, (submit,)) if calls))
+        Act(
+            when=f"(?m)^.*{re.escape(exercise.title)}",
+            turns=tuple(Turn(calls=calls) for calls in (made, (submit,)) if calls),
+        )
         for exercise, made in each
     ]
     return Script(acts=(again, *acts))
