@@ -55,6 +55,11 @@ _EXACT: Final = re.compile(
 _COMPARED: Final = re.compile(
     r"!=|[<>]=?|\bin\b|\bis\b|\bnot\b|In\(|Contain|Greater|Less|Instance|Length|Match|Is\w+\("
 )
+_THERE: Final = re.compile(
+    r"assertIsNotNone\(|assert .*\bis not None\s*$|[nN]ot(?:Strict|Deep|DeepStrict)?Equal\(.*,\s*(?:undefined|null|None)\s*\)"
+    r"|\.toBeDefined\(|\.not\.toBe(?:Null|Undefined|Nil)\(|!==?\s*(?:undefined|null|nil)\b\s*\)"
+)
+"""What is content with anything but nothing."""
 _MOST_LINE: Final = 1_000
 """Characters of a line that are read."""
 EXACT, COMPARED, TRUE, NOTHING = 3, 2, 1, 0
@@ -94,7 +99,8 @@ def check_in(text: str) -> Check | None:
         return None
     if _NOTHING.search(line):
         return Check(line, NOTHING)
-    return Check(line, EXACT if _EXACT.search(line) else COMPARED if _COMPARED.search(line) else TRUE)
+    rest = _THERE.sub("", line)
+    return Check(line, EXACT if _EXACT.search(rest) else COMPARED if _COMPARED.search(rest) else TRUE)
 
 
 _NAMED: Final = re.compile(r"^([ \t]*)(class|(?:async )?def) (\w+)", re.MULTILINE)

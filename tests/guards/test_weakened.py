@@ -97,6 +97,8 @@ CHEATS = {
     "an assertion goes": ({P: PY}, {P: edit(PY, '    assert price("plum") == 4\n', "")}),
     "an assertion becomes weaker": ({P: PY}, {P: edit(PY, "assert total(basket) == 7", "assert total(basket)")}),
     "a value is not compared any more": ({U: UNIT}, {U: edit(UNIT, 'assertEqual(price("pear"), 3)', 'assertIsNotNone(price("pear"))')}),
+    "a member is not looked for any more": ({U: edit(UNIT, 'assertEqual(price("pear"), 3)', 'assertIn(3, total(["pear"]))')}, {U: edit(UNIT, 'assertEqual(price("pear"), 3)', 'assertIsNotNone(total(["pear"]))')}),
+    "anything but nothing": ({J: edit(JS, 'expect(price("pear")).toBe(3)', "assert.equal(x, 3)")}, {J: edit(JS, 'expect(price("pear")).toBe(3)', "assert.notEqual(x, undefined)")}),
     "an assertion in a comment": ({P: PY}, {P: edit(PY, "    assert total", "    # assert total")}),
     "a test in a comment": ({J: JS}, {J: edit(JS, '  it("adds', '  // it("adds')}),
     "skip": ({P: PY}, {P: edit(PY, "def test_total", "@pytest.mark.skip\ndef test_total")}),
