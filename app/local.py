@@ -74,6 +74,7 @@ def own_server(settings: Settings) -> Iterator[tuple[Settings, str]]:
 
     To be told to end, by `kill` or by a terminal that closes, is then the same as Ctrl-C.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts it in the background has it ignored
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda *_: signal.raise_signal(signal.SIGINT))  # which asyncio makes an orderly end of
     logging.getLogger("app.engine").setLevel(logging.ERROR)  # the terminal is told what it would log

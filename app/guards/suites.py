@@ -56,7 +56,8 @@ _COMPARED: Final = re.compile(
     r"!=|[<>]=?|\bin\b|\bis\b|\bnot\b|In\(|Contain|Greater|Less|Instance|Length|Match|Is\w+\("
 )
 _THERE: Final = re.compile(
-    r"assertIsNotNone\(|assert .*\bis not None\s*$|[nN]ot(?:Strict|Deep|DeepStrict)?Equal\(.*,\s*(?:undefined|null|None)\s*\)"
+    r"assertIsNotNone\(|assert .*\bis not None\s*$"
+    r"|[nN]ot(?:Strict|Deep|DeepStrict)?Equal\(.*,\s*(?:undefined|null|None)\s*\)"
     r"|\.toBeDefined\(|\.not\.toBe(?:Null|Undefined|Nil)\(|!==?\s*(?:undefined|null|nil)\b\s*\)"
 )
 """What is content with anything but nothing."""
