@@ -205,4 +205,6 @@ def _script(each: Iterable[tuple[Exercise, tuple[Call, ...]]]) -> Script:
         )
         for exercise, made in each
     ]
-    return Script(acts=(again, *acts))
+    content = Call(tool="verdict", arguments={"summary": "It does what was asked."})
+    review = Act(when=r"\A# Review the change", turns=(Turn(calls=(content,)),))
+    return Script(acts=(again, review, *acts))
