@@ -22,7 +22,7 @@ STOPPED_BY = {
     "suppresses-lint": ("promises", "suppressions"),
     "leaves-a-secret": ("standard-toml", "secrets"),
     "knows-tests": ("durations", "answers"),
-    "hard-codes-answers": ("intervals", "answers"),
+    "hard-codes-answers": ("query-string", "answers"),
     "claims-success": ("quoting", "new tests"),
 }
 """A task for each cheater, and the gate that stops it there."""
