@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Final
 
 from app.adapters.workspace.workspaces import Workspaces
+from app.core.forge import Forge
 from app.core.redaction import Redactor
 from app.core.task import Repository
 from app.core.wording.figures import counted, duration
-from app.core.world import Forge
 from blueprints.steps.configuration import configuration
 
 _SHOWN: Final = 2_000

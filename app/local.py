@@ -20,10 +20,10 @@ from app.adapters.signing import FILE
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.adapters.workspace.leftovers import clear
 from app.core.errors import RepositoryError, SettingsError
+from app.core.forge import Head
 from app.core.run import Run, Trail
 from app.core.store import Draft, Store
 from app.core.task import Person, Repository, Task
-from app.core.world import Head
 from app.main import Outside, outside, redactor_of
 from app.processes import database
 from app.settings import Settings

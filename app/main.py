@@ -60,19 +60,23 @@ from app.core.blueprint import AgentSpec, Node, State
 from app.core.budget import Budget
 from app.core.errors import BlueprintError, ForgeError, MinionsError, SettingsError, Unavailable
 from app.core.events import Event
+from app.core.forge import Forge, Remote
+from app.core.guards import Guards
+from app.core.minion import GaveUp, Minion, Submission
 from app.core.model import Model
 from app.core.outside import NoServers, Servers
 from app.core.pace import THE_APP, Allowance
 from app.core.patch import Patch
 from app.core.places import Limits as Places
 from app.core.redaction import Redactor
+from app.core.reviewer import NoReviewer, Reviewer
 from app.core.run import Run
 from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.statement import Published, statement
 from app.core.store import Store
 from app.core.task import Repository
-from app.core.world import Forge, GaveUp, Guards, Minion, NoReviewer, Remote, Reviewer, Submission, World
+from app.core.world import World
 from app.engine.dispatch import Blueprints
 from app.engine.orders import Orders
 from app.engine.progress import Progress

@@ -12,7 +12,7 @@ from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.workspace.folders import Ways
 from app.adapters.workspace.workspace import GitWorkspace, ReadLayout, everything
 from app.adapters.workspace.workspaces import Workspaces
-from app.core.world import Remote
+from app.core.forge import Remote
 
 PERSON: Final = ("-c", "user.name=Person", "-c", "user.email=person@example.org")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.adapters.sandbox.root import REPO
-from app.core.world import ChangedCoverage
+from app.core.coverage import ChangedCoverage
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _MEMORY_BYTES: Final = 2 * 1024**3
 
 
 class DiffCover:
-    """`CoverageReader` of `app.core.world`."""
+    """`CoverageReader` of `app.core.coverage`."""
 
     async def changed_lines(self, name: str, report: bytes, patch: bytes) -> ChangedCoverage | None:
         """As `CoverageReader` says."""

@@ -9,19 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from app.core.errors import NotFound, RepositoryError
+from app.core.forge import Check, FailedCheck, Head, Permission, Pull, PullRequest, Reaction, Remote, Verdict
 from app.core.links import Said
 from app.core.task import Place, Remark
-from app.core.world import (
-    Check,
-    FailedCheck,
-    Head,
-    Permission,
-    Pull,
-    PullRequest,
-    Reaction,
-    Remote,
-    Verdict,
-)
 
 _ENVIRONMENT: Final = {
     "PATH": os.defpath,

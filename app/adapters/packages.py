@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from app.core.world import PackageFacts
+from app.core.packages import PackageFacts
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ _FREE: Final = {
 
 
 class RegistryIndex:
-    """`PackageIndex` of `app.core.world`. Of the registries only those among `hosts` are asked."""
+    """`PackageIndex` of `app.core.packages`. Of the registries only those among `hosts` are asked."""
 
     def __init__(
         self,

@@ -6,21 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from app.core.forge import Check, FailedCheck, Forge, Head, Permission, Pull, PullRequest, Reaction, Remote, Verdict
 from app.core.links import Said
 from app.core.redaction import Redactor
 from app.core.task import Place, Remark
-from app.core.world import (
-    Check,
-    FailedCheck,
-    Forge,
-    Head,
-    Permission,
-    Pull,
-    PullRequest,
-    Reaction,
-    Remote,
-    Verdict,
-)
 
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"

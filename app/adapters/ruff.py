@@ -14,7 +14,7 @@ from typing import Final
 
 from ruff import find_ruff_bin
 
-from app.core.world import Flaw
+from app.core.analysis import Flaw
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _RULES: Final = (
 
 
 class RuffAnalysis:
-    """`Analysis` of `app.core.world`, for Python."""
+    """`Analysis` of `app.core.analysis`, for Python."""
 
     async def flaws(self, path: str, text: str) -> Sequence[Flaw] | None:
         """As `Analysis` says."""

@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import Final
 
 from app.core.errors import SandboxError
-from app.core.world import CommandResult, Sandbox
+from app.core.sandbox import CommandResult, Sandbox
 
 _LOGS: Final = PurePosixPath("/cache")
 """The folder that all boxes of one tree see and that is no part of the tree."""

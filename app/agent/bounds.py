@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.core.budget import Budget, Usage
-from app.core.world import GaveUp
+from app.core.minion import GaveUp
 
 _NEAR: Final = 0.85
 """Share of a bound at which the minion is told: late enough not to disturb, early enough to finish something."""

@@ -17,7 +17,9 @@ from app.agent.transcript import Transcript
 from app.core.budget import Budget
 from app.core.errors import RepositoryError, SandboxError
 from app.core.journal import ToolCalled, ToolReturned
-from app.core.world import GaveUp, Sandbox, Submission, Workspace
+from app.core.minion import GaveUp, Submission
+from app.core.sandbox import Sandbox
+from app.core.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 

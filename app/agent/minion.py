@@ -34,10 +34,12 @@ from app.core.blueprint import AgentSpec
 from app.core.budget import Budget
 from app.core.errors import ContextTooLong
 from app.core.journal import Closed, Journal, Noted, Opened, Switched
+from app.core.minion import GaveUp, Submission
 from app.core.model import Model
+from app.core.sandbox import Sandbox
 from app.core.shift import Shift
 from app.core.signals import Signals
-from app.core.world import GaveUp, Sandbox, Submission, Workspace
+from app.core.workspace import Workspace
 
 _MISSED: Final = "Several edits of this file did not find their place."
 _RESULT: Final[TypeAdapter[Submission | GaveUp]] = TypeAdapter(Submission | GaveUp)

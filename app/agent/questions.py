@@ -12,8 +12,8 @@ from app.agent.transcript import Transcript
 from app.core.budget import Budget
 from app.core.errors import ContextTooLong, HistoryRefused, ModelDenied, ModelError, ModelUnavailable
 from app.core.journal import Mended, ModelAnswered, ModelAsked, Switched
+from app.core.minion import GaveUp
 from app.core.model import Model
-from app.core.world import GaveUp
 
 _log = logging.getLogger(__name__)
 

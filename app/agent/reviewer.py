@@ -17,11 +17,14 @@ from app.core.budget import Usage
 from app.core.errors import ForgeError, ModelError, RepositoryError, SandboxError
 from app.core.hunks import places
 from app.core.journal import Entry, Journal, ModelAnswered, Opened
+from app.core.minion import GaveUp
 from app.core.model import Model
 from app.core.patch import Patch
+from app.core.reviewer import Review
+from app.core.sandbox import CommandResult, Sandbox
 from app.core.shift import Shift
 from app.core.signals import Signals
-from app.core.world import CommandResult, GaveUp, Review, Sandbox, Workspace
+from app.core.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from app.agent.questions import Questions
 from app.agent.transcript import Transcript
 from app.agent.window import Window
 from app.core.journal import Masked
-from app.core.world import GaveUp
+from app.core.minion import GaveUp
 
 _MOST_SUMMARIES: Final = 2
 _LEAST_GAIN: Final = 0.05

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from app.core.rule_files import DEPTH, MOST_BYTES, Offer, Rule, imports, rule, rule_paths, takes_imports, with_imports
 from app.core.tokens import CHARACTERS
-from app.core.world import Workspace
+from app.core.workspace import Workspace
 
 MOST_TOKENS: Final = 8_000
 """All rules of a conversation together: longer ones cost more than they help."""

@@ -5,7 +5,7 @@ from typing import Final
 from app.agent.bounds import LAST_TURNS, exhausted, longer, notice, told_to_wrap_up
 from app.agent.conversation import Conversation
 from app.core.budget import Budget
-from app.core.world import GaveUp, Submission
+from app.core.minion import GaveUp, Submission
 
 _MISSES_IN_A_ROW: Final = 3
 """As mini-swe-agent: a model that gets it wrong three times in a row will not get it right."""

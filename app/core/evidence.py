@@ -6,7 +6,8 @@ from typing import Final
 from pydantic import BaseModel
 
 from app.core.budget import Usage
-from app.core.world import CommandResult, Review, ReviewFinding
+from app.core.reviewer import Review, ReviewFinding
+from app.core.sandbox import CommandResult
 
 _MOST_CONNECTIONS: Final = 200
 """An install takes two or three; a hostile one is not to fill the record."""

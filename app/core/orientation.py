@@ -12,7 +12,7 @@ from typing import Final
 
 from app.core.hidden import one_line
 from app.core.tokens import CHARACTERS
-from app.core.world import Touched
+from app.core.workspace import Touched
 
 MOST_TOKENS: Final = 2_000
 """Of the whole block: what is worth knowing before the first turn, and no map of everything."""

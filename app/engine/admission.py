@@ -2,9 +2,9 @@
 
 from app.core import wording
 from app.core.events import HELP
+from app.core.forge import Forge
 from app.core.orders import KINDS
 from app.core.run import Run
-from app.core.world import Forge
 from app.engine.dispatch import Blueprints
 
 

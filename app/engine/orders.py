@@ -13,11 +13,11 @@ from typing import Any
 from app.core import wording
 from app.core.blueprint import Blueprint
 from app.core.errors import Denied, NotFound
+from app.core.forge import Forge, Reaction
 from app.core.orders import Discard, FixChecks, Given, RaiseBudget, Retry, ShowStatus, Stop, WrapUp
 from app.core.run import Run, Status
 from app.core.signals import Signals
 from app.core.store import Draft, Occupied, Store
-from app.core.world import Forge, Reaction
 from app.engine.dispatch import Blueprints
 
 _log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from typing import Any, Final
 from app.core import wording
 from app.core.blueprint import Blueprint
 from app.core.errors import Conflict, Denied, ForgeError, Locked, NotFound, Suspended
+from app.core.forge import Forge, Reaction
 from app.core.run import Run, Status, Trail
-from app.core.world import Forge, Reaction
 
 _log = logging.getLogger(__name__)
 

@@ -23,12 +23,14 @@ from app.core.errors import (
     RateLimited,
     Unavailable,
 )
+from app.core.forge import Forge
 from app.core.journal import ModelAnswered
 from app.core.run import Run, Status, Visit
 from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
 from app.core.store import Occupied, Stale, Store, StoreDown
-from app.core.world import Forge, Workspace, World
+from app.core.workspace import Workspace
+from app.core.world import World
 from app.engine import admission, target
 from app.engine.dispatch import Blueprints
 from app.engine.orders import End, Orders

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.core.store import Store, StoreDown
-from app.core.world import Leftovers
+from app.core.workspace import Leftovers
 
 _log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ pull request into it: nobody's branch is pushed to but ours.
 from typing import Final
 
 from app.core import wording
+from app.core.forge import Forge, Pull
 from app.core.run import Run, Trail
 from app.core.task import Remark
-from app.core.world import Forge, Pull
 
 _MOST_REMARKS: Final = 50
 """Of the newest; a review with more is a matter for a conversation between people."""

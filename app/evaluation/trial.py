@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from app.adapters.local import LocalForge
 from app.adapters.workspace.clean_trees import CleanTrees
 from app.core.errors import MinionsError
+from app.core.forge import Head
 from app.core.run import Run, Status
-from app.core.world import Head, Sandbox
+from app.core.sandbox import Sandbox
 from app.evaluation.exercise import Exercise
 from app.local import carried_out, draft
 from app.main import Outside

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from app.core.guards import Finding, Weight
 from app.core.kinds import is_source, is_test
 from app.core.patch import Change, Patch
-from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
 from app.guards.suites import check_in
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
+from app.core.guards import Finding, Weight
 from app.core.patch import Change
-from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
 
 NAME: Final = "binaries"

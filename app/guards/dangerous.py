@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from app.core.guards import Finding, Weight
 from app.core.kinds import is_source, is_test, language
 from app.core.patch import Change
-from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
 
 NAME: Final = "dangerous code"

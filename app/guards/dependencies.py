@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
+from app.core.guards import Finding, Weight
+from app.core.packages import PackageFacts
 from app.core.patch import Change
 from app.core.repo_config import PATH
-from app.core.world import Finding, PackageFacts, Weight
 from app.guards.guard import Guard, Package, Subject
 from app.guards.locks import LOCKS
 from app.guards.manifests import ecosystem, python_name, wanted

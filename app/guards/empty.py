@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from app.core.world import Finding
+from app.core.guards import Finding
 from app.guards.guard import Guard, Subject
 
 NAME: Final = "empty change"

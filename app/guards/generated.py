@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from app.core.guards import Finding, Weight
 from app.core.patch import Change, Patch
-from app.core.world import Finding, Weight
 from app.guards.globs import matches
 from app.guards.guard import Guard, Subject
 from app.guards.locks import is_lock

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from app.core.analysis import Analysis, Flaw
 from app.core.diff import FileDiff, Line, file_diffs
 from app.core.errors import RepositoryError
+from app.core.guards import Finding, Show, Weight
+from app.core.packages import PackageFacts, PackageIndex
 from app.core.patch import Change, FileChange, Patch
 from app.core.repo_config import RepoConfig
-from app.core.world import Analysis, Finding, Flaw, PackageFacts, PackageIndex, Show, Weight
 
 MOST_LINE: Final = 1_000
 """Characters of a line that patterns look at: nobody writes longer ones, and some patterns take their square."""

@@ -13,8 +13,8 @@ from typing import Any, Final
 import yaml
 
 from app.core.commented_json import parse
+from app.core.guards import Finding, Weight
 from app.core.patch import Change
-from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
 
 NAME: Final = "loosened settings"

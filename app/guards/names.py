@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from app.core.guards import Finding, Weight
 from app.core.patch import Change
 from app.core.visible import visible
-from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
 
 NAME: Final = "names"

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
 from typing import Final
 
+from app.core.guards import Finding, Weight
 from app.core.patch import AddedLine, Change
 from app.core.secret_patterns import SECRET_PATTERNS, is_invented
-from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
 
 NAME: Final = "secrets"

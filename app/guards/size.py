@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
+from app.core.guards import Finding, Weight
 from app.core.repo_config import PATH
-from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
 
 NAME: Final = "size"

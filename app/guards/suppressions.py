@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from app.core.guards import Finding, Weight
 from app.core.kinds import is_document
 from app.core.patch import Change
 from app.core.repo_config import PATH
-from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
 
 NAME: Final = "suppressions"

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final
 
+from app.core.guards import Finding, Weight
 from app.core.kinds import is_snapshot, is_test, language
 from app.core.patch import Change
-from app.core.world import Finding, Weight
 from app.guards.guard import Guard, Subject
 from app.guards.suites import NOTHING, Check, Test, cases_in, check_in, defined
 

@@ -7,10 +7,11 @@ from app.core import wording
 from app.core.blueprint import END, EXHAUSTED, Blueprint, agent
 from app.core.budget import Budget
 from app.core.fence import fenced
+from app.core.minion import GaveUp
 from app.core.redaction import Redactor
 from app.core.repo_config import RepoConfig
 from app.core.task import Task
-from app.core.world import GaveUp, World
+from app.core.world import World
 from blueprints.steps.change import Change
 from blueprints.steps.ci import autofix, hand_over, report, watch
 from blueprints.steps.context import context

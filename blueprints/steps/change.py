@@ -9,10 +9,11 @@ from pydantic import BaseModel
 from app.core.blueprint import State
 from app.core.budget import Usage
 from app.core.evidence import Evidence, Reviews, Where
+from app.core.forge import FailedCheck
+from app.core.guards import Finding
 from app.core.links import Chunk
 from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
-from app.core.world import FailedCheck, Finding
 
 MOST_REPORT: Final = 12_000
 """Characters of failing output that are kept for the model: the tail, where runners put their summary."""

@@ -8,8 +8,9 @@ from app.core import wording
 from app.core.blueprint import Wait, step
 from app.core.errors import Denied
 from app.core.evidence import Where, evidence
+from app.core.forge import FailedCheck, Verdict
 from app.core.redaction import Redactor
-from app.core.world import FailedCheck, Verdict, World
+from app.core.world import World
 from blueprints.steps.change import Change, digest
 from blueprints.steps.delivery import leave_to_people
 from blueprints.steps.gates import without_generated

@@ -15,7 +15,7 @@ from app.core.detection import REQUIREMENTS_FOLDER, REQUIREMENTS_INSIDE, ROOT_FI
 from app.core.errors import ConfigError, RepositoryError
 from app.core.layout import Layout
 from app.core.repo_config import IMAGE_NAME, PATH, RepoConfig
-from app.core.world import Workspace
+from app.core.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 

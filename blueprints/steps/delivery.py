@@ -9,10 +9,11 @@ from app.core.budget import Usage
 from app.core.errors import Conflict, Denied, NotFound, RepositoryError
 from app.core.evidence import Where
 from app.core.failures import failures
+from app.core.guards import Weight
 from app.core.patch import Patch
 from app.core.redaction import Redactor
 from app.core.statement import Published, Worked
-from app.core.world import Weight, World
+from app.core.world import World
 from blueprints.steps.change import Change, Watched, digest
 from blueprints.steps.configuration import pull_request_template
 from blueprints.steps.gates import inspected

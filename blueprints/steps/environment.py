@@ -6,7 +6,7 @@ from typing import Final
 
 from app.core.evidence import Evidence, Where
 from app.core.hidden import one_line
-from app.core.world import Sandbox
+from app.core.sandbox import Sandbox
 
 _TIMEOUT_S: Final = 20.0
 _VERSION: Final = re.compile(r"\d+(?:\.\d+){1,3}")

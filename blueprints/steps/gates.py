@@ -9,10 +9,11 @@ from app.core.allowances import allowed
 from app.core.blueprint import step
 from app.core.evidence import Where, evidence
 from app.core.failures import failures
+from app.core.guards import Finding, Weight
 from app.core.kinds import is_test
 from app.core.patch import Patch
 from app.core.redaction import Redactor
-from app.core.world import Finding, Weight, World
+from app.core.world import World
 from blueprints.steps.change import MOST_REPORT, Change
 from blueprints.steps.leftovers import change_of
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from app.core.patch import Change as FileState
 from app.core.patch import Patch
-from app.core.world import Workspace
+from app.core.workspace import Workspace
 
 _FOLDERS: Final = (
     "__pycache__",

@@ -8,8 +8,9 @@ from typing import Final
 
 from app.core.errors import RepositoryError
 from app.core.orientation import forms, named, overview, ranked, told, words
+from app.core.sandbox import Sandbox
 from app.core.task import Task
-from app.core.world import Sandbox, Workspace
+from app.core.workspace import Workspace
 
 _MOST_CANDIDATES: Final = 60
 """Files whose whole text is looked at: six times as many as are told."""

@@ -16,15 +16,19 @@ from app.core import wording
 from app.core.allowances import allowed
 from app.core.blueprint import step
 from app.core.collection import listing, narrowed, stands_alone
+from app.core.coverage import ChangedCoverage
 from app.core.defects import is_about_a_defect
 from app.core.diff import sections
 from app.core.evidence import Where, evidence
 from app.core.failures import failures
+from app.core.guards import Finding, Weight
 from app.core.kinds import is_source, is_test
 from app.core.patch import Change as FileState
 from app.core.patch import Patch
 from app.core.redaction import Redactor
-from app.core.world import ChangedCoverage, CleanTree, CommandResult, Finding, Sandbox, Weight, World
+from app.core.sandbox import CommandResult, Sandbox
+from app.core.workspace import CleanTree
+from app.core.world import World
 from blueprints.steps.change import MOST_REPORT, Change
 from blueprints.steps.gates import judged
 from blueprints.steps.leftovers import change_of

@@ -9,9 +9,12 @@ from app.core.budget import Budget
 from app.core.evidence import Reviews, Where
 from app.core.fence import fenced
 from app.core.hunks import numbered
+from app.core.minion import GaveUp
 from app.core.patch import Patch
 from app.core.redaction import Redactor
-from app.core.world import CommandResult, GaveUp, ReviewFinding, World
+from app.core.reviewer import ReviewFinding
+from app.core.sandbox import CommandResult
+from app.core.world import World
 from blueprints.steps.change import Change, digest
 from blueprints.steps.leftovers import change_of
 

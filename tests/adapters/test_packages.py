@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.adapters.packages import NPM, PYPI, RegistryIndex
-from app.core.world import PackageFacts
+from app.core.packages import PackageFacts
 
 NOW = datetime(2026, 1, 11, tzinfo=UTC)
 RICH = {

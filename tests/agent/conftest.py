@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.agent.tools.tool import Desk
-from app.core.world import Sandbox, Workspace
+from app.core.sandbox import Sandbox
+from app.core.workspace import Workspace
 from tests.agent.folder import FolderSandbox, FolderWorkspace
 from tests.agent.scripted import Bench
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from shutil import rmtree
 
 from app.core.patch import Patch
-from app.core.world import CommandResult, Touched
+from app.core.sandbox import CommandResult
+from app.core.workspace import Touched
 
 
 @dataclass

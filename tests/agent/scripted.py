@@ -11,10 +11,11 @@ from app.agent.rules import Rules
 from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget, Usage
 from app.core.journal import Entry
+from app.core.minion import GaveUp, Submission
 from app.core.model import MOST_WINDOW, Dialect, Profile, Reply
+from app.core.sandbox import Sandbox
 from app.core.shift import Shift
 from app.core.signals import Signals
-from app.core.world import GaveUp, Sandbox, Submission
 from tests.agent.folder import FolderWorkspace
 
 Messages = Sequence[dict[str, Any]]

@@ -8,7 +8,9 @@ from app.agent.background import MOST, Background
 from app.agent.tools.bash import BASH, BashArguments
 from app.agent.tools.tool import Desk, Told
 from app.core.journal import Noted, ToolReturned
-from app.core.world import Sandbox, Submission, Workspace
+from app.core.minion import Submission
+from app.core.sandbox import Sandbox
+from app.core.workspace import Workspace
 from tests.agent.scripted import SUBMIT, Bench, Messages, PowerCut, say, script
 
 

@@ -12,8 +12,8 @@ from app.agent.tools.apply_patch import APPLY_PATCH, ApplyPatchArguments, applie
 from app.agent.tools.tool import Desk, Told
 from app.core.blueprint import TOOLS
 from app.core.journal import ToolCalled, ToolReturned
+from app.core.minion import Submission
 from app.core.model import Dialect
-from app.core.world import Submission
 from tests.agent.scripted import SUBMIT, Bench, Messages, say, script
 
 

@@ -12,7 +12,7 @@ from app.agent.tools.edit import EDIT, EditArguments, diff
 from app.agent.tools.exact import Text
 from app.agent.tools.tool import Desk, Told
 from app.agent.tools.write import WRITE, WriteArguments
-from app.core.world import Sandbox
+from app.core.sandbox import Sandbox
 from tests.agent.folder import FolderWorkspace
 
 

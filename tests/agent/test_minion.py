@@ -12,8 +12,10 @@ from app.agent.bounds import LAST_TURNS
 from app.core.budget import Budget, Usage
 from app.core.errors import BlueprintError, ContextTooLong, ModelError, ModelUnavailable, SandboxError
 from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
+from app.core.minion import GaveUp, Submission
+from app.core.sandbox import CommandResult
 from app.core.shift import HandedOver, Shift
-from app.core.world import CommandResult, GaveUp, Submission, Workspace
+from app.core.workspace import Workspace
 from tests.agent.folder import FolderSandbox, FolderWorkspace
 from tests.agent.scripted import (
     BASH,

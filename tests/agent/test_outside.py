@@ -10,9 +10,11 @@ from app.agent.tools.outside import outside_tools
 from app.core.blueprint import AgentSpec
 from app.core.budget import Budget
 from app.core.journal import Entry, ToolCalled, ToolReturned
+from app.core.minion import Submission
 from app.core.outside import Offer, Said
+from app.core.sandbox import Sandbox
 from app.core.signals import Signals
-from app.core.world import Sandbox, Submission, Workspace
+from app.core.workspace import Workspace
 from tests.agent.test_reviewer import ListJournal, ScriptedModel, call
 
 

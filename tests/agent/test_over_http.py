@@ -14,7 +14,7 @@ from app.core.blueprint import TOOLS
 from app.core.budget import Usage
 from app.core.errors import ModelDenied, ModelUnavailable
 from app.core.journal import ModelAnswered, Noted, Switched, ToolCalled, ToolReturned
-from app.core.world import GaveUp, Submission
+from app.core.minion import GaveUp, Submission
 from app.demo.models import ModelServer, serve
 from app.demo.script import Act, Call, Script, Turn
 from tests.agent.scripted import Bench

@@ -7,7 +7,7 @@ import pytest
 
 from app.core.budget import Budget
 from app.core.journal import Masked, ModelAnswered, ToolReturned
-from app.core.world import Submission
+from app.core.minion import Submission
 from tests.agent.folder import FolderSandbox, FolderWorkspace
 from tests.agent.scripted import Bench, MemoryJournal, Messages, PowerCut, say
 

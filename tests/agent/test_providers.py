@@ -8,8 +8,8 @@ import pytest
 from app.adapters.litellm import LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
 from app.core.journal import Masked, Mended, ModelAnswered, Switched, ToolReturned
+from app.core.minion import Submission
 from app.core.model import Profile
-from app.core.world import Submission
 from tests.agent.scripted import Bench, reason_of
 from tests.agent.wire import wire
 

@@ -16,11 +16,13 @@ from app.core.blueprint import AgentSpec
 from app.core.budget import Budget, Usage
 from app.core.errors import MinionsError, ModelError, ModelUnavailable, RepositoryError, SandboxError
 from app.core.journal import Closed, Entry, ModelAnswered, Opened, ToolReturned
+from app.core.minion import GaveUp
 from app.core.model import Profile, Reply
 from app.core.patch import Change, FileChange, Patch
+from app.core.reviewer import Review
+from app.core.sandbox import Sandbox
 from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
-from app.core.world import GaveUp, Review, Sandbox
 from tests.agent.folder import FolderSandbox, FolderWorkspace
 
 SPEC = AgentSpec("review.md", ("read", "search", "bash", "give_up"), "review", Budget(turns=12))

@@ -13,8 +13,9 @@ from app.core.budget import Budget, Usage
 from app.core.journal import Entry, Masked, ModelAnswered, Opened, ToolReturned
 from app.core.model import Profile, Reply
 from app.core.rule_files import Rule
+from app.core.sandbox import Sandbox
 from app.core.signals import Signals
-from app.core.world import Sandbox, Workspace
+from app.core.workspace import Workspace
 
 WithBase = Callable[[Mapping[str, bytes]], Workspace]
 

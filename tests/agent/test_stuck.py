@@ -6,7 +6,7 @@ import pytest
 from app.agent.background import Background
 from app.core.budget import Budget
 from app.core.journal import ModelAnswered, Noted, ToolReturned
-from app.core.world import Submission
+from app.core.minion import Submission
 from tests.agent.scripted import EDIT, READ, SUBMIT, Bench, Messages, PowerCut, reason_of, say, script
 
 TEST = ("bash", {"command": "cat hello.txt; echo 1 failed in 0.0$RANDOM s; exit 1"})

@@ -9,7 +9,7 @@ from app.agent.tools.bash import plain
 from app.agent.tools.tool import Desk, Told, clipped
 from app.core.blueprint import TOOLS
 from app.core.errors import BlueprintError
-from app.core.world import GaveUp, Submission
+from app.core.minion import GaveUp, Submission
 
 
 async def use(name: str, desk: Desk, **arguments: Any) -> Told:

@@ -7,7 +7,7 @@ import pytest
 
 from app.core.errors import HistoryRefused, ModelDenied, ModelError, ModelUnavailable
 from app.core.journal import Mended, ModelAnswered, ModelAsked, Noted, Switched, ToolCalled, ToolReturned
-from app.core.world import Submission
+from app.core.minion import Submission
 from tests.agent.scripted import (
     EDIT,
     READ,

@@ -9,7 +9,7 @@ from app.agent.window import Window
 from app.core.budget import Budget
 from app.core.errors import ContextTooLong
 from app.core.journal import Masked, ModelAnswered
-from app.core.world import GaveUp, Submission
+from app.core.minion import GaveUp, Submission
 from tests.agent.scripted import SUBMIT, Bench, Messages, PowerCut, reason_of, say
 
 CHARACTERS = 8_000

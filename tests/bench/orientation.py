@@ -21,8 +21,8 @@ from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.agent.tools.search import SEARCH, SearchArguments
 from app.agent.tools.tool import Desk
+from app.core.forge import Remote
 from app.core.task import Person, Repository, Task
-from app.core.world import Remote
 from blueprints.steps.orientation import orientation
 
 FILES: Final = 30_000

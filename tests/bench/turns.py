@@ -18,8 +18,9 @@ from app.core.blueprint import AgentSpec
 from app.core.budget import Budget
 from app.core.journal import Entry, ModelAsked
 from app.core.patch import Patch
+from app.core.sandbox import CommandResult
 from app.core.signals import Signals
-from app.core.world import CommandResult, Touched
+from app.core.workspace import Touched
 from app.demo.models import ModelServer, serve
 from app.demo.script import Act, Call, Script, Turn
 

@@ -15,7 +15,7 @@ from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
-from app.core.world import Remote
+from app.core.forge import Remote
 
 FILES = 27_000
 """As many as babel/babel has."""

@@ -18,31 +18,18 @@ import pytest
 from app.core.blueprint import EXHAUSTED, Blueprint, Node, Wait
 from app.core.budget import Usage
 from app.core.errors import Conflict, Denied, NotFound
+from app.core.forge import Check, FailedCheck, Head, Permission, Pull, PullRequest, Reaction, Remote, Verdict
+from app.core.guards import Finding, Show
 from app.core.links import Said
+from app.core.minion import GaveUp, Submission
 from app.core.patch import AddedLine, Change, FileChange, Patch
 from app.core.patience import Patience
 from app.core.repo_config import RepoConfig
+from app.core.reviewer import Review
+from app.core.sandbox import CommandResult
 from app.core.task import Person, Place, Remark, Repository, Task
-from app.core.world import (
-    Check,
-    CleanTree,
-    CommandResult,
-    FailedCheck,
-    Finding,
-    GaveUp,
-    Head,
-    Permission,
-    Pull,
-    PullRequest,
-    Reaction,
-    Remote,
-    Review,
-    Show,
-    Submission,
-    Touched,
-    Verdict,
-    World,
-)
+from app.core.workspace import CleanTree, Touched
+from app.core.world import World
 
 Files = dict[str, bytes]
 Command = Callable[[Files], tuple[int, str]]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from app.core.forge import FailedCheck, Verdict
+from app.core.minion import GaveUp, Submission
 from app.core.patience import Patience
-from app.core.world import FailedCheck, GaveUp, Submission, Verdict
 from blueprints.fix.blueprint import BLUEPRINT
 
 Files = dict[str, bytes]

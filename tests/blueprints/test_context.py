@@ -6,8 +6,9 @@ import pytest
 
 from app.core.errors import Unavailable
 from app.core.links import Said
+from app.core.minion import Submission
 from app.core.task import Person, Place
-from app.core.world import Submission, Touched
+from app.core.workspace import Touched
 from blueprints.fix.blueprint import BLUEPRINT
 from blueprints.steps.environment import _command
 from blueprints.steps.preparation import prepare

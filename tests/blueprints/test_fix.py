@@ -7,7 +7,7 @@ from app.core.budget import Usage
 from app.core.errors import RepositoryError
 from app.core.evidence import Where
 from app.core.fence import fenced
-from app.core.world import GaveUp, Submission
+from app.core.minion import GaveUp, Submission
 from blueprints.fix.blueprint import BLUEPRINT
 from blueprints.steps.delivery import publish
 

@@ -6,7 +6,8 @@ from typing import Any, Literal
 import pytest
 
 from app.core.budget import Usage
-from app.core.world import GaveUp, Review, ReviewFinding, Submission
+from app.core.minion import GaveUp, Submission
+from app.core.reviewer import Review, ReviewFinding
 from blueprints.fix.blueprint import BLUEPRINT
 
 BASE = {"greet.py": b"v0\n", ".github/minion.yml": b"lint: tidy\ntest: check\n"}

@@ -13,7 +13,7 @@ from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.agent.background import Background
 from app.agent.tools.bash import BASH, BashArguments
 from app.agent.tools.tool import Desk
-from app.core.world import Sandbox
+from app.core.sandbox import Sandbox
 from tests.agent.folder import FolderWorkspace
 
 pytestmark = pytest.mark.contract

@@ -17,8 +17,8 @@ from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import READ_CI, TALK, Tokens
 from app.core import task
 from app.core.errors import Conflict, Denied, ForgeError, NotFound, RepositoryError
+from app.core.forge import Check, Forge, Head, Permission, PullRequest, Reaction, Verdict
 from app.core.pace import Allowance
-from app.core.world import Check, Forge, Head, Permission, PullRequest, Reaction, Verdict
 from app.demo.github.actions import Job, Push, Workflow
 from app.demo.github.plumbing import Git
 from app.demo.github.reviews import Remark

@@ -15,7 +15,7 @@ from app.adapters.workspace.folders import Ways
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import Conflict, Denied, Unavailable
-from app.core.world import Remote
+from app.core.forge import Remote
 from app.demo.github import troubles
 from app.demo.github.faults import Rule, When
 from app.demo.github.plumbing import Git

@@ -12,7 +12,7 @@ import pytest
 
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.core.errors import SandboxError
-from app.core.world import Sandbox
+from app.core.sandbox import Sandbox
 from tests.registries import reach_from_here
 
 pytestmark = pytest.mark.contract

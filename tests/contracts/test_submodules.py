@@ -15,9 +15,9 @@ from app.adapters.workspace.submodules import address
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import RepositoryError
+from app.core.forge import Remote
 from app.core.layout import Layout
 from app.core.patch import Change
-from app.core.world import Remote
 from app.guards import links
 from app.guards.guard import Subject
 from tests.workspaces import do, made

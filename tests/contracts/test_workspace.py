@@ -11,8 +11,8 @@ from app.adapters.workspace.folders import Ways
 from app.adapters.workspace.workspace import Author, GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import Conflict, Denied, NotFound, RepositoryError
+from app.core.forge import Remote
 from app.core.patch import AddedLine, Change
-from app.core.world import Remote
 from tests.workspaces import Origin, do, made
 
 pytestmark = pytest.mark.contract

@@ -5,10 +5,10 @@ from typing import get_args
 import pytest
 
 from app.core.blueprint import CheckState
+from app.core.forge import FailedCheck
 from app.core.neutral import neutral
 from app.core.wording import handed_over, mending_message, tried_fixes, tried_mending
 from app.core.wording.checks import HEADLINES
-from app.core.world import FailedCheck
 from tests.core.test_wording import TASK
 
 SHA = "1a2b3c4" + "0" * 33

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from app.core.orientation import MOST_TOKENS, Hit, forms, named, overview, ranked, told, words
-from app.core.world import Touched
+from app.core.workspace import Touched
 
 PATHS = [
     "README.md",

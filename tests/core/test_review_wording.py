@@ -5,8 +5,8 @@ import pytest
 from app.core import wording
 from app.core.budget import Usage
 from app.core.evidence import Reviews
+from app.core.reviewer import Review, ReviewFinding
 from app.core.wording.review import review
-from app.core.world import Review, ReviewFinding
 
 BLOCKER = ReviewFinding(
     path="greet.py",

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.core.evidence import Evidence, Reviews, Where
+from app.core.reviewer import Review, ReviewFinding
 from app.core.run import Run, Status
 from app.core.statement import (
     PREDICATE_TYPE,
@@ -20,7 +21,6 @@ from app.core.statement import (
     statement,
 )
 from app.core.task import Person, Repository, Task
-from app.core.world import Review, ReviewFinding
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 RUN = Run(

@@ -11,10 +11,11 @@ from app.core.blueprint import END, Blueprint, Kind, State, Wait, agent, step
 from app.core.budget import Budget, Usage
 from app.core.command import parse
 from app.core.evidence import Evidence, Where
+from app.core.guards import Finding
 from app.core.patch import Change, FileChange, Patch
 from app.core.run import Run, Status, Trail, Visit
 from app.core.task import Person, Repository, Task
-from app.core.world import Finding, World
+from app.core.world import World
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 TASK = Task(

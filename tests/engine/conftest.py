@@ -13,7 +13,10 @@ from app.adapters.store import PostgresStore
 from app.core.blueprint import END, Blueprint, Node, State, Wait, step
 from app.core.errors import Locked, NotFound
 from app.core.events import OrderGiven, StopRequested
+from app.core.forge import Check, FailedCheck, Forge, Head, Permission, Pull, PullRequest, Reaction, Remote, Verdict
+from app.core.guards import Finding, Show
 from app.core.links import Said
+from app.core.minion import Submission
 from app.core.orders import Order, Stop
 from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
@@ -21,23 +24,8 @@ from app.core.run import Run
 from app.core.signals import Signals
 from app.core.store import Draft, Receipt
 from app.core.task import Person, Place, Remark, Repository, Task
-from app.core.world import (
-    Check,
-    FailedCheck,
-    Finding,
-    Forge,
-    Head,
-    Permission,
-    Pull,
-    PullRequest,
-    Reaction,
-    Remote,
-    Show,
-    Submission,
-    Touched,
-    Verdict,
-    World,
-)
+from app.core.workspace import Touched
+from app.core.world import World
 from app.engine.orders import Orders
 from app.engine.progress import Progress
 from app.engine.runner import Runner

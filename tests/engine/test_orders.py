@@ -9,10 +9,10 @@ import pytest
 from app.adapters.store import PostgresStore
 from app.core.errors import Unavailable
 from app.core.events import OrderGiven
+from app.core.forge import Head, Permission, Pull, Reaction
 from app.core.orders import Discard, FixChecks, Order, RaiseBudget, Retry, ShowStatus, Stop, WrapUp
 from app.core.run import Run, Status
 from app.core.task import Person, Remark
-from app.core.world import Head, Permission, Pull, Reaction
 
 
 async def walked(bakery: Any, store: PostgresStore, *, guests: str = "hungry", number: int = 7) -> Run:

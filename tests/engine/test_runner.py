@@ -8,12 +8,13 @@ import pytest
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.core.errors import ModelUnavailable, RateLimited, Unavailable
+from app.core.forge import Permission, Reaction
 from app.core.journal import Journal
 from app.core.places import Limits
 from app.core.run import Run, Status
 from app.core.shift import HandedOver, Shift
 from app.core.store import Store, StoreDown
-from app.core.world import Permission, Reaction, World
+from app.core.world import World
 from tests.engine.conftest import BAKERY, bake, knead
 
 

@@ -18,10 +18,10 @@ from app.adapters.workspace.leftovers import MOST_PACKS, UNUSED_S, MachineLeftov
 from app.adapters.workspace.locks import locked_now
 from app.adapters.workspace.mirror import Mirror
 from app.adapters.workspace.mounts import is_mounted
+from app.core.forge import Remote
 from app.core.run import Status
 from app.core.store import Draft
 from app.core.task import Person, Repository, Task
-from app.core.world import Remote
 from app.engine.sweeps import Sweeps
 
 KILLED = """

@@ -16,8 +16,10 @@ from app.adapters.workspace.clean_trees import CleanTrees
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.blueprint import Blueprint
+from app.core.minion import GaveUp, Submission
+from app.core.packages import PackageFacts
 from app.core.task import Person, Repository, Task
-from app.core.world import GaveUp, PackageFacts, Submission, World
+from app.core.world import World
 from app.guards import ALL, GuardSet
 from blueprints.fix.blueprint import BLUEPRINT
 from tests.blueprints.conftest import FakeBranches, FakeForge, Rig, ScriptedMinion

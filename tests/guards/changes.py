@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from difflib import unified_diff
 
 from app.adapters.ruff import RuffAnalysis
+from app.core.guards import Finding
+from app.core.packages import PackageIndex
 from app.core.patch import AddedLine, Change, FileChange, Patch
 from app.core.repo_config import RepoConfig
-from app.core.world import Finding, PackageIndex
 from app.guards import ALL, GuardSet
 from app.guards.guard import Guard
 

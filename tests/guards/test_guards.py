@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.guards import Finding, Guards
 from app.core.patch import MOST_LINES, AddedLine, Change, FileChange, Patch
 from app.core.repo_config import RepoConfig
-from app.core.world import Finding, Guards
 from app.guards import ALL, GuardSet
 from app.guards.globs import matches
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from app.core.world import PackageFacts
+from app.core.packages import PackageFacts
 from app.guards import answers, dependencies, docs, loosened
 from tests.guards.changes import found, stops
 

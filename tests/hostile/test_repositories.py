@@ -17,8 +17,8 @@ from app.adapters.workspace.mounts import unmount_below
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import MinionsError, RepositoryError
+from app.core.forge import Remote
 from app.core.patch import Patch
-from app.core.world import Remote
 from tests.hostile.traps import IN_THE_TREE, PATCHES, WAITING, Trap
 
 pytestmark = pytest.mark.hostile

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from app.core.errors import SandboxError
-from app.core.world import CommandResult, Sandbox
+from app.core.sandbox import CommandResult, Sandbox
 from tests.hostile.surroundings import Surroundings, files_of, marked, mounts_below
 from tests.hostile.table.case import Case
 

@@ -7,7 +7,7 @@ from github.Repository import Repository as Remote
 from app.adapters.github.client import Client
 from app.adapters.github.errors import Invalid, present
 from app.core.errors import Conflict, NotFound, RepositoryError
-from app.core.world import Head
+from app.core.forge import Head
 
 
 async def default_head(client: Client) -> Head:

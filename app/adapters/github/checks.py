@@ -8,8 +8,8 @@ from github.Repository import Repository as Remote
 from app.adapters.github.client import Client
 from app.adapters.github.errors import present
 from app.core.errors import NotFound
+from app.core.forge import Check
 from app.core.neutral import fitted
-from app.core.world import Check
 
 _TITLE_CHARACTERS = 250
 

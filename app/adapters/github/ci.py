@@ -20,8 +20,8 @@ from app.adapters.github.client import Client
 from app.adapters.github.errors import Invalid, Unauthorized, present
 from app.adapters.github.tokens import READ_CI, Tokens
 from app.core.errors import ForgeError, NotFound, RateLimited
+from app.core.forge import FailedCheck, Verdict
 from app.core.job_log import trimmed
-from app.core.world import FailedCheck, Verdict
 
 _ACTIONS: Final = "github-actions"
 """Slug of GitHub's own App, whose check runs are jobs with logs; nobody else can have it."""

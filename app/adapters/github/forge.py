@@ -16,12 +16,12 @@ from app.adapters.github.errors import Gone, Moved, present
 from app.adapters.github.known import Known
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import READ_CI, READ_CODE, WRITE_CODE, Tokens
-from app.core import world
+from app.core import forge
 from app.core.errors import NotFound
+from app.core.forge import Check, FailedCheck, Head, Permission, Pull, PullRequest, Reaction, Verdict
 from app.core.links import Said
 from app.core.run import Run
 from app.core.task import Place, Remark, Repository
-from app.core.world import Check, FailedCheck, Head, Permission, Pull, PullRequest, Reaction, Verdict
 
 _LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
 _MOST_RUNS: Final = 1000
@@ -29,7 +29,7 @@ _MOST_RUNS: Final = 1000
 
 
 class GitHubForge:
-    """One repository on GitHub; implements `world.Forge`."""
+    """One repository on GitHub; implements `app.core.forge.Forge`."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class GitHubForge:
             return False
         return state == "open"
 
-    async def remote(self, *, write: bool) -> world.Remote:
+    async def remote(self, *, write: bool) -> forge.Remote:
         """Where git may fetch or push, with a token for this repository's content alone."""
         await self._client.locate()
         repository = self._client.repository
@@ -85,7 +85,7 @@ class GitHubForge:
         pair = base64.b64encode(f"x-access-token:{token.value}".encode()).decode()
         self._on_secret(pair)
         url = f"{self._git_url}/{repository.full_name}.git"
-        return world.Remote(url=url, header=f"Authorization: Basic {pair}")
+        return forge.Remote(url=url, header=f"Authorization: Basic {pair}")
 
     async def react(self, number: int, place: Place | None, reaction: Reaction) -> None:
         """React; GitHub keeps one of a kind, so doing it twice changes nothing."""

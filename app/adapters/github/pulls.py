@@ -8,10 +8,10 @@ from github.Repository import Repository as Remote
 from app.adapters.github.client import Client
 from app.adapters.github.comments import marked
 from app.adapters.github.errors import Invalid, present
-from app.core import world
+from app.core import forge
 from app.core.errors import Conflict
+from app.core.forge import PullRequest
 from app.core.wording import is_branch_name
-from app.core.world import PullRequest
 
 _TITLE_CHARACTERS = 250
 """GitHub takes 256."""
@@ -59,17 +59,17 @@ async def _create(
         raise
 
 
-async def look(client: Client, login: str, number: int) -> world.Pull:
+async def look(client: Client, login: str, number: int) -> forge.Pull:
     """A pull request as it stands; it is ours if `login` opened it from a branch with a name of ours."""
 
-    def read(remote: Remote) -> world.Pull:
+    def read(remote: Remote) -> forge.Pull:
         pull = remote.get_pull(number).complete()
         here = pull.head.repo is not None and pull.head.repo.id == client.repository.id
         commit = remote.get_git_commit(pull.head.sha)
-        return world.Pull(
+        return forge.Pull(
             number=pull.number,
             url=pull.html_url,
-            head=world.Head(branch=pull.head.ref, sha=pull.head.sha),
+            head=forge.Head(branch=pull.head.ref, sha=pull.head.sha),
             base=pull.base.ref,
             is_open=pull.state == "open",
             is_merged=pull.merged_at is not None,

@@ -1,4 +1,4 @@
-"""The box of one work tree, whatever runs its commands: `Sandbox` of `app.core.world`."""
+"""The box of one work tree, whatever runs its commands: `Sandbox` of `app.core.sandbox`."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from app.adapters.sandbox.ended import Ended
 from app.adapters.sandbox.offline import explained
 from app.adapters.sandbox.root import BUNDLE, EGRESS, ENVIRONMENT, OFFLINE, REPO, online
 from app.core.errors import SandboxError
-from app.core.world import CommandResult
+from app.core.sandbox import CommandResult
 
 COMMAND_BYTES: Final = 100_000
 """Linux takes 131,072 bytes in one argument (MAX_ARG_STRLEN); the way into the box adds a little."""
@@ -59,7 +59,7 @@ class Executor(Protocol):
 
 
 class Box:
-    """The box of one work tree: `Sandbox` of `app.core.world`."""
+    """The box of one work tree: `Sandbox` of `app.core.sandbox`."""
 
     def __init__(self, boxes: Executor, mounts: Mounts) -> None:
         self._boxes = boxes

@@ -8,7 +8,7 @@ from typing import Final
 from app.adapters.workspace.git import Git
 from app.adapters.workspace.tree import READ_BYTES
 from app.core.errors import RepositoryError
-from app.core.world import Touched
+from app.core.workspace import Touched
 
 _PAST_S: Final = 2.0
 """Seconds. Git looks through hundreds of thousands of commits in this time; it is for orientation only."""

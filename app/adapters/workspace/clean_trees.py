@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from app.adapters.workspace.workspaces import Workspaces
-from app.core.world import CleanTree, Remote
+from app.core.forge import Remote
+from app.core.workspace import CleanTree
 
 
 class CleanTrees:
-    """`CleanTrees` of `app.core.world` for one run. `remote(write)` is as for `Workspaces.open`."""
+    """`CleanTrees` of `app.core.workspace` for one run. `remote(write)` is as for `Workspaces.open`."""
 
     def __init__(
         self, workspaces: Workspaces, run_id: int, repository_id: int, remote: Callable[[bool], Awaitable[Remote]]

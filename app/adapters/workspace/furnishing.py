@@ -27,7 +27,7 @@ from app.adapters.workspace.inputs import inputs
 from app.adapters.workspace.layers import Layers
 from app.adapters.workspace.locks import locked
 from app.core.layout import Layout
-from app.core.world import CommandResult, Sandbox
+from app.core.sandbox import CommandResult, Sandbox
 
 VERSION: Final = 1
 """Of how layers are made; another one makes every layer anew."""

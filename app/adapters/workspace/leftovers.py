@@ -45,7 +45,7 @@ EndOwnerless = Callable[[], Awaitable[Sequence[str]]]
 
 
 class MachineLeftovers:
-    """`Leftovers` of `app.core.world`, for everything under `home`.
+    """`Leftovers` of `app.core.workspace`, for everything under `home`.
 
     `end_ownerless` ends what is still at work for servers that are gone, where that is not found in a folder.
     """

@@ -9,7 +9,7 @@ from app.adapters.workspace import remote as remotes
 from app.adapters.workspace.git import Git
 from app.adapters.workspace.locks import locked
 from app.core.errors import RepositoryError
-from app.core.world import Remote
+from app.core.forge import Remote
 
 FETCH_S: Final = 900.0
 """The first fetch of a repository with a gigabyte of history, at 10 Mbit/s."""

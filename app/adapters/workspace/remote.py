@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from app.core.errors import Conflict, Denied, ForgeError, NotFound, RepositoryError, SettingsError, Unavailable
-from app.core.world import Remote
+from app.core.forge import Remote
 
 LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
 SHA: Final = re.compile(r"[0-9a-f]{40}")

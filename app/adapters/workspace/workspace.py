@@ -26,7 +26,8 @@ from app.adapters.workspace.tree import READ_BYTES, Tree
 from app.core.errors import Conflict, RepositoryError, Unavailable
 from app.core.layout import Layout
 from app.core.patch import Patch
-from app.core.world import CommandResult, Sandbox, Touched
+from app.core.sandbox import CommandResult, Sandbox
+from app.core.workspace import Touched
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ SET_UP_S: Final = 3_600.0
 
 
 class GitWorkspace:
-    """`Workspace` of `app.core.world`, by a mirror on the host and git in the box."""
+    """`Workspace` of `app.core.workspace`, by a mirror on the host and git in the box."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
 from app.adapters.workspace.seen import Seen
 from app.adapters.workspace.workspace import GitWorkspace, ReadLayout, TellAuthor, everything, nobody
-from app.core.world import Remote
+from app.core.forge import Remote
 
 _MOST_SEEN: Final = 100
 """Trees; more than one process works on at a time."""

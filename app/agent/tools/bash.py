@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.agent.background import MOST, STARTED
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
-from app.core.world import CommandResult
+from app.core.sandbox import CommandResult
 
 _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 """ECMA-48 control sequences: colours, cursor movement, window titles."""

@@ -9,7 +9,8 @@ from pydantic import Field
 from app.agent.tools.bash import BASH
 from app.agent.tools.tool import Arguments, Desk, Told, Tool
 from app.core.journal import Entry, ToolCalled, ToolReturned
-from app.core.world import ReviewFinding, Submission
+from app.core.minion import Submission
+from app.core.reviewer import ReviewFinding
 
 MOST_FINDINGS: Final = 6
 """Of one review. Noise is how reviewers fail: people stop reading."""

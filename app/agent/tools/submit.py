@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from app.agent.tools.tool import Arguments, Desk, Told, Tool
-from app.core.world import GaveUp, Submission
+from app.core.minion import GaveUp, Submission
 
 
 class SubmitArguments(Arguments, frozen=True):

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from app.agent.arguments import parsed
 from app.agent.background import Background
-from app.core.world import GaveUp, Sandbox, Submission, Workspace
+from app.core.minion import GaveUp, Submission
+from app.core.sandbox import Sandbox
+from app.core.workspace import Workspace
 
 MOST_OUTPUT: Final = 16_000
 """Characters of a tool's answer: what OpenHands' editor shows, between mini-swe-agent's 10,000 and SSA's 20,000."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.core.blueprint import CheckState
+from app.core.forge import FailedCheck
 from app.core.neutral import code, neutral
 from app.core.wording.explanations import output_tail
 from app.core.wording.figures import counted
-from app.core.world import FailedCheck
 
 _MOST_NAMES: Final = 10
 _MOST_SHOWN: Final = 3

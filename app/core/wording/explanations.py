@@ -5,11 +5,11 @@ from typing import Final
 
 from app.core.evidence import Evidence
 from app.core.fence import fence_for
+from app.core.guards import Finding
 from app.core.neutral import code, neutral, neutral_line
 from app.core.repo_config import PATH
 from app.core.visible import visible
 from app.core.wording.figures import counted, duration
-from app.core.world import Finding
 
 _TAIL_LINES: Final = 40
 _MOST_FINDINGS: Final = 20

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
+from app.core.coverage import ChangedCoverage
 from app.core.evidence import Evidence
 from app.core.neutral import code
 from app.core.wording.explanations import ending
 from app.core.wording.figures import counted
-from app.core.world import ChangedCoverage
 
 _MOST_NAMES: Final = 10
 

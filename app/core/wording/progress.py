@@ -5,11 +5,11 @@ from typing import Any, Final, Literal
 
 from app.core.blueprint import Blueprint, Kind, Node
 from app.core.drawing import mermaid
+from app.core.forge import Button, Check
 from app.core.neutral import code, fitted, neutral, neutral_line
 from app.core.run import Run, Status, Visit
 from app.core.wording.checks import HEADLINES
 from app.core.wording.figures import counted, dollars, duration, table
-from app.core.world import Button, Check
 
 Conclusion = Literal["success", "failure", "neutral", "cancelled", "timed_out", ""]
 

@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from app.core.evidence import Evidence, Reviews, Where
+from app.core.guards import Finding
 from app.core.neutral import code, code_cell, fitted, neutral, neutral_line, neutral_plain, quoted
 from app.core.patch import Patch
 from app.core.task import Task
@@ -16,7 +17,6 @@ from app.core.wording.explanations import found_here
 from app.core.wording.figures import counted, dollars, duration, table
 from app.core.wording.review import folded, review
 from app.core.wording.template import filled
-from app.core.world import Finding
 
 _MOST_ASKED: Final = 1_500
 _SHORT: Final = 300

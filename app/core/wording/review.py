@@ -5,8 +5,8 @@ from typing import Final
 
 from app.core.evidence import Reviews
 from app.core.neutral import code, neutral, neutral_line
+from app.core.reviewer import Review, ReviewFinding
 from app.core.wording.figures import counted
-from app.core.world import Review, ReviewFinding
 
 _NONE: Final = {
     "no reviewer": "this installation has no model for it",

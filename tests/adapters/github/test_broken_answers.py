@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import Denied, ForgeError, NotFound, Suspended, Unavailable
-from app.core.world import Check, Permission, Reaction
+from app.core.forge import Check, Permission, Reaction
 from app.demo.github import troubles
 from app.demo.github.faults import Rule, When
 from app.demo.github.troubles import Trouble

@@ -9,7 +9,7 @@ import pytest
 from app.adapters.github.known import Answer, Known
 from app.adapters.github.tokens import READ_CODE
 from app.core.errors import Denied, ForgeError
-from app.core.world import Check, Permission, Reaction
+from app.core.forge import Check, Permission, Reaction
 
 Scene = Any
 """The class in conftest.py, which tests do not import."""

@@ -16,9 +16,9 @@ from app.adapters.github.auth import AppAuth, KeyText
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.tokens import Tokens
 from app.core.errors import Denied, ForgeError, NotFound, RateLimited, Suspended, Unavailable
+from app.core.forge import Check, Permission, Reaction
 from app.core.run import Run, Status
 from app.core.task import Person, Task
-from app.core.world import Check, Permission, Reaction
 
 pytestmark = pytest.mark.faults
 

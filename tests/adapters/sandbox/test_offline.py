@@ -11,7 +11,7 @@ import pytest
 
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.offline import SENTENCE, explained
-from app.core.world import Sandbox
+from app.core.sandbox import Sandbox
 
 LOCK = {
     "name": "a",

@@ -12,7 +12,7 @@ from app.adapters.sandbox.containers.engine import Engine
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
 from app.core.errors import ConfigError
-from app.core.world import Remote
+from app.core.forge import Remote
 from blueprints.steps.configuration import container_image
 from tests.container_engine import BARE_IMAGE, IMAGE, OTHER_IMAGE
 

@@ -2,7 +2,7 @@ import pytest
 
 from app.adapters.workspace.remote import CredentialRefused, redacted, refusal, settings
 from app.core.errors import Conflict, Denied, ForgeError, NotFound, SettingsError, Unavailable
-from app.core.world import Remote
+from app.core.forge import Remote
 
 HEADER = "Authorization: Basic eC1hY2Nlc3MtdG9rZW46c2VjcmV0"
 

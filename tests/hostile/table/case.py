@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from app.core.world import CommandResult
+from app.core.sandbox import CommandResult
 
 Exit = Callable[[CommandResult], bool]
 

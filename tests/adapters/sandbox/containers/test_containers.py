@@ -21,7 +21,7 @@ from app.adapters.sandbox.containers.tools import libraries
 from app.adapters.sandbox.limits import Limits
 from app.adapters.workspace.leftovers import MachineLeftovers
 from app.core.errors import SandboxError
-from app.core.world import Sandbox
+from app.core.sandbox import Sandbox
 from tests.container_engine import BARE_IMAGE, IMAGE, OTHER_IMAGE, why_no_gvisor
 
 SERVER = """
