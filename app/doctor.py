@@ -25,7 +25,9 @@ from app.core.errors import MinionsError, Unavailable
 from app.core.model import Model
 from app.core.redaction import Redactor
 from app.core.wording.figures import counted
-from app.main import chosen_boxes, chosen_model, chosen_reviewer, fallback_model, github, redactor_of
+from app.main import github, redactor_of
+from app.models import chosen_model, chosen_reviewer, fallback_model
+from app.outside import chosen_boxes
 from app.processes import prepared_home
 from app.settings import NONE, Settings
 

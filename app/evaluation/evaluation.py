@@ -15,7 +15,7 @@ from app.evaluation.report import document, row, table
 from app.evaluation.sdists import Release, Workshop
 from app.evaluation.trial import Examiner, Trial, Verdict
 from app.local import check_blueprint, check_choice, own_server, without_pages
-from app.main import Outside
+from app.outside import Outside
 from app.settings import Settings
 
 Tell = Callable[[str], None]

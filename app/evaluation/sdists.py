@@ -26,7 +26,7 @@ from app.core.sandbox import Sandbox
 from app.evaluation.exercise import Exercise, Hidden, Passage
 from app.evaluation.mutations import Mutation, mutations, without
 from app.evaluation.trial import make_repository
-from app.main import Outside
+from app.outside import Outside
 from blueprints.steps.configuration import configuration
 
 _INDEX: Final = "https://pypi.org/simple"

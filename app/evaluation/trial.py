@@ -20,7 +20,7 @@ from app.core.run import Run, Status
 from app.core.sandbox import Sandbox
 from app.evaluation.exercise import Exercise
 from app.local import carried_out, draft
-from app.main import Outside
+from app.outside import Outside
 from blueprints.steps.change import Change
 
 _log = logging.getLogger(__name__)

@@ -27,7 +27,8 @@ from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.adapters.store.schema import with_driver
 from app.core.journal import Entry, Journal, ModelAsked, ToolCalled
 from app.core.run import Run
-from app.main import github, outside, redactor_of
+from app.main import github, redactor_of
+from app.outside import outside
 from app.processes import prepared_home
 from app.settings import Settings, load
 from blueprints import BLUEPRINTS

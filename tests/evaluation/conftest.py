@@ -12,7 +12,7 @@ from app.evaluation.evaluation import Evaluation, Plan
 from app.evaluation.exercise import Exercise
 from app.evaluation.trial import Trial
 from app.local import without_pages
-from app.main import Outside
+from app.outside import Outside
 from app.settings import Settings
 from tests.registries import mirrored
 

@@ -6,7 +6,7 @@ import pytest
 from app.core.errors import SettingsError
 from app.evaluation.sdists import Release, Workshop
 from app.evaluation.trial import Verdict
-from app.main import Outside
+from app.outside import Outside
 from tests.evaluation.conftest import Evaluated
 from tests.evaluation.scripted import no_op, oracle
 
