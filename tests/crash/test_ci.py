@@ -70,9 +70,9 @@ async def test_killed_at_every_commit_of_a_run_with_two_pushes(
     seen, expected = await disturbed.seen(), await calm.seen()
     assert seen == expected
     assert seen.ended == "done, reported "
-    assert seen.nodes[-9:] == (
+    assert seen.nodes[-10:] == (
         *("watch: red", "autofix: not fixed", "mend: changed", "lint: done", "test: green", "guard: pass"),
-        *("review: pass", "publish: done", "watch: green"),
+        *("prove: pass", "review: pass", "publish: done", "watch: green"),
     )
     assert len(seen.commits) == 2
     assert seen.commits[0].startswith("Mend what docs found")
