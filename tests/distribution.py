@@ -8,8 +8,8 @@ from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 FIRST: Final = (
-    *("tests/crash/", "tests/stories/", "tests/hostile/", "tests/injection/"),
-    *("tests/real_input/", "tests/contracts/"),
+    *("tests/crash/", "tests/stories/", "tests/hostile/", "tests/injection/", "tests/chaos/"),
+    *("tests/evaluation/", "tests/gates/", "tests/real_input/", "tests/contracts/"),
 )
 """Where files take long: they come first, so that nobody works alone in the end."""
 
