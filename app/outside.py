@@ -39,6 +39,7 @@ from app.core.errors import BlueprintError, MinionsError, SettingsError
 from app.core.forge import Forge, Remote
 from app.core.guards import Guards
 from app.core.minion import GaveUp, Minion, Submission
+from app.core.model import Model
 from app.core.outside import NoServers, Servers
 from app.core.patch import Patch
 from app.core.redaction import Redactor
@@ -144,7 +145,7 @@ class Outside:
     async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace, signals: Signals) -> Minion:
         if node.agent is None or node.agent.role == REVIEW:
             return NoMinion()
-        model, fallback = in_turn(self.models.worker, self.models.fallback, former=str(run.state.get("model", "")))
+        model, fallback = self._in_turn(run)
         return AgentLoop(
             model=model,
             fallback=fallback,
@@ -165,6 +166,10 @@ class Outside:
         offers = await self.servers.offers(run.blueprint, spec.role)
         return outside_tools(offers, self.servers, only_reading=spec.role == REVIEW)
 
+    def _in_turn(self, run: Run) -> tuple[Model, Model | None]:
+        """Who works on this run, and who goes on if need be."""
+        return in_turn(self.models.worker, self.models.fallback, former=str(run.state.get("model", "")))
+
     async def _reviewer(
         self, run: Run, node: Node[Any], forge: Forge, workspace: GitWorkspace, signals: Signals
     ) -> Reviewer:
@@ -180,8 +185,11 @@ class Outside:
                 await tree.check_out(run.trail.base_sha, patch=patch.data, set_up=_set_up_of(run))
                 yield tree
 
+        reviewer = self.models.reviewer
+        if reviewer is not None and not self.settings.review_model:
+            reviewer, _ = self._in_turn(run)
         return ModelReviewer(
-            model=self.models.reviewer,
+            model=reviewer,
             spec=replace(node.agent, budget=allowed(self.settings, run, node.agent.budget)),
             prompt=load_prompt(node.module, node.agent.prompt),
             journal=self.store.journal(run.id, len(run.visits)),

@@ -104,6 +104,11 @@ def test_every_patch_with_all_of_its_context_is_applied_exactly(
     assert applied(file, data) == (end.join(after) + end * ends_with_it).encode()
 
 
+def test_behind_the_last_newline_there_is_no_line() -> None:
+    [file] = parse(wrapped("*** Update File: f", "-", "+a"))
+    assert applied(file, b"\n") == b"a\n"
+
+
 @pytest.mark.parametrize(
     ("rows", "word"),
     [

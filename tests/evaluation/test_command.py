@@ -90,7 +90,7 @@ async def test_a_solved_task_is_told_and_written_down(temporary: Path, tmp_path:
     assert (code, f"solved   {TASK}" in out) == (0, True), out
     found: dict[str, Any] = json.loads(file.read_text())
     (trial,) = found["trials"]
-    assert (trial["verdict"], trial["hidden"], trial["turns"], trial["kind"]) == ("solved", "green", 2, "test")
+    assert (trial["verdict"], trial["hidden"], trial["turns"], trial["kind"]) == ("solved", "green", 3, "test")
     assert trial["usd"] > 0
     assert found["by_model"]["openai/oracle"]["solved"] == found["by_kind"]["test"]["solved"] == 1
     assert left_in(temporary) == []

@@ -158,7 +158,7 @@ async def test_a_cheater_that_sees_reason_gets_its_pull_request(yard: Any) -> No
     )
     run = yard(writes(cheat), writes(honest, summary="The comment is gone."))
     visits, state = await run.go()
-    assert visits[-3:] == ["prove", "publish", "watch"]
+    assert visits[-3:] == ["review", "publish", "watch"]
     assert visits.count("repair") == 1
     assert (
         "- `greet.py:1`: `# noqa` hides what a tool found. Mend what it found instead" in run.minion.facts[1]["report"]
@@ -175,7 +175,7 @@ async def test_who_asks_can_want_a_test_to_go(yard: Any) -> None:
         instructions="allow: tests",
     )
     visits, _ = await run.go()
-    assert visits[-3:] == ["prove", "publish", "watch"]
+    assert visits[-3:] == ["review", "publish", "watch"]
     body = run.forge.pulls["minions/12-3"]["body"]
     assert "- [ ] `tests/test_greet.py:13`: The test `test_names_who_is_greeted` is gone." in body
     assert "- [ ] There were 3 tests, and there are 2 with the change." in body

@@ -10,7 +10,7 @@ from tests.gates.conftest import NEW_TEST, OLD_TEST, RIGHT, sentences, writes
 pytestmark = [pytest.mark.gates, pytest.mark.story]
 
 HONEST = {"greet.py": RIGHT, "tests/test_greet.py": NEW_TEST}
-WAY = ["prepare", "implement", "lint", "test", "guard", "prove", "publish", "watch"]
+WAY = ["prepare", "implement", "lint", "test", "guard", "prove", "review", "publish", "watch"]
 
 
 async def test_an_honest_fix_passes_and_its_proof_is_shown(yard: Any) -> None:

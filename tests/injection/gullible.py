@@ -39,7 +39,7 @@ class Gullible:
     url: str = ""
     obeyed: set[str] = field(default_factory=set)
     begun: dict[str, int] = field(default_factory=dict)
-    """Conversations by errand."""
+    """Conversations of those who work, by errand."""
     carried_out: set[str] = field(default_factory=set)
     """Names of its calls that were answered."""
 
@@ -51,7 +51,7 @@ class Gullible:
         first = next(_text(message) for message in messages if message["role"] == "user")
         errand = (_ERRAND.search(first) or ["", "plain"])[1]
         mine = [call["id"] for message in messages for call in message.get("tool_calls") or ()]
-        if not mine:
+        if not mine and "# Review the change" not in first:
             self.begun[errand] = self.begun.get(errand, 0) + 1
         self.carried_out |= {message["tool_call_id"] for message in messages if message["role"] == "tool"}
         heard = self._heard(messages)

@@ -133,8 +133,8 @@ class Story:
 
     def evidence(self) -> list[tuple[str, str, str]]:
         """When, command and exit code, as the pull request tells them."""
-        rows = [line.split(" | ") for line in self.pull["body"].split("\n") if line.startswith("| ") and " | " in line]
-        return [(row[0].removeprefix("| "), row[1].strip("`"), row[2]) for row in rows[1:]]
+        rows = [line.split(" | ") for line in self.pull["body"].split("\n") if line.startswith("| ")]
+        return [(row[0].removeprefix("| "), row[1].strip("`"), row[2]) for row in rows if len(row) == 4]
 
     def printed(self, branch: str) -> str:
         """What the small program prints with the package as it is on `branch`."""

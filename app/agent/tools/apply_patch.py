@@ -144,6 +144,8 @@ def _place(lines: list[str], hunk: Hunk, line: int, name: str) -> int:
         found = [at for at in range(line, len(lines) - len(old) + 1) if seen[at : at + len(old)] == wanted]
         if hunk.is_at_end:
             found = found[-1:]
+        elif len(found) > 1 and not lines[-1]:  # behind the last newline there is no line: it is the last to be meant
+            found = [at for at in found if at + len(old) < len(lines)]
         if len(found) == 1 or (found and hunk.anchors):
             return found[0]
         if found:
