@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
+from app.core.globs import matches
 from app.core.guards import Finding, Weight
 from app.core.repo_config import PATH
-from app.guards.globs import matches
 from app.guards.guard import Guard, Subject
 
 NAME: Final = "protected paths"

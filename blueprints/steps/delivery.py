@@ -29,8 +29,7 @@ async def publish(change: Change, world: World) -> None:
     From the second time on, what was mended is a commit on top of the last one, and the pull request is brought up to
     date. If somebody else has pushed meanwhile, nothing is: who looks at the checks next says so.
     """
-    redactor = Redactor()
-    summary = redactor.redact(change.summary)
+    summary = Redactor().redact(change.summary)
     patch = await change_of(world.workspace)
     # The very change that is pushed, however the tree may have come to differ from what was guarded before.
     found = await inspected(change, world, patch)
@@ -47,6 +46,12 @@ async def publish(change: Change, world: World) -> None:
     await world.notary.attest(published(change, patch).model_dump(mode="json"))
     if change.task.is_pull_request and change.pull_request_number is not None:
         return  # it was there before, in somebody's own words; the run's comment under it says what was done now
+    await _propose(change, world, patch, summary)
+
+
+async def _propose(change: Change, world: World, patch: Patch, summary: str) -> None:
+    """Open the pull request, or bring it up to date."""
+    redactor = Redactor()
     moved_on, conflicts = await _since(change, world)
     facts = wording.PullRequestFacts(
         summary=summary,

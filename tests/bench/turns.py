@@ -4,10 +4,12 @@ Both ask the same scripted server the same questions, turn about. A turn of the 
 """
 
 import statistics
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -17,12 +19,10 @@ from app.agent.minion import AgentLoop
 from app.core.blueprint import AgentSpec
 from app.core.budget import Budget
 from app.core.journal import Entry, ModelAsked
-from app.core.patch import Patch
-from app.core.sandbox import CommandResult
 from app.core.signals import Signals
-from app.core.workspace import Touched
 from app.demo.models import ModelServer, serve
 from app.demo.script import Act, Call, Script, Turn
+from tests.agent.folder import FolderSandbox, FolderWorkspace
 
 _TURNS: Final = 30
 """The length that other harnesses were measured at."""
@@ -54,69 +54,26 @@ class _Journal:
         return [(after - before) * 1_000 for before, after in pairwise(asked)]
 
 
-class _OneFile:
-    """A work tree with one file, of which only reading is needed here."""
-
-    async def check_out(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> None:
-        raise NotImplementedError
-
-    async def show(self, path: str) -> bytes | None:
-        raise NotImplementedError
-
-    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
-        raise NotImplementedError
-
-    async def listed(self) -> Sequence[str]:
-        raise NotImplementedError
-
-    async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
-        raise NotImplementedError
-
-    async def read(self, path: str) -> bytes:  # noqa: ARG002 - the Protocol
-        return b"def greet(name):\n    return f'hello {name}'\n" * 20
-
-    async def write(self, path: str, data: bytes) -> None:
-        raise NotImplementedError
-
-    async def paths(self, folder: str = "") -> Sequence[str]:
-        raise NotImplementedError
-
-    async def patch(self) -> Patch:
-        raise NotImplementedError
-
-    async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = "") -> str:
-        raise NotImplementedError
-
-    async def conflicts(self, commit: str, other: str) -> Sequence[str]:
-        raise NotImplementedError
-
-    async def remove(self) -> None:
-        raise NotImplementedError
-
-
-class _NoSandbox:
-    """No command is run here."""
-
-    async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> CommandResult:
-        raise NotImplementedError
-
-    async def set_up(self, commands: Sequence[str], *, timeout_s: float = 1_200) -> Sequence[CommandResult]:
-        raise NotImplementedError
-
-
 async def rows() -> list[dict[str, object]]:
     """Two rows: a turn in a short conversation, and one at the end of a long one; milliseconds, medians."""
     await warm_up()
+    with tempfile.TemporaryDirectory(prefix="minions-bench-") as name:
+        root = Path(name)
+        (root / "greeting.py").write_text("def greet(name):\n    return f'hello {name}'\n" * 20)
+        return await _measured(root)
+
+
+async def _measured(root: Path) -> list[dict[str, object]]:
     async with serve({"short": _reading(_TURNS), "long": _reading(_LONG)}) as server, httpx.AsyncClient() as client:
-        await _loop_ms(server, "short")
+        await _loop_ms(server, "short", root)
         loop: list[float] = []
         bare: list[float] = []
         for _ in range(_ROUNDS):
             server.requests.clear()
-            loop += await _loop_ms(server, "short")
+            loop += await _loop_ms(server, "short", root)
             bare += await _bare_ms(client, server.url, list(server.requests))
         server.requests.clear()
-        long_loop = (await _loop_ms(server, "long"))[170:]
+        long_loop = (await _loop_ms(server, "long", root))[170:]
         long_bare = await _bare_ms(client, server.url, server.requests[170:_LONG])
     return [
         _row("agent turn, 1 to 30", loop, bare, _MOST_MS, _ROUNDS),
@@ -133,14 +90,14 @@ def _reading(turns: int) -> Script:
     return Script(acts=(Act(when="", turns=(*reads, end)),))
 
 
-async def _loop_ms(server: ModelServer, script: str) -> list[float]:
+async def _loop_ms(server: ModelServer, script: str, root: Path) -> list[float]:
     journal = _Journal()
     minion = AgentLoop(
         model=LiteLLMModel(f"openai/{script}", api_base=server.url, api_key="none"),
         spec=AgentSpec("bench.md", ("read", "submit"), "implement", Budget(turns=_LONG + 10, tokens=10**9)),
         prompt="Read the file.",
-        sandbox=_NoSandbox(),
-        workspace=_OneFile(),
+        sandbox=FolderSandbox(root),
+        workspace=FolderWorkspace(root),
         journal=journal,
         clock=time.monotonic,
         signals=Signals(),

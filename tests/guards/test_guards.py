@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.globs import matches
 from app.core.guards import Finding, Guards
 from app.core.patch import MOST_LINES, AddedLine, Change, FileChange, Patch
 from app.core.repo_config import RepoConfig
 from app.guards import ALL, GuardSet
-from app.guards.globs import matches
 
 KEY = ["-----BEGIN RSA PRIVATE KEY-----", *["MIIEow1BAAkCAQEAq7BFUpkGp3+LQmlQ"] * 9, "-----END RSA PRIVATE KEY-----"]
 TOKEN = "ghp_" + "a8Kd03jfLw9qPz72mXcVb5Rt1YhN6GsEu4QoIx"
