@@ -12,7 +12,7 @@ from app.adapters.github.auth import AppAuth
 from app.adapters.github.errors import API_VERSION, Unauthorized, from_answer, translated, watch_age
 from app.adapters.github.known import Answer, Known
 from app.adapters.github.pace import Pace, Paces
-from app.core.errors import Denied, Unavailable
+from app.core.errors import Unavailable
 from app.core.pace import THE_APP, Allowance
 
 USER_AGENT: Final = "minions"
@@ -227,7 +227,8 @@ class App:
         try:
             return await self.ask(verb, path, doing)
         except Unauthorized as error:
-            raise Denied(
+            # Now and then for a moment, and until somebody mends the settings: no run has to end for either.
+            raise Unavailable(
                 "GitHub does not accept the App's id and private key: do they belong to the same App?",
                 detail=error.detail,
             ) from None

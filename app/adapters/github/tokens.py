@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from app.adapters.github.app import App, read
 from app.adapters.github.errors import Invalid, Unauthorized, server_time
-from app.core.errors import Denied, NotFound
+from app.core.errors import Denied, NotFound, Unavailable
 from app.core.task import Repository
 
 Permissions = Mapping[str, str]
@@ -153,7 +153,7 @@ class Tokens:
                 detail=error.detail,
             ) from None
         except Unauthorized as error:
-            raise Denied(
+            raise Unavailable(
                 "GitHub does not accept the App's private key: is it the key of this App, and not deleted there?",
                 detail=error.detail,
             ) from None

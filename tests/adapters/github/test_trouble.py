@@ -308,7 +308,7 @@ def run(scene: Scene, run_id: int) -> Run:
 
 async def test_a_token_that_is_never_accepted_is_told(scene: Scene) -> None:
     scene.fail("GET", r"/repositories/", 401, body='{"message": "Bad credentials"}', times=100)
-    with pytest.raises(Denied, match="token"):
+    with pytest.raises(Unavailable, match="token"):
         await scene.forge.permission("ada")
 
 
