@@ -22,7 +22,7 @@ def base(*, is_bulk: bool) -> int:
 
 
 def next_rank(*, is_bulk: bool, begun: int | None, waiting: int | None) -> int:
-    """The rank of a new run.
+    """The rank of a new run. A store says the same in its own words, and a contract compares the two.
 
     `begun` is the highest rank of its kind that has begun, `waiting` the highest of its kind and repository that has
     not; None if there is none.

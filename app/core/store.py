@@ -30,6 +30,15 @@ class Occupied(MinionsError):
         self.run_id = run_id
 
 
+class Receipt(BaseModel, frozen=True):
+    """What became of a delivery."""
+
+    reason: str
+    """A sentence: the answer to GitHub and the line in the log."""
+    run_id: int | None = None
+    is_new: bool = False
+
+
 class Delivery(BaseModel, frozen=True):
     """One delivery of a webhook. (`app_id`, `guid`) names the event: a redelivery carries the same guid."""
 
@@ -37,6 +46,10 @@ class Delivery(BaseModel, frozen=True):
     guid: str
     event: str
     action: str
+
+    def known(self) -> Receipt:
+        """What became of it, where it was stored before."""
+        return Receipt(reason=f"Delivery {self.guid} was received before: nothing to do.")
 
 
 class Draft(BaseModel, frozen=True):
@@ -53,15 +66,6 @@ class Draft(BaseModel, frozen=True):
 
 Act = Draft | StopRequested | OrderGiven | BranchDeleted | InstallationChanged | Pushed
 """What a delivery can lead to."""
-
-
-class Receipt(BaseModel, frozen=True):
-    """What became of a delivery."""
-
-    reason: str
-    """A sentence: the answer to GitHub and the line in the log."""
-    run_id: int | None = None
-    is_new: bool = False
 
 
 class Recorded(BaseModel, frozen=True):
