@@ -11,7 +11,7 @@ from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, Push
 from app.core.journal import Entry, Journal
 from app.core.orders import Given
 from app.core.run import Run
-from app.core.task import Task
+from app.core.task import Repository, Task
 
 
 class Stale(MinionsError):
@@ -77,6 +77,14 @@ class Recorded(BaseModel, frozen=True):
     """Place in the journal of that visit, from 0."""
     at: datetime
     entry: Entry
+
+
+class Site(BaseModel, frozen=True):
+    """A repository in which runs on issues or pull requests have not ended."""
+
+    repository: Repository
+    since: datetime
+    """When the first of them was asked for, by GitHub's time."""
 
 
 class Store(Protocol):
@@ -163,6 +171,14 @@ class Store(Protocol):
 
     async def unfinished(self) -> Sequence[int]:
         """Runs that have not ended, or that ended and were not reported yet."""
+        ...
+
+    async def sites(self) -> Sequence[Site]:
+        """Where runs on issues or pull requests have not ended, by the repositories' ids."""
+        ...
+
+    async def unfinished_on(self, repository_id: int, numbers: Collection[int]) -> Sequence[int]:
+        """Runs on these issues or pull requests that have not ended, also those that opened them."""
         ...
 
     async def stir(self, heads: Collection[tuple[int, str]]) -> int:

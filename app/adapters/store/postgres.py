@@ -22,7 +22,7 @@ from app.core.orders import Given
 from app.core.pace import Allowance
 from app.core.places import NO_LIMITS, Limits
 from app.core.run import Run, Status
-from app.core.store import Act, Delivery, Occupied, Receipt, Recorded, Stale
+from app.core.store import Act, Delivery, Occupied, Receipt, Recorded, Site, Stale
 
 _ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
 
@@ -187,6 +187,16 @@ class PostgresStore:
         async with reachable(), self._reads.connect() as connection:
             return list((await connection.execute(query)).scalars())
 
+    async def sites(self) -> Sequence[Site]:
+        """Where runs on issues or pull requests have not ended, by the repositories' ids."""
+        async with reachable(), self._reads.connect() as connection:
+            return await runs.sites(connection)
+
+    async def unfinished_on(self, repository_id: int, numbers: Collection[int]) -> Sequence[int]:
+        """Runs on these issues or pull requests that have not ended, also those that opened them."""
+        async with reachable(), self._reads.connect() as connection:
+            return await runs.unfinished_on(connection, repository_id, numbers) if numbers else []
+
     async def stir(self, heads: Collection[tuple[int, str]]) -> int:
         """Have the runs that wait at these commits look again, and those that are at work there when they park."""
         async with reachable(), self._engine.begin() as connection:
@@ -194,7 +204,7 @@ class PostgresStore:
 
     async def stir_parked(self, parked_for: timedelta, at_most: int) -> int:
         """Have runs look again that nobody looked at for so long or longer."""
-        async with reachable(), self._engine.begin() as connection:
+        async with reachable(), self._reads.connect() as connection:
             return await stirring.longest_parked(connection, self._queue, parked_for, at_most)
 
     async def counts(self) -> Mapping[str, int]:

@@ -1,9 +1,9 @@
 """The rows of runs and of their visits."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, DateTime, Row, ScalarSelect, and_, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,6 +11,8 @@ from app.adapters.store import tables
 from app.core.errors import NotFound
 from app.core.plain import plain
 from app.core.run import Run, Status
+from app.core.store import Site
+from app.core.task import Repository
 
 _row = tables.runs.c
 _visit = tables.visits.c
@@ -58,6 +60,34 @@ async def other_at_work(connection: AsyncConnection, run: Run) -> int | None:
     )
     other: int | None = (await connection.execute(query.limit(1))).scalar_one_or_none()
     return other
+
+
+async def sites(connection: AsyncConnection) -> list[Site]:
+    """Where runs on issues or pull requests have not ended."""
+    asked_at = func.min(_row.task["asked_at"].astext.cast(DateTime(timezone=True)))
+    where = (_row.repository_id, _row.installation_id)
+    query = (
+        select(
+            *where, func.max(_row.task[("repository", "full_name")].astext).label("full_name"), asked_at.label("since")
+        )
+        .where(~_row.is_reported, _row.ended_at.is_(None), _row.number > 0)
+        .group_by(*where)
+        .order_by(*where)
+    )
+    return [
+        Site(
+            repository=Repository(id=one.repository_id, full_name=one.full_name, installation_id=one.installation_id),
+            since=one.since,
+        )
+        for one in await connection.execute(query)
+    ]
+
+
+async def unfinished_on(connection: AsyncConnection, repository_id: int, numbers: Collection[int]) -> list[int]:
+    """Runs on these issues or pull requests that have not ended, also those that opened them."""
+    here = (_row.repository_id == repository_id, _row.ended_at.is_(None), _row.number > 0)
+    meant = or_(_row.number.in_(numbers), _row.pull_request_number.in_(numbers))
+    return list((await connection.execute(select(_row.id).where(*here, meant).order_by(_row.id))).scalars())
 
 
 def _values(run: Run, patch: bytes | None) -> Mapping[str, Any]:

@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import ARRAY, BigInteger, Text, cast, func, select, update
+from sqlalchemy import ARRAY, BigInteger, Text, cast, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.store import tables
 from app.adapters.store.jobs import Queue
+from app.core import ranks
 from app.core.run import Status
 
 _row = tables.runs.c
@@ -36,9 +37,7 @@ async def at_heads(connection: AsyncConnection, queue: Queue, heads: Collection[
 
 async def longest_parked(connection: AsyncConnection, queue: Queue, parked_for: timedelta, at_most: int) -> int:
     """Have runs look again that nobody looked at for so long or longer."""
-    is_due = _row.parked_at <= func.now() - parked_for
-    parked = select(_row.id).where(is_due, _row.tries == 0).order_by(_row.parked_at).limit(at_most)
-    run_ids = list((await connection.execute(parked)).scalars())
-    for run_id in run_ids:
-        await queue.put(connection, run_id)
-    return len(run_ids)
+    is_due = (_row.parked_at <= func.now() - parked_for, _row.tries == 0)
+    parked = select(_row.id).where(*is_due).order_by(_row.parked_at).limit(at_most).subquery()
+    put = select(queue.putting(parked.c.id, literal(ranks.LOOK_AGAIN)))
+    return len((await connection.execute(put)).all())
