@@ -103,6 +103,7 @@ class Runner:
         forge = self.open_forge(run)
         try:
             self._leave_to_newer(run)
+            run = self._brought_up(run)
             if run.status.has_ended:
                 return await self._report(run, forge)
             if end := await self.orders.heed_at_work(run, forge, Signals()):
@@ -278,7 +279,7 @@ class Runner:
         if not later.status.has_ended:
             later = later.model_copy(update={"error": str(error)})
         blueprint = self.blueprints.get(run.blueprint)
-        known = blueprint if blueprint and blueprint.version == run.blueprint_version else None
+        known = blueprint if blueprint and blueprint.takes(run.blueprint_version) else None
         if known and later.status is Status.RUNNING and later.state and not isinstance(error, ForgeError):
             later = await self.progress.try_to_tell(later, known, self.open_forge(run), now=True)
         return await self.store.save(later, advance_at=self.now() + timedelta(seconds=pause_s))
@@ -326,6 +327,16 @@ class Runner:
             raise _ForNewer(wording.newer_blueprint(run.blueprint))
         if not run.status.has_ended:
             raise BlueprintError(wording.blueprint_changed(run.blueprint))
+
+    def _brought_up(self, run: Run) -> Run:
+        """The run with the version of the table that it goes on with, which is saved with whatever it does next."""
+        known = self.blueprints.get(run.blueprint)
+        if known is None or run.status.has_ended or run.blueprint_version == known.version:
+            return run
+        newer = {"blueprint_version": known.version}
+        if not run.state:  # it has not begun
+            return run.model_copy(update=newer | {"at": known.start.name})
+        return run.model_copy(update=newer) if known.takes(run.blueprint_version) else run
 
     def _blueprint(self, run: Run) -> Blueprint[Any]:
         blueprint = self.blueprints.get(run.blueprint)

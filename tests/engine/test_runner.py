@@ -1,12 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 import pytest
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
+from app.core.blueprint import State, Wait, step
 from app.core.errors import ModelUnavailable, RateLimited, Unavailable
 from app.core.forge import Permission, Reaction
 from app.core.journal import Journal
@@ -15,7 +16,7 @@ from app.core.run import Run, Status
 from app.core.shift import HandedOver, Shift
 from app.core.store import Store, StoreDown
 from app.core.world import World
-from tests.engine.conftest import BAKERY, bake, knead
+from tests.engine.conftest import BAKERY, bake, knead, serve_bread
 
 
 @pytest.fixture
@@ -247,12 +248,64 @@ async def test_an_issue_that_vanished_does_not_keep_the_run_alive(bakery: Any, s
     assert (run.status, run.is_reported, run.error) == (Status.FAILED, True, "The issue is gone.")
 
 
+async def parked_at_the_oven(bakery: Any, store: PostgresStore) -> int:
+    """A run that has begun, with the table of version 1."""
+    run_id: int = await bakery.ask()
+    bakery.github.branches["guests"] = "late"
+    await bakery.runner().advance(run_id)
+    assert ((await store.load(run_id)).status, (await store.load(run_id)).at) == (Status.WAITING, "bake")
+    bakery.github.branches["guests"] = "hungry"
+    return run_id
+
+
+@step("Slice the bread")
+async def slice_it(_bread: State, world: World) -> Literal["sliced"] | Wait:
+    if await world.forge.branch_sha("knife"):
+        return "sliced"
+    return Wait(what="a knife", deadline=datetime(2026, 1, 2, tzinfo=UTC))
+
+
+NEWER = replace(
+    BAKERY,
+    version=3,
+    goes_on_from=1,
+    edges={**BAKERY.edges, bake: {"crisp": slice_it, "burnt": knead}, slice_it: {"sliced": serve_bread}},
+)
+
+
 async def test_a_run_of_an_older_blueprint_ends_with_a_sentence(bakery: Any, store: PostgresStore) -> None:
-    run_id = await bakery.ask()
+    run_id = await parked_at_the_oven(bakery, store)
     bakery.blueprints = {"bake": replace(bakery.blueprints["bake"], version=2)}
     await bakery.runner().advance(run_id)
     run = await store.load(run_id)
     assert (run.status, "was changed" in run.error) == (Status.FAILED, True)
+
+
+async def test_a_run_goes_on_with_a_newer_table_that_takes_it_and_not_with_an_older_one(
+    bakery: Any, store: PostgresStore
+) -> None:
+    """An older worker that comes by while both are at work would not know the node that it stands at."""
+    run_id = await parked_at_the_oven(bakery, store)
+    old, bakery.blueprints = bakery.blueprints, {"bake": NEWER}
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.at, run.blueprint_version, run.status) == ("slice_it", 3, Status.WAITING)
+    await replace(bakery.runner(), blueprints=old).advance(run_id)
+    run = await store.load(run_id)
+    assert (run.at, run.status, "of a newer Minions" in run.error) == ("slice_it", Status.WAITING, True)
+    bakery.github.branches["knife"] = "sharp"
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert nodes(run) == ["knead: smooth", "bake: crisp", "slice_it: sliced", "serve_bread: done"]
+    assert (run.status, run.is_reported) == (Status.DONE, True)
+
+
+async def test_a_run_that_has_not_begun_begins_with_the_newest_table(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+    bakery.blueprints = {"bake": replace(bakery.blueprints["bake"], version=2)}
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.blueprint_version) == (Status.DONE, 2)
 
 
 async def test_a_run_of_a_newer_blueprint_waits_for_a_newer_worker(bakery: Any, store: PostgresStore) -> None:

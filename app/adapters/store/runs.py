@@ -94,7 +94,9 @@ def _values(run: Run, patch: bytes | None) -> Mapping[str, Any]:
     values: dict[str, Any] = plain(
         run.model_dump(mode="json", include={"state", "wait", "trail", "status", "at", "error"})
     )
-    values |= run.model_dump(include={"tries", "is_reported", "ended_at", "fresh_from", "last_retry"})
+    values |= run.model_dump(
+        include={"tries", "is_reported", "ended_at", "fresh_from", "last_retry", "blueprint_version"}
+    )
     values |= run.trail.model_dump(include={"branch", "pull_request_number"})
     values["revision"] = run.revision + 1
     values["parked_at"] = func.now() if run.status is Status.WAITING else None
