@@ -66,13 +66,11 @@ async def test_a_label_that_was_taken_before_is_known_in_one_trip(store: Postgre
     assert trips.count == 2
 
 
-async def test_a_closed_issue_that_nobody_works_on_costs_no_more_than_its_delivery(
-    store: PostgresStore, counting: Counting
-) -> None:
+async def test_a_closed_issue_that_nobody_works_on_is_noted(store: PostgresStore, counting: Counting) -> None:
     await started(store)
     async with counting() as trips:
         assert (await store.accept(delivery(), stop(number=8), "why")).run_id is None
-    assert trips.count == 4  # the delivery, who is meant, and a transaction around it
+    assert trips.count == 6  # the delivery, who is meant, that it was wished, and a transaction around it
 
 
 async def test_a_run_with_its_visits_is_read_in_one_question_and_saved_in_two(

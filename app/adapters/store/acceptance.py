@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import orders, tables
+from app.adapters.store import orders, tables, withdrawals
 from app.adapters.store.drafts import Drafts
 from app.adapters.store.jobs import Queue
 from app.adapters.store.reachable import reachable
@@ -42,7 +42,7 @@ class Acceptance:
     ) -> Receipt:
         match decision:
             case StopRequested():
-                return await self._stop(connection, decision, reason)
+                return await self._stop(connection, delivery, decision, reason)
             case OrderGiven():
                 return await self._give(connection, decision, reason)
             case BranchDeleted():
@@ -55,12 +55,16 @@ class Acceptance:
             case Draft():
                 return await self._drafts.store(connection, None, decision, reason)
 
-    async def _stop(self, connection: AsyncConnection, event: StopRequested, reason: str) -> Receipt:
+    async def _stop(
+        self, connection: AsyncConnection, delivery: Delivery | None, event: StopRequested, reason: str
+    ) -> Receipt:
         """Note on every run that is meant that it shall end, and have each looked after: it may wait for something."""
         meant = await orders.to_stop(connection, event)
-        if not meant:
-            return Receipt(reason=f"Nothing is at work on {event.repository.full_name}#{event.number}.", is_new=True)
-        return await self._tell(connection, meant, event.intent, Stop(), reason, requester=event.requester)
+        if meant:
+            return await self._tell(connection, meant, event.intent, Stop(), reason, requester=event.requester)
+        if delivery is not None:
+            await withdrawals.note(connection, event)
+        return Receipt(reason=f"Nothing is at work on {event.repository.full_name}#{event.number}.", is_new=True)
 
     async def _end_without_branch(self, connection: AsyncConnection, event: BranchDeleted, reason: str) -> Receipt:
         meant = await orders.on_branch(connection, event.repository.id, event.branch)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import places, tables
+from app.adapters.store import places, tables, withdrawals
 from app.adapters.store.jobs import Queue
 from app.adapters.store.reachable import reachable
 from app.core.plain import plain
@@ -58,6 +58,7 @@ class Drafts:
             "blueprint": draft.blueprint,
             "blueprint_version": draft.blueprint_version,
             "at": draft.start,
+            "asked_at": draft.task.asked_at,
         }
         ranked = places.above(draft)
         found = (await connection.execute(self._statement, {**told, **asked, **ranked})).one()
@@ -65,6 +66,8 @@ class Drafts:
             return delivery.known()
         if found.run_id is None:
             return Receipt(reason="This very request was received before: nothing to do.")
+        if found.is_withdrawn:
+            reason = f"{reason} It was taken back before this arrived: it ends at once if who did so may write there."
         return Receipt(reason=reason, run_id=found.run_id, is_new=True)
 
 
@@ -84,7 +87,7 @@ def _statement(queue: Queue) -> Any:
         upsert(tables.runs)
         .from_select(list(values), select(*values.values()).where(~is_known))
         .on_conflict_do_nothing(index_elements=["intent"])
-        .returning(run.id, run.rank)
+        .returning(run.id, run.rank, run.repository_id, run.number)
         .cte("made")
     )
     run_id = select(made.c.id).scalar_subquery()
@@ -95,8 +98,12 @@ def _statement(queue: Queue) -> Any:
         .returning(delivery.guid)
         .cte("stored")
     )
+    told = withdrawals.told(made)
+    is_withdrawn = exists(select(told.c.id))
     job = select(queue.putting(made.c.id, -made.c.rank)).scalar_subquery()
-    return select(is_known.label("is_known"), run_id.label("run_id"), job.label("job")).add_cte(stored)
+    return select(
+        is_known.label("is_known"), run_id.label("run_id"), is_withdrawn.label("is_withdrawn"), job.label("job")
+    ).add_cte(stored)
 
 
 def _given(column: Any) -> ColumnElement[Any]:
