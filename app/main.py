@@ -212,7 +212,7 @@ def work(settings: Settings) -> None:
             ]
             try:
                 await queue.work(
-                    worker.runner(BLUEPRINTS, forges.of).advance,
+                    worker.runner(BLUEPRINTS, forges.of, forges.leave).advance,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
                     leave=shift.end,

@@ -49,9 +49,14 @@ T = TypeVar("T")
 
 OpenForge = Callable[[Run], Forge]
 OpenWorkspace = Callable[[Run, Forge], Workspace]
+Leave = Callable[[Run], Awaitable[None]]
 OpenWorld = Callable[[Run, Node[Any], Forge, Signals], Awaitable[World]]
 _KNOWN: Final = {"base_branch", "base_sha", "branch", "head_sha", "pull_request_number", "pull_request_url"}
 """What a run's state knows of its trail from the beginning."""
+
+
+async def nothing_to_leave(_run: Run) -> None:
+    """What is given up where a run uses nothing that can be."""
 
 
 class _ForNewer(MinionsError):
@@ -73,6 +78,8 @@ class Runner:
     clock: Callable[[], float]
     """Seconds that only grow."""
     orders: Orders
+    leave: Leave = nothing_to_leave
+    """Gives up what was used for a run that is over and told."""
     shift: Shift = field(default_factory=Shift)
     """Of the worker that this works in."""
     look_s: float = 2.0
@@ -93,10 +100,17 @@ class Runner:
                 run = await (self._heed if run.is_reported else self._move)(run)
                 if run.status in {Status.QUEUED, Status.WAITING} or run.tries:
                     return
+            await self._give_up_on(run)
         except Stale as stale:
             _log.info("Run %s: %s", run_id, stale)
         except NotFound:
             _log.warning("Run %s is gone.", run_id)
+
+    async def _give_up_on(self, run: Run) -> None:
+        try:
+            await self.leave(run)
+        except Exception:  # an outermost edge: it is over and told, whatever becomes of this
+            _log.exception("Run %s: what it used is not given up", run.id)
 
     async def _move(self, run: Run) -> Run:
         """One step: admit, visit a node, or report the end. Trouble that may pass puts the run off."""

@@ -248,6 +248,25 @@ async def test_an_issue_that_vanished_does_not_keep_the_run_alive(bakery: Any, s
     assert (run.status, run.is_reported, run.error) == (Status.FAILED, True, "The issue is gone.")
 
 
+async def test_what_a_run_used_is_given_up_when_its_end_is_told_and_not_before(
+    bakery: Any, store: PostgresStore
+) -> None:
+    left: list[int] = []
+
+    async def leave(run: Run) -> None:
+        left.append(run.id)
+        raise Unavailable("GitHub is away.")
+
+    run_id = await parked_at_the_oven(bakery, store)
+    runner = replace(bakery.runner(), leave=leave)
+    bakery.github.branches["guests"] = "late"
+    await runner.advance(run_id)
+    assert left == []
+    bakery.github.branches["guests"] = "hungry"
+    await runner.advance(run_id)
+    assert (left, (await store.load(run_id)).is_reported) == ([run_id], True)
+
+
 async def parked_at_the_oven(bakery: Any, store: PostgresStore) -> int:
     """A run that has begun, with the table of version 1."""
     run_id: int = await bakery.ask()
