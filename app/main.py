@@ -21,6 +21,7 @@ from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import Tokens
+from app.adapters.json_log import JsonLog
 from app.adapters.litellm import warm_up
 from app.adapters.redacted import RedactedLog
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
@@ -43,6 +44,7 @@ from app.outside import outside
 from app.settings import Settings
 from app.web.health import Health
 from app.web.hints import Hints
+from app.web.metrics import Metrics
 from app.web.pages import Pages
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
@@ -106,11 +108,13 @@ def redactor_of(settings: Settings) -> Redactor:
             settings.model_api_key.get_secret_value(),
             settings.fallback_api_key.get_secret_value(),
             settings.review_api_key.get_secret_value(),
+            settings.metrics_token.get_secret_value(),
             *(secret.get_secret_value() for secret in settings.webhook_secrets),
         ]
     )
+    lines = JsonLog(redactor) if settings.log_format == "json" else RedactedLog(_LOG_FORMAT, redactor)
     for handler in logging.getLogger().handlers:
-        handler.setFormatter(RedactedLog(_LOG_FORMAT, redactor))
+        handler.setFormatter(lines)
     return redactor
 
 
@@ -157,7 +161,8 @@ def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINT
         await hints.close()
 
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    for part in (webhook, Pages(store, blueprints, github_url=settings.github_url), Health(store, counts)):
+    metrics = Metrics(store, counts, settings.metrics_token.get_secret_value())
+    for part in (webhook, Pages(store, blueprints, github_url=settings.github_url), Health(store, counts), metrics):
         app.include_router(part.router())
     app.mount("/static", StaticFiles(packages=[("app.web", "static")]))
     return app

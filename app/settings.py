@@ -241,6 +241,13 @@ class Settings(BaseSettings):
         description="File with an Ed25519 key as PEM that statements about runs are signed with; one of this machine's "
         "own in `MINIONS_HOME`, made at the first start, where this is empty.",
     )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Token for `/metrics` (Prometheus), sent as `Authorization: Bearer …`; without one there is none.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="`text`, or `json`: one object a line, with the id of the run that it is about."
+    )
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
     @field_validator(

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
+from app.core.census import Census
 from app.core.errors import MinionsError
 from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, Pushed, StopRequested
 from app.core.journal import Entry, Journal
@@ -193,6 +194,10 @@ class Store(Protocol):
 
         Answers with how many those are.
         """
+        ...
+
+    async def census(self, since: datetime) -> Census:
+        """How many of what there is, and what models took since then."""
         ...
 
     async def counts(self) -> Mapping[str, int]:

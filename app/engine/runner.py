@@ -25,6 +25,7 @@ from app.core.errors import (
 )
 from app.core.forge import Forge
 from app.core.journal import ModelAnswered
+from app.core.logged import RUN
 from app.core.run import Run, Status, Visit
 from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
@@ -91,6 +92,7 @@ class Runner:
         `revision` is given by a job for later: if the run has moved on since, there is nothing to do for it. Raises
         HandedOver if another worker has to go on with it.
         """
+        RUN.set(run_id)
         try:
             run = await self.store.load(run_id)
             if revision is not None and run.revision != revision:

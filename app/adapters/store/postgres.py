@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.adapters.store import orders, places, runs, statements, stirring, tables
+from app.adapters.store import census, orders, places, runs, statements, stirring, tables
 from app.adapters.store.acceptance import Acceptance
 from app.adapters.store.jobs import Queue
 from app.adapters.store.journal import PostgresJournal
@@ -17,6 +17,7 @@ from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.reachable import reachable
 from app.adapters.store.turns import PostgresTurns
 from app.core import ranks
+from app.core.census import Census
 from app.core.journal import Entry
 from app.core.orders import Given
 from app.core.pace import Allowance
@@ -206,6 +207,11 @@ class PostgresStore:
         """Have runs look again that nobody looked at for so long or longer."""
         async with reachable(), self._reads.connect() as connection:
             return await stirring.longest_parked(connection, self._queue, parked_for, at_most)
+
+    async def census(self, since: datetime) -> Census:
+        """How many of what there is, and what models took since then."""
+        async with reachable(), self._engine.connect() as connection:
+            return await census.taken(connection, since)
 
     async def counts(self) -> Mapping[str, int]:
         """How many runs there are of each status."""

@@ -177,6 +177,8 @@ ledger = Table(
     _moment("at", now=True),
 )
 
+Index("ledger_at", ledger.c.at, postgresql_using="brin")
+
 deliveries = Table(
     "deliveries",
     metadata,
