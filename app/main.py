@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
+from importlib import metadata
 from typing import Any
 
 import httpx
@@ -36,6 +38,7 @@ from app.core.places import Limits as Places
 from app.core.redaction import Redactor
 from app.core.shift import Shift
 from app.core.store import Store
+from app.core.tracing import Tracer
 from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
 from app.engine.sweeps import Sweeps
@@ -138,6 +141,25 @@ def recovery(settings: Settings, store: PostgresStore, app: App, redactor: Redac
     return Recovery(store, store.logbook(settings.app_id), history, BLUEPRINTS)
 
 
+@contextmanager
+def traces(settings: Settings) -> Iterator[Tracer | None]:
+    """Where traces of runs go, if anywhere; what is still on its way at the end is delivered. Raises SettingsError."""
+    if not settings.traces_url:
+        yield None
+        return
+    try:
+        from app.adapters.traces import delivering  # noqa: PLC0415 # the packages of an extra
+    except ImportError:
+        raise SettingsError(
+            "MINIONS_TRACES_URL needs packages that are not here: install minions[traces], or leave it empty."
+        ) from None
+    tracer = delivering(settings.traces_url, metadata.version("minions"))
+    try:
+        yield tracer
+    finally:
+        tracer.close()
+
+
 def places(settings: Settings) -> Places:
     """How many runs may be at work at once."""
     return Places(
@@ -206,6 +228,7 @@ def work(settings: Settings) -> None:
             store = await stack.enter_async_context(opened(url, queue, places(settings)))
             paces = chosen_paces(settings, store)
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
+            tracer = stack.enter_context(traces(settings))
             worker = await outside(settings, store, redactor, partial(commit_author, app, settings.github_url), shift)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
@@ -217,7 +240,7 @@ def work(settings: Settings) -> None:
             ]
             try:
                 await queue.work(
-                    worker.runner(BLUEPRINTS, forges.of, forges.leave).advance,
+                    replace(worker.runner(BLUEPRINTS, forges.of, forges.leave), tracer=tracer).advance,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
                     leave=shift.end,

@@ -245,6 +245,11 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Token for `/metrics` (Prometheus), sent as `Authorization: Bearer …`; without one there is none.",
     )
+    traces_url: str = Field(
+        default="",
+        description="Where OpenTelemetry's collector takes traces by HTTP, such as `http://collector:4318/v1/traces`; "
+        "wants the extra `traces`. No traces where this is empty.",
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="`text`, or `json`: one object a line, with the id of the run that it is about."
     )
@@ -282,7 +287,8 @@ class Settings(BaseSettings):
         return tuple(host.lower() for host in value)
 
     @field_validator(
-        "github_url", "github_api_url", "public_url", "model_api_base", "fallback_api_base", "review_api_base"
+        *("github_url", "github_api_url", "public_url", "traces_url"),
+        *("model_api_base", "fallback_api_base", "review_api_base"),
     )
     @classmethod
     def _without_slash(cls, value: str) -> str:

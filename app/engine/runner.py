@@ -29,7 +29,8 @@ from app.core.logged import RUN
 from app.core.run import Run, Status, Visit
 from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
-from app.core.store import Occupied, Stale, Store, StoreDown
+from app.core.store import Occupied, Recorded, Stale, Store, StoreDown
+from app.core.tracing import Tracer
 from app.core.workspace import Workspace
 from app.core.world import World
 from app.engine import admission, target
@@ -83,6 +84,7 @@ class Runner:
     """Gives up what was used for a run that is over and told."""
     shift: Shift = field(default_factory=Shift)
     """Of the worker that this works in."""
+    tracer: Tracer | None = None
     look_s: float = 2.0
     """Between two looks, while a node works, whether somebody wants the run to end."""
 
@@ -235,7 +237,15 @@ class Runner:
             seconds=self.clock() - clock,
             usage=await self._usage(run, node),
         )
-        return await self.store.save(self._left(run, blueprint, visit, state), patch=patch)
+        left = await self.store.save(self._left(run, blueprint, visit, state), patch=patch)
+        if self.tracer:
+            self.tracer.visited(left, await self._journal(left))
+        return left
+
+    async def _journal(self, run: Run) -> list[Recorded]:
+        """Of its last visit."""
+        last = len(run.visits) - 1
+        return [one for one in await self.store.records(run.id) if one.visit == last]
 
     async def _unless_stopped(
         self, run: Run, forge: Forge, signals: Signals, work: Awaitable[T]
@@ -328,7 +338,10 @@ class Runner:
             await self.open_workspace(run, forge).remove()
         except Exception:  # as above
             _log.exception("Run %s: its folder cannot be removed", run.id)
-        return await self.store.save(run.model_copy(update={"is_reported": True, "tries": 0}))
+        told = await self.store.save(run.model_copy(update={"is_reported": True, "tries": 0}))
+        if self.tracer:
+            self.tracer.ended(told)
+        return told
 
     def _leave_to_newer(self, run: Run) -> None:
         """Raise _ForNewer if only a newer program, which is being rolled out, knows how to walk the run.

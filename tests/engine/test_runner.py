@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from app.core.journal import Journal
 from app.core.places import Limits
 from app.core.run import Run, Status
 from app.core.shift import HandedOver, Shift
-from app.core.store import Store, StoreDown
+from app.core.store import Recorded, Store, StoreDown
 from app.core.world import World
 from tests.engine.conftest import BAKERY, bake, knead, serve_bread
 
@@ -43,6 +43,22 @@ async def test_a_run_is_announced_walked_and_told_to_its_end(bakery: Any, store:
     assert [text for text in github.comments.values() if "#99" in text] == list(github.comments.values())
     assert bakery.workspace.removed == 1
     assert await store.patch(run_id) == b"2"
+
+
+async def test_each_visit_and_the_end_are_traced_once(bakery: Any, store: PostgresStore) -> None:
+    traced: list[str] = []
+
+    class Traced:
+        def visited(self, run: Run, records: Sequence[Recorded]) -> None:
+            assert {record.visit for record in records} <= {len(run.visits) - 1}
+            traced.append(run.visits[-1].node)
+
+        def ended(self, run: Run) -> None:
+            traced.append(run.status)
+
+    run_id = await bakery.ask()
+    await replace(bakery.runner(), tracer=Traced()).advance(run_id)
+    assert traced == [visit.node for visit in (await store.load(run_id)).visits] + [Status.DONE]
 
 
 async def test_the_check_run_moves_on_with_the_branch(bakery: Any) -> None:
