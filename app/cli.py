@@ -208,7 +208,9 @@ def settings() -> None:
 
 
 def _settings(*, quiet: bool = False) -> Settings:
-    settings = load()
+    from app.credentials import completed
+
+    settings = completed(load())
     level = "WARNING" if quiet else settings.log_level
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # These log requests and jobs whole, tokens included, one level below what is useful here.

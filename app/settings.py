@@ -62,6 +62,11 @@ class Settings(BaseSettings):
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(), description="Webhook secret of the App; two of them, parted by a comma, while you rotate it."
     )
+    credentials: Literal["file", "page"] = Field(
+        default="file",
+        description="Where `/setup` puts the credentials of the App that it makes: a `file` in `MINIONS_HOME` that "
+        "only this server reads, or once on the `page`, for a secret store.",
+    )
     label: str = Field(default="minion", description="Label that asks for work; `LABEL:BLUEPRINT` names a blueprint.")
     allowed_bots: Annotated[tuple[int, ...], NoDecode] = Field(
         default=(), description="Numeric ids of bot accounts that may ask for work, parted by commas."
