@@ -202,6 +202,16 @@ def draw(
 
 
 @cli.command()
+def schema() -> None:
+    """Print the JSON Schema of `.github/minion.yml`, for editors."""
+    import json
+
+    from app.core.repo_schema import schema as made
+
+    print(json.dumps(made(), indent=2))
+
+
+@cli.command()
 def settings() -> None:
     """List every setting with its default."""
     print(settings_table())
