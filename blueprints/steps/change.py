@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Final, Self
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel
 
@@ -40,6 +40,11 @@ class Watched(BaseModel, frozen=True):
 
 class Change(State):
     """A change under way in one repository, for one issue."""
+
+    demands: ClassVar[str] = ""
+    """What has to hold for a change of this kind besides what holds for all: for the minions that write and read it."""
+    new_tests: ClassVar[Literal["for defects", "always", "never"]] = "for defects"
+    """When something in the changed tests has to fail without the rest of the change; `never`: it is not looked for."""
 
     config: RepoConfig = RepoConfig()
     """What `.github/minion.yml` says and, for commands, what was detected."""

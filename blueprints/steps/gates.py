@@ -74,6 +74,15 @@ async def inspected(change: Change, world: World, patch: Patch) -> Sequence[Find
     return await world.guards.inspect(patch, change.config, show=world.workspace.show, allowed=allowed(change.task))
 
 
+def checked(change: Change, name: str, found: Sequence[Finding]) -> Literal["pass", "mend", "stop"]:
+    """What a check of a blueprint's own came to: it is told to the reviewer beside the guards, by its name."""
+    kept = [each for each in change.remarks if each.guard != name]
+    kept += [each for each in found if each.weight is Weight.REMARK]
+    change.remarks = tuple(kept)[:_MOST_FINDINGS]
+    change.guards = (*(each for each in change.guards if each != name), name)
+    return judged(change, found)
+
+
 def judged(change: Change, found: Sequence[Finding]) -> Literal["pass", "mend", "stop"]:
     """What is to become of a change about which this was found."""
     change.findings = tuple(each for each in found if each.weight is not Weight.REMARK)[:_MOST_FINDINGS]

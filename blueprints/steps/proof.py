@@ -229,7 +229,7 @@ def _unless_allowed(change: Change, otherwise: Weight = Weight.MEND) -> Weight:
 
 async def _new_tests(change: Change, world: World, parts: Parts) -> list[Finding]:
     """Whether something in the changed tests fails without the rest of the change."""
-    if not change.config.test or not parts.touches_source:
+    if not change.config.test or not parts.touches_source or change.new_tests == "never":
         return []
     # What failed before and passes now is as good as a new test.
     is_shown = bool(change.failed_before) and not change.report
@@ -241,7 +241,8 @@ async def _new_tests(change: Change, world: World, parts: Parts) -> list[Finding
             )
     if fails or is_shown:
         return []
-    is_needed = change.config.tests_for_bugs and is_about_a_defect(change.task)
+    is_defect = change.config.tests_for_bugs and is_about_a_defect(change.task)
+    is_needed = change.new_tests == "always" or is_defect
     weight = _unless_allowed(change) if is_needed else Weight.REMARK
     return [Finding(guard=NEW_TESTS, sentence=wording.no_test_fails_without_it(bool(parts.tests)), weight=weight)]
 
