@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from app.adapters.diff_cover import DiffCover
+from app.adapters.json_schema import JsonSchema
 from app.adapters.mcp import McpServers
 from app.adapters.mcp import servers as mcp_servers
 from app.adapters.packages import RegistryIndex
@@ -126,6 +127,7 @@ class Outside:
             guards=self.guards,
             clean=CleanTrees(self.workspaces, run.id, run.task.repository.id, lambda write: forge.remote(write=write)),
             coverage=DiffCover(),
+            schemas=JsonSchema(),
             page_url=self.page_url(run),
             marker=wording.marker(run),
             now=lambda: datetime.now(UTC),
