@@ -18,6 +18,9 @@ from app.core.repo_config import RepoConfig
 MOST_REPORT: Final = 12_000
 """Characters of failing output that are kept for the model: the tail, where runners put their summary."""
 
+NewTests = Literal["for defects", "always", "never"]
+"""When something in the changed tests has to fail without the rest of the change; `never`: it is not looked for."""
+
 
 class Watched(BaseModel, frozen=True):
     """What was seen of the checks so far."""
@@ -43,8 +46,7 @@ class Change(State):
 
     demands: ClassVar[str] = ""
     """What has to hold for a change of this kind besides what holds for all: for the minions that write and read it."""
-    new_tests: ClassVar[Literal["for defects", "always", "never"]] = "for defects"
-    """When something in the changed tests has to fail without the rest of the change; `never`: it is not looked for."""
+    new_tests: ClassVar[NewTests] = "for defects"
 
     config: RepoConfig = RepoConfig()
     """What `.github/minion.yml` says and, for commands, what was detected."""

@@ -48,6 +48,8 @@ class Order(BaseModel, frozen=True):
     """Die at this many-th new commit of the attempt; 0 means never."""
     when: Literal["before", "after"] = "after"
     """Right before the commit is made (its effect has happened), or right after it was made."""
+    of: Literal["all", "saves"] = "all"
+    """Which commits count: all of them, or only those by which the run itself is saved."""
     kill_after_s: float = 0.0
     """Kill the child from outside after so long, wherever it is; 0 means never."""
 
@@ -73,8 +75,9 @@ class Fuse:
 
     async def commit(self, name: str, effect: Callable[[], Awaitable[T]], *, again: bool = False) -> T:
         """Do `effect`, which commits something. What is done again is the same commit as before and does not count."""
-        self._count += not again
-        is_the_end = not again and self._count == self._order.die_at
+        counts = not again and (self._order.of == "all" or name.startswith("run "))
+        self._count += counts
+        is_the_end = counts and self._count == self._order.die_at
         if is_the_end and self._order.when == "before":
             _die()
         result = await effect()
