@@ -47,6 +47,7 @@ class Config(Change):
         "their order, and lines that say the same look the same."
     )
     new_tests: ClassVar[NewTests] = "never"
+    tidies_others: ClassVar[bool] = False
 
 
 @agent("Change the settings", prompt="implement.md", budget=Budget(turns=60, usd=2.0), role="implement")

@@ -53,6 +53,7 @@ class Docs(Change):
         "names, and sessions of Python (`>>>`) have to print what stands below them."
     )
     new_tests: ClassVar[NewTests] = "never"
+    tidies_others: ClassVar[bool] = False
 
 
 @agent("Write the documentation", prompt="implement.md", budget=Budget(turns=60, usd=2.0), role="implement")
@@ -138,7 +139,12 @@ async def _ran(tree: CleanTree, path: str) -> CommandResult:
     """1: something else was printed. Another code but 0 says that it could not be run at all, which shows nothing."""
     if not has_sessions(await text_now(tree.workspace, path)):
         return CommandResult(command="", exit_code=0, output="", seconds=0.0)
-    return await tree.sandbox.run(f"{_PYTHON} {shlex.quote(_RUN)} {shlex.quote(path)}", timeout_s=_SESSION_S)
+    return await tree.sandbox.run(run_again(path), timeout_s=_SESSION_S)
+
+
+def run_again(path: str) -> str:
+    """The command that runs the sessions of a document; 1 if they print something else."""
+    return f"{_PYTHON} {shlex.quote(_RUN)} {shlex.quote(path)}"
 
 
 def _other(path: str, result: CommandResult, *, was_so: bool) -> Finding:

@@ -41,6 +41,7 @@ class Refactor(Change):
         "names and their parameters stay, unless the issue names them."
     )
     new_tests: ClassVar[NewTests] = "never"
+    tidies_others: ClassVar[bool] = False
 
 
 @agent("Refactor the code", prompt="implement.md", budget=Budget(), role="implement")

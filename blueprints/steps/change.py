@@ -47,6 +47,8 @@ class Change(State):
     demands: ClassVar[str] = ""
     """What has to hold for a change of this kind besides what holds for all: for the minions that write and read it."""
     new_tests: ClassVar[NewTests] = "for defects"
+    tidies_others: ClassVar[bool] = True
+    """Whether what the repository's own fixers do to files that nobody changed is part of the change."""
 
     config: RepoConfig = RepoConfig()
     """What `.github/minion.yml` says and, for commands, what was detected."""

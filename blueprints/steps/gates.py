@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, Literal
 
 from app.core import wording
@@ -24,10 +25,28 @@ _MOST_FINDINGS: Final = 100
 @step("Tidy the code")
 async def lint(change: Change, world: World) -> None:
     """Let the repository's own formatters and fixers work. What they cannot put right is for the reviewer to see."""
+    before = {file.path for file in (await change_of(world.workspace)).files} if not change.tidies_others else set()
     results = [
         await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in change.config.lint or ()
     ]
     change.keep([evidence(result, Where.LINT) for result in results], Where.LINT)
+    if results and not change.tidies_others:
+        await _restore(world, keep=before)
+
+
+async def _restore(world: World, keep: AbstractSet[str]) -> None:
+    """Bring back every file that is not in `keep` as the base commit has it."""
+    gone = []
+    for file in (await change_of(world.workspace)).files:
+        if file.path in keep:
+            continue
+        data = await world.workspace.show(file.path)
+        if data is None:
+            gone.append(file.path)
+        else:
+            await world.workspace.write(file.path, data)
+    if gone:
+        await world.sandbox.run(f"rm -f -- {shlex.join(gone)}")
 
 
 @step("Run the tests")

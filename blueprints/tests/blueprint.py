@@ -39,6 +39,7 @@ class Tests(Change):
         "what is returned), one at a time: of those that the tests did not notice before, the new ones have to notice "
         "some, and you are told which they do not."
     )
+    tidies_others: ClassVar[bool] = False
     told: bool = False
     """Whether the minion was told of mistakes that its tests do not notice, which happens once."""
 

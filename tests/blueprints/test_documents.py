@@ -1,5 +1,9 @@
+import subprocess
+from pathlib import Path
+
 import pytest
 
+from blueprints.docs.blueprint import run_again
 from blueprints.docs.documents import belongs, examples, leads_nowhere, links, mistake
 
 FILES = {"README.md", "docs/guide.md", "docs/a b.png", "src/app.py", "docs/deep/index.md"}
@@ -94,3 +98,22 @@ def test_an_example_is_of_its_language(language: str, text: str, told: str) -> N
     assert (example.line, example.language) == (4, language)
     found = mistake(example)
     assert (told in found) if told else found == "", found
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("# A\n\n```python\n>>> 1 + 1\n2\n```\n\nMore.\n", 0),
+        ("```python\n>>> 1 + 1\n3\n```\n", 1),
+        ("```python\n>>> from own import ONE\n>>> ONE\n1\n```\n", 0),
+        ("```python\n>>> import none\n```\n", 1),
+        ("~~~\n>>> print('a  b')\na b\n~~~\n", 0),
+        ("Nothing.\n", 0),
+    ],
+)
+def test_sessions_are_run_again(tmp_path: Path, text: str, code: int) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "own.py").write_text("ONE = 1\n")
+    (tmp_path / "a b.md").write_text(text)
+    done = subprocess.run(["bash", "-c", run_again("a b.md")], cwd=tmp_path, check=False, capture_output=True)
+    assert done.returncode == code, done.stdout

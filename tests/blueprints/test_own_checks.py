@@ -10,6 +10,7 @@ from app.core.guards import Finding, Weight
 from app.core.minion import Submission
 from app.core.patch import Patch
 from blueprints import BLUEPRINTS
+from blueprints.docs.blueprint import run_again
 
 Files = dict[str, bytes]
 GREET = b"def greet(name):\n    if name == 'x':\n        return 1\n    return f'Hello, {name}!'\n"
@@ -113,6 +114,23 @@ async def test_what_it_looks_for_goes_back_and_passes_when_it_is_mended(
     assert run.minion.facts[0]["demands"] == BLUEPRINTS[name].state.demands != ""
 
 
+async def test_what_formatters_do_to_other_files_is_no_part_of_the_change(rig: Any) -> None:
+    def formats(files: Files) -> tuple[int, str]:
+        files.update({"greet.py": GREET + b"\n", "made.py": b"x", "README.md": files["README.md"].rstrip() + b"\n"})
+        return 0, ""
+
+    def removes(files: Files) -> tuple[int, str]:
+        del files["made.py"]
+        return 0, ""
+
+    base = BASE | {".github/minion.yml": b"setup: []\nlint: format\ntest: check\n"}
+    run = rig(base, COMMANDS | {"format": formats, "rm -f -- made.py": removes}, does(readme=b"# Hi\n\n"))
+    visits, _ = await run.walk(BLUEPRINTS["docs"])
+    assert "repair" not in visits
+    assert [file.path for file in (await run.workspace.patch()).files] == ["README.md"]
+    assert run.workspace.tree["README.md"] == b"# Hi\n"
+
+
 @pytest.mark.parametrize("row", {row[0]: row for row in SENT_BACK}.values(), ids=lambda row: row[0])
 async def test_every_node_may_run_twice(rig: Any, row: Any) -> None:
     """The power goes after a node's effects and before its save: the end is the same, and outside it happened once."""
@@ -169,6 +187,22 @@ async def test_a_link_to_a_page_that_went_is_found_in_other_documents(rig: Any) 
     run = rig(base, COMMANDS, goes, does(readme=b"# greet\n"))
     await run.walk(BLUEPRINTS["docs"])
     assert "`README.md:1`: The link to `docs/guide.md` leads to no file" in run.minion.facts[1]["report"]
+
+
+async def test_a_session_that_prints_something_else_goes_back(rig: Any) -> None:
+    def runs(files: Files) -> tuple[int, str]:
+        return (1, "Expected: 3\nGot: 2") if b"\n3\n" in files["README.md"] else (0, "")
+
+    run = rig(
+        BASE,
+        COMMANDS | {run_again("README.md"): runs},
+        does(readme=b"```python\n>>> 1 + 1\n3\n```\n"),
+        does(readme=b"```python\n>>> 1 + 1\n2\n```\n"),
+    )
+    visits, _ = await run.walk(BLUEPRINTS["docs"])
+    assert visits[visits.index("repair") - 1] == "run_examples"
+    assert "Show what really comes out: Expected: 3 Got: 2" in run.minion.facts[1]["report"]
+    assert visits.count("publish") == 1
 
 
 class TellsOfDocumentation:
