@@ -47,6 +47,7 @@ class Config(Change):
         "their order, and lines that say the same look the same."
     )
     new_tests: ClassVar[NewTests] = "never"
+    needs_tests: ClassVar[bool] = False
     tidies_others: ClassVar[bool] = False
 
 

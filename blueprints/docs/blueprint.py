@@ -53,6 +53,7 @@ class Docs(Change):
         "names, and sessions of Python (`>>>`) have to print what stands below them."
     )
     new_tests: ClassVar[NewTests] = "never"
+    needs_tests: ClassVar[bool] = False
     tidies_others: ClassVar[bool] = False
 
 

@@ -47,6 +47,8 @@ class Change(State):
     demands: ClassVar[str] = ""
     """What has to hold for a change of this kind besides what holds for all: for the minions that write and read it."""
     new_tests: ClassVar[NewTests] = "for defects"
+    needs_tests: ClassVar[bool] = True
+    """Whether a repository in which no way to test is found is declined."""
     tidies_others: ClassVar[bool] = True
     """Whether what the repository's own fixers do to files that nobody changed is part of the change."""
 

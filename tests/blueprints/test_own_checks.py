@@ -131,6 +131,16 @@ async def test_what_formatters_do_to_other_files_is_no_part_of_the_change(rig: A
     assert run.workspace.tree["README.md"] == b"# Hi\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "end"), [("docs", "watch"), ("config", "watch"), ("tests", "explain"), ("fix", "explain")]
+)
+async def test_documentation_and_settings_need_no_tests(rig: Any, name: str, end: str) -> None:
+    run = rig({"README.md": b"# greet\n"}, {}, does(readme=b"# Hi\n"))
+    visits, state = await run.walk(BLUEPRINTS[name])
+    assert visits[-1] == end
+    assert (state.config.test == ()) == (end == "watch")
+
+
 @pytest.mark.parametrize("row", {row[0]: row for row in SENT_BACK}.values(), ids=lambda row: row[0])
 async def test_every_node_may_run_twice(rig: Any, row: Any) -> None:
     """The power goes after a node's effects and before its save: the end is the same, and outside it happened once."""

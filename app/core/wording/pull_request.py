@@ -110,7 +110,7 @@ def _asked(task: Task) -> str:
 
 def _evidence(facts: PullRequestFacts) -> str:
     if not facts.evidence:
-        return "Nothing was run: this repository says that it has no tests."
+        return "Nothing was run: this repository says that it has no tests, or none were found."
     rows = [
         (each.where.value, code_cell(each.command[:200]), _exit(each), duration(each.seconds))
         for each in facts.evidence[-_MOST_ROWS:]
