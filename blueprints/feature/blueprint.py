@@ -5,6 +5,7 @@ from typing import ClassVar, Final, Literal
 from app.core.blueprint import Blueprint, agent, step
 from app.core.budget import Budget
 from app.core.guards import Weight
+from app.core.kinds import is_document
 from app.core.world import World
 from blueprints.steps.change import Change, NewTests
 from blueprints.steps.ci import watch
@@ -36,9 +37,11 @@ async def implement(feature: Feature, world: World) -> Worked:
 
 
 @step("See that it is documented")
-async def document(feature: Feature, _world: World) -> Literal["pass", "mend", "stop"]:
-    """Send back what others use and nobody is told of."""
+async def document(feature: Feature, world: World) -> Literal["pass", "mend", "stop"]:
+    """Send back what others use and nobody is told of, where the repository has documents to tell it in."""
     found = [each for each in feature.remarks if each.guard == DOCUMENTATION]
+    if not any(is_document(path) for path in await world.workspace.listed()):
+        return checked(feature, DOCUMENTATION, found)
     demanded = {"weight": Weight.MEND}
     mended = [each.model_copy(update=demanded | {"sentence": f"{each.sentence} {_SAY_IT}"}) for each in found]
     return checked(feature, DOCUMENTATION, mended)

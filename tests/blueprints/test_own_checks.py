@@ -235,6 +235,14 @@ async def test_a_feature_that_nobody_is_told_of_goes_back(rig: Any) -> None:
     assert "Nobody is told. Say what is new where those who use it look." in run.minion.facts[1]["report"]
 
 
+async def test_where_there_are_no_documents_it_is_told_to_the_reviewer(rig: Any) -> None:
+    run = rig({path: data for path, data in BASE.items() if path != "README.md"}, COMMANDS, does(code=CODE), does())
+    run.guards = TellsOfDocumentation()
+    visits, state = await run.walk(BLUEPRINTS["feature"])
+    assert visits[visits.index("document") + 1] == "prove"
+    assert [each.sentence for each in state.remarks] == ["Nobody is told."]
+
+
 async def test_a_feature_needs_a_test_that_fails_without_it(rig: Any) -> None:
     run = rig(BASE, COMMANDS, does(code=CODE), does())
     visits, _ = await run.walk(BLUEPRINTS["feature"])
