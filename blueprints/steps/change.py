@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from app.core.blueprint import State
 from app.core.budget import Usage
+from app.core.enclosed import Enclosed
 from app.core.evidence import Evidence, Reviews, Where
 from app.core.forge import FailedCheck
 from app.core.guards import Finding
@@ -97,6 +98,8 @@ class Change(State):
     """What the checks of an earlier push found; a round mends it."""
     tried: tuple[str, ...] = ()
     """What was done about red checks, a sentence for each time."""
+    enclosed: tuple[Enclosed, ...] = ()
+    """What the pull request's text holds besides."""
 
     def begun_again(self) -> Self:
         """As `State` says: repairs are counted from here, and checks are waited for anew."""

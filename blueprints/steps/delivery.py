@@ -70,6 +70,7 @@ async def _propose(change: Change, world: World, patch: Patch, summary: str) -> 
         most_files=change.config.max_files,
         most_lines=change.config.max_changed_lines,
         template=await pull_request_template(world.workspace),
+        enclosed=change.enclosed,
     )
     pull_request = await world.forge.find_or_create_pull_request(
         branch=change.branch,

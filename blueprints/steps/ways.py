@@ -16,7 +16,7 @@ T = TypeVar("T", bound=Change)
 
 
 def to_a_pull_request(
-    checks: Sequence[Node[T]] = (), proofs: Sequence[Node[T]] = (), *, repair: Node[T] = repair
+    checks: Sequence[Node[T]] = (), proofs: Sequence[Node[T]] = (), *, repair: Node[T] = repair, mend: Node[T] = mend
 ) -> Mapping[Node[T], Edge[T]]:
     """The rows from `lint` on; the blueprint's own come before, and lead to `lint` or to `explain`.
 

@@ -5,7 +5,7 @@ for all. What differs in them is told by the state: `demands`. A blueprint that 
 a node of its own with the same name, which calls `repair.run`, and hands it to `to_a_pull_request`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from app.core import wording
@@ -33,9 +33,9 @@ Worked = Literal["changed", "gave up"]
 """What a node answers in which a minion worked."""
 
 
-async def implemented(change: Change, world: World) -> Worked:
-    """Let a minion do what the issue asks for, by the prompt of the node that calls this."""
-    return await worked(change, world, told(change) | {"baseline": _baseline(change)})
+async def implemented(change: Change, world: World, facts: Mapping[str, str] | None = None) -> Worked:
+    """Let a minion do what the issue asks for, by the prompt of the node that calls this, which may want more facts."""
+    return await worked(change, world, told(change) | {"baseline": _baseline(change)} | dict(facts or {}))
 
 
 @agent(
@@ -48,7 +48,7 @@ async def implemented(change: Change, world: World) -> Worked:
 async def repair(change: Change, world: World) -> Worked:
     """Let a minion see what failed, and mend it."""
     change.repairs += 1
-    facts = told(change) | {"report": _failed(change), "attempt": f"{change.repairs} of {REPAIRS}"}
+    facts = told(change) | {"report": failed(change), "attempt": f"{change.repairs} of {REPAIRS}"}
     return await worked(change, world, facts, after="After gates stopped it" if change.findings else "After red tests")
 
 
@@ -120,7 +120,7 @@ def told(change: Change) -> dict[str, str]:
     }
 
 
-def _failed(change: Change) -> str:
+def failed(change: Change) -> str:
     """What did not let the change pass. Names of tests and files in it were written by others."""
     parts = []
     if change.findings:
