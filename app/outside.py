@@ -15,6 +15,7 @@ from app.adapters.mcp import McpServers
 from app.adapters.mcp import servers as mcp_servers
 from app.adapters.packages import RegistryIndex
 from app.adapters.redacted import RedactedForge
+from app.adapters.releases import RegistryReleases
 from app.adapters.ruff import RuffAnalysis
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.egress.registries import reach
@@ -44,6 +45,7 @@ from app.core.model import Model
 from app.core.outside import NoServers, Servers
 from app.core.patch import Patch
 from app.core.redaction import Redactor
+from app.core.releases import Releases
 from app.core.reviewer import NoReviewer, Reviewer
 from app.core.run import Run
 from app.core.shift import Shift
@@ -83,6 +85,7 @@ class Outside:
     public_url: str
     signing_key: SigningKey
     servers: Servers
+    releases: Releases
     shift: Shift
 
     def runner(self, blueprints: Blueprints, open_forge: OpenForge, leave: Leave = nothing_to_leave) -> Runner:
@@ -132,6 +135,7 @@ class Outside:
             marker=wording.marker(run),
             now=lambda: datetime.now(UTC),
             patience=self.settings.patience,
+            releases=self.releases,
         )
 
     async def warm(self, repository: Repository, open_forge: Callable[[Repository], Forge]) -> None:
@@ -266,6 +270,7 @@ async def outside(
         public_url=settings.page_url,
         signing_key=SigningKey.at(settings.signing_key_file or settings.home / FILE),
         servers=McpServers(mcp_servers(settings.mcp_file), redactor) if settings.mcp_file else NoServers(),
+        releases=RegistryReleases(public_registries(settings)),
         shift=shift or Shift(),
     )
 
@@ -294,5 +299,9 @@ def chosen_boxes(settings: Settings, redactor: Redactor) -> BubblewrapBoxes:
 
 def chosen_index(settings: Settings) -> RegistryIndex:
     """Who is asked about new dependencies: the public registries, as far as set-up commands may reach them."""
-    allowed = reach(settings.registries, (), None).public
-    return RegistryIndex(frozenset(allowed), clock=time.monotonic, now=lambda: datetime.now(UTC))
+    return RegistryIndex(public_registries(settings), clock=time.monotonic, now=lambda: datetime.now(UTC))
+
+
+def public_registries(settings: Settings) -> frozenset[str]:
+    """Hosts of registries that are asked about packages: no others than set-up commands may reach."""
+    return frozenset(reach(settings.registries, (), None).public)

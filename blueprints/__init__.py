@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from app.core.blueprint import Blueprint
 from blueprints.config.blueprint import BLUEPRINT as CONFIG
+from blueprints.dependency.blueprint import BLUEPRINT as DEPENDENCY
 from blueprints.docs.blueprint import BLUEPRINT as DOCS
 from blueprints.feature.blueprint import BLUEPRINT as FEATURE
 from blueprints.fix.blueprint import BLUEPRINT as FIX
+from blueprints.flaky.blueprint import BLUEPRINT as FLAKY
 from blueprints.refactor.blueprint import BLUEPRINT as REFACTOR
 from blueprints.tests.blueprint import BLUEPRINT as TESTS
 
@@ -18,6 +20,8 @@ ALL: Final[tuple[Blueprint[Any], ...]] = (
     CONFIG,
     TESTS,
     REFACTOR,
+    DEPENDENCY,
+    FLAKY,
 )
 """In the order in which people are told of them."""
 BLUEPRINTS: Final[Mapping[str, Blueprint[Any]]] = {blueprint.name: blueprint for blueprint in ALL}

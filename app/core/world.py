@@ -14,6 +14,7 @@ from app.core.guards import Guards
 from app.core.minion import Minion
 from app.core.notary import NoNotary, Notary
 from app.core.patience import Patience
+from app.core.releases import NoReleases, Releases
 from app.core.reviewer import NoReviewer, Reviewer
 from app.core.sandbox import Sandbox
 from app.core.schema import SchemaReader
@@ -44,3 +45,4 @@ class World:
     """Of this installation; a repository may say something else."""
     reviewer: Reviewer = field(default_factory=NoReviewer)
     notary: Notary = field(default_factory=NoNotary)
+    releases: Releases = field(default_factory=NoReleases)

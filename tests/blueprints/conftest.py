@@ -24,6 +24,7 @@ from app.core.links import Said
 from app.core.minion import GaveUp, Submission
 from app.core.patch import AddedLine, Change, FileChange, Patch
 from app.core.patience import Patience
+from app.core.releases import NoReleases, Releases
 from app.core.repo_config import RepoConfig
 from app.core.reviewer import Review
 from app.core.sandbox import CommandResult
@@ -378,6 +379,7 @@ class Rig:
     notary: KeptNotary = field(default_factory=KeptNotary)
     time: datetime = datetime(2026, 1, 2, tzinfo=UTC)
     patience: Patience = field(default_factory=Patience)
+    releases: Releases = field(default_factory=NoReleases)
     waits: list[Wait] = field(default_factory=list)
     """Every time that the run was parked."""
     meanwhile: Callable[[], None] = lambda: None
@@ -409,6 +411,7 @@ class Rig:
             marker="<!-- minions:run=3 -->",
             now=lambda: self.time,
             patience=self.patience,
+            releases=self.releases,
             reviewer=self.reviewer,
             notary=self.notary,
         )
