@@ -80,8 +80,9 @@ class RegistryReleases:
     async def _archive(self, ecosystem: str, name: str, version: str) -> str:
         """The address of a release's archive; empty if there is none."""
         if ecosystem == "pypi":
-            said = await self._json(f"https://{PYPI}/pypi/{canonicalize_name(name)}/{quote(version)}/json")
-            files = said.get("urls") if isinstance(said, Mapping) else None
+            said = await self._json(f"https://{PYPI}/pypi/{canonicalize_name(name)}/json")
+            releases = said.get("releases") if isinstance(said, Mapping) else None
+            files = releases.get(version) if isinstance(releases, Mapping) else None
             return next(
                 (str(file.get("url", "")) for file in files or () if file.get("packagetype") == "sdist"),
                 "",

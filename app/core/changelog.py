@@ -19,6 +19,10 @@ _DATED: Final = re.compile(
     r"^[ \t]*(?:[-/:,(\u2013\u2014]?[ \t]*(?:released?|unreleased|\d{4}|\d{1,2}[ ./-])[^\n]*)?$", re.IGNORECASE
 )
 """What may stand behind a version that is a heading without a mark: nothing, or a date."""
+_DATE: Final = re.compile(
+    r"[ \t*#]*(?:(?:un)?released?\b[ \t:]*(?:on[ \t]+)?|date[ \t:]+)?\d{4}-\d{2}-\d{2}", re.IGNORECASE
+)
+"""A line of its own that tells when, and no version."""
 _MOST: Final = 2_000_000
 """Characters that are looked at: change logs of thirty years have about a million."""
 
@@ -42,7 +46,7 @@ def between(text: str, before: str, after: str) -> str:
 
 def _heads(lines: list[str]) -> Iterator[tuple[int, Version | None]]:
     for number, line in enumerate(lines):
-        if len(line) > 200 or not (found := _HEADING.match(line)):
+        if len(line) > 200 or _DATE.match(line) or not (found := _HEADING.match(line)):
             continue
         is_underlined = number + 1 < len(lines) and _UNDERLINE.match(lines[number + 1]) is not None
         if (found["mark"] or is_underlined or _DATED.match(found["rest"])) and (version := _version(found["version"])):

@@ -100,6 +100,7 @@ async def worked(change: Change, world: World, facts: dict[str, str], *, after: 
         return "gave up"
     if all(file.path in change.generated for file in (await change_of(world.workspace)).files):
         change.explanation = wording.nothing_changed()
+        change.summary = change.summary or result.summary
         return "gave up"
     before = change.summary
     change.summary = f"{before}\n\n{after}: {result.summary}" if before and after else result.summary

@@ -226,6 +226,8 @@ class FakeForge:
         self.checks: dict[int, Check] = {}
         self.pulls: dict[str, dict[str, Any]] = {}
         self.ci = FakeCI()
+        self.replies: dict[int, list[str]] = {}
+        """Answers under review comments, by the comment's id."""
         self.spoken: dict[tuple[int, Place | None], Said] = {}
         self.files: dict[tuple[str, str], bytes] = {}
         self.readers: set[str] = set()
@@ -275,6 +277,11 @@ class FakeForge:
 
     async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
         return ()
+
+    async def reply(self, place: Place, marker: str, text: str) -> None:
+        said = self.replies.setdefault(place.comment_id, [])
+        if not any(marker in one for one in said):
+            said.append(text)
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
         number = check_id or len(self.checks) + 1
