@@ -225,6 +225,7 @@ async def stage() -> AsyncIterator[Stage]:
     settings = {
         "MINIONS_WORKER_LOST_AFTER_S": "2",
         "MINIONS_MODEL": "openai/careful",
+        "MINIONS_REGISTRIES": "none",
         "MINIONS_CHECKS_SETTLE_S": "0",  # what has ended has ended: an attempt comes to the end of its run
     }
     scripts = dict(load(Path(__file__).with_name("scripts")))
