@@ -44,6 +44,7 @@ _MOST_BYTES: Final = 4_000_000
 _MOST_GENERATED: Final = 200
 _MOST_LOG: Final = 8_000
 """Characters of one change log in the pull request: the newest versions, which stand first."""
+_REGISTRIES: Final = {"pypi": ("pypi.org", "files.pythonhosted.org"), "npm": ("registry.npmjs.org",)}
 _OTHERS: Final = frozenset({"node_modules", "vendor", "third_party", ".venv", "testdata", "fixtures"})
 """Folders whose manifests are other projects'."""
 
@@ -88,7 +89,7 @@ async def update(change: Dependency, world: World) -> Literal["updated", "cannot
         return "cannot"
     change.plans = tuple(plans)
     change.summary = " ".join(updates.updated(each.name, each.before, each.after, each.updater) for each in plans)
-    change.enclosed = tuple([each async for each in _logs(plans, world)])
+    change.enclosed = tuple([each async for each in _logs(change, plans, world)])
     return "updated"
 
 
@@ -264,11 +265,18 @@ def _plain(version: str) -> str:
     return re.sub(r"(?:\.0)+$", "", version.removeprefix("v").removesuffix("+incompatible"))
 
 
-async def _logs(plans: Sequence[Plan], world: World) -> AsyncIterator[Enclosed]:
+def _came_from(change: Dependency, ecosystem: str) -> bool:
+    """Whether set-up reached the public registry: one of the same name from elsewhere is another package."""
+    connections = [line for each in change.evidence if each.where is Where.SET_UP for line in each.connections]
+    hosts = _REGISTRIES.get(ecosystem, ())
+    return any(line.startswith(f"connected: {host}:") for line in connections for host in hosts)
+
+
+async def _logs(change: Dependency, plans: Sequence[Plan], world: World) -> AsyncIterator[Enclosed]:
     """What the authors say of the versions on the way, each package once."""
     told: set[tuple[str, str]] = set()
     for plan in plans:
-        if (key := (plan.ecosystem, plan.name)) in told:
+        if (key := (plan.ecosystem, plan.name)) in told or not _came_from(change, plan.ecosystem):
             continue
         told.add(key)
         whole = await world.releases.changelog(plan.ecosystem, plan.name, plan.after)

@@ -143,6 +143,8 @@ class FakeSandbox:
         self.workspace = workspace
         self.commands = dict(commands)
         self.ran: list[str] = []
+        self.connections: tuple[str, ...] = ()
+        """What set-up commands reach."""
 
     async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> CommandResult:
         self.ran.append(command)
@@ -153,7 +155,8 @@ class FakeSandbox:
     async def set_up(self, commands: Sequence[str], *, timeout_s: float = 1_200) -> Sequence[CommandResult]:
         results: list[CommandResult] = []
         for command in commands:
-            results.append(await self.run(command, timeout_s=timeout_s))
+            ran = await self.run(command, timeout_s=timeout_s)
+            results.append(ran.model_copy(update={"connections": self.connections}))
             if not results[-1].ok:
                 break
         return results

@@ -282,6 +282,7 @@ def run_of(rig: Any, *acts: Any, title: str = "Update greetings to 2.0", base: M
     run = rig(base, COMMANDS, *acts)
     run.task = run.task.model_copy(update={"title": title, "body": ""})
     run.releases = Registry()
+    run.sandbox.connections = ("connected: pypi.org:443, 1,000 bytes",)
     return run
 
 
@@ -303,6 +304,14 @@ async def test_a_breaking_release_is_adapted_to_and_tried_with_the_new_version_e
     assert "Change log of greetings, from 1.0 to 2.0" in body
     assert "```text\n## 2.0\n- `hi` is `hello` now. Ask @bob.\n```" in body
     assert "First." not in body
+
+
+async def test_a_package_that_came_from_elsewhere_is_not_looked_up_by_its_name(rig: Any) -> None:
+    run = run_of(rig, adapt)
+    run.sandbox.connections = ("connected: packages.example:443, 1,000 bytes",)
+    _, state = await run.walk(BLUEPRINT)
+    assert state.enclosed == ()
+    assert run.minion.facts[0]["changelog"] == "Their change log could not be had."
 
 
 async def test_where_nothing_breaks_no_model_works(rig: Any) -> None:
