@@ -166,6 +166,7 @@ class Outside:
             signals=signals,
             shift=self.shift,
             more_tools=await self._outside_tools(run, node.agent),
+            purse=self.store.purse(run),
         )
 
     async def _outside_tools(self, run: Run, spec: AgentSpec) -> Sequence[Tool[Any]]:
@@ -206,6 +207,7 @@ class Outside:
             signals=signals,
             shift=self.shift,
             more_tools=await self._outside_tools(run, node.agent),
+            purse=self.store.purse(run),
         )
 
 
@@ -213,8 +215,9 @@ def allowed(settings: Settings, run: Run, usual: Budget) -> Budget:
     """As the repository wants it, or as is usual in the node, within what the operator allows."""
     state = _state_of(run)
     wanted = state.config.budget(usual) if isinstance(state, Change) else usual
-    left = settings.run_usd - run.usage.usd  # what people added to it comes on top, in the loop
-    return wanted.within(turns=settings.most_turns, usd=min(settings.most_usd, left), seconds=settings.most_seconds)
+    most = wanted.within(turns=settings.most_turns, usd=settings.most_usd, seconds=settings.most_seconds)
+    # What people added to it comes on top, in the loop.
+    return most.within_run(settings.run_usd - run.usage.usd, settings.run_usd)
 
 
 def _state_of(run: Run) -> State:
