@@ -101,7 +101,7 @@ def run(
     text = sys.stdin.read() if task == "-" else task
     settings = _settings(quiet=True)
     if model:
-        settings = settings.model_copy(update={"model": model})
+        settings = settings.with_model(model)
     sys.exit(run_locally(settings, repo.resolve(), text, blueprint))
 
 

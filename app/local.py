@@ -41,7 +41,7 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
 
     130 if it was told to stop, by `kill` as by Ctrl-C. Raises SettingsError and RepositoryError.
     """
-    check_choice(settings.model, blueprint)
+    check_choice(settings, blueprint)
     if not text.strip():
         raise SettingsError("The task is empty: say what to do.")
     notes = _git_folder(repository) / "minions"
@@ -56,9 +56,9 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
     return _tell(*ended, notes)
 
 
-def check_choice(model: str, blueprint: str) -> None:
+def check_choice(settings: Settings, blueprint: str) -> None:
     """Raise SettingsError if no model is named, or no blueprint that there is."""
-    if not model:
+    if not settings.has_model:
         raise SettingsError("Say which model works: --model anthropic/claude-opus-4-8, or MINIONS_MODEL.")
     check_blueprint(blueprint)
 

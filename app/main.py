@@ -44,11 +44,13 @@ from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
 from app.engine.sweeps import Sweeps
 from app.engine.watch import Watch
+from app.models import roles_of, secrets_of
 from app.outside import outside
 from app.settings import Settings
 from app.web.health import Health
 from app.web.hints import Hints
 from app.web.metrics import Metrics
+from app.web.models import ModelsPage
 from app.web.pages import Pages
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
@@ -113,6 +115,8 @@ def redactor_of(settings: Settings) -> Redactor:
             settings.fallback_api_key.get_secret_value(),
             settings.review_api_key.get_secret_value(),
             settings.metrics_token.get_secret_value(),
+            settings.triage_api_key.get_secret_value(),
+            *secrets_of(settings),
             *(secret.get_secret_value() for secret in settings.webhook_secrets),
         ]
     )
@@ -195,7 +199,9 @@ def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINT
 
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     metrics = Metrics(store, counts, settings.metrics_token.get_secret_value())
-    for part in (webhook, Pages(store, blueprints, github_url=settings.github_url), Health(store, counts), metrics):
+    pages = Pages(store, blueprints, github_url=settings.github_url)
+    models = ModelsPage(roles_of(settings), store.rollouts())
+    for part in (webhook, pages, models, Health(store, counts), metrics):
         app.include_router(part.router())
     app.mount("/static", StaticFiles(packages=[("app.web", "static")]))
     return app
@@ -241,13 +247,14 @@ def work(settings: Settings) -> None:
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
             tracer = stack.enter_context(traces(settings))
             worker = await outside(settings, store, redactor, partial(commit_author, app, settings.github_url), shift)
-            _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
+            _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, worker.models.told)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
             beside = [
                 asyncio.create_task(sweeps.keep_sweeping()),
                 asyncio.create_task(recovery(settings, store, app, redactor, paces).keep_looking()),
                 asyncio.create_task(Watch(store).keep_watching()),
+                asyncio.create_task(worker.rollout.keep_looking()),
             ]
             try:
                 await queue.work(

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from app.adapters.diff_cover import DiffCover
 from app.adapters.json_schema import JsonSchema
@@ -47,6 +47,7 @@ from app.core.patch import Patch
 from app.core.redaction import Redactor
 from app.core.releases import Releases
 from app.core.reviewer import NoReviewer, Reviewer
+from app.core.rollout import REVIEW
 from app.core.run import Run
 from app.core.shift import Shift
 from app.core.signals import Signals
@@ -56,9 +57,10 @@ from app.core.world import World
 from app.engine.dispatch import Blueprints
 from app.engine.orders import Orders
 from app.engine.progress import Progress
+from app.engine.rollout import Rollout
 from app.engine.runner import Leave, OpenForge, Runner, nothing_to_leave
 from app.guards import ALL, GuardSet
-from app.models import Models, chosen_model, chosen_reviewer, fallback_model, in_turn
+from app.models import Models, chosen_models
 from app.notary import RunNotary
 from app.settings import Settings
 from blueprints import BLUEPRINTS
@@ -66,9 +68,6 @@ from blueprints.steps.change import Change
 from blueprints.steps.configuration import container_image, layout
 
 _log = logging.getLogger(__name__)
-
-REVIEW: Final = "review"
-"""The role of nodes in which a model reads and does not write."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,7 @@ class Outside:
     workspaces: Workspaces
     redactor: Redactor
     models: Models
+    rollout: Rollout
     guards: Guards
     public_url: str
     signing_key: SigningKey
@@ -102,6 +102,7 @@ class Outside:
             clock=time.monotonic,
             shift=self.shift,
             leave=leave,
+            arms=self.rollout.arms,
         )
 
     def page_url(self, run: Run) -> str:
@@ -150,9 +151,9 @@ class Outside:
             _log.exception("%s is not prepared for its next run", name)
 
     async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace, signals: Signals) -> Minion:
-        if node.agent is None or node.agent.role == REVIEW:
+        if node.agent is None or node.agent.role == REVIEW or (pair := self._in_turn(run, node.agent.role)) is None:
             return NoMinion()
-        model, fallback = self._in_turn(run)
+        model, fallback = pair
         return AgentLoop(
             model=model,
             fallback=fallback,
@@ -174,9 +175,9 @@ class Outside:
         offers = await self.servers.offers(run.blueprint, spec.role)
         return outside_tools(offers, self.servers, only_reading=spec.role == REVIEW)
 
-    def _in_turn(self, run: Run) -> tuple[Model, Model | None]:
-        """Who works on this run, and who goes on if need be."""
-        return in_turn(self.models.worker, self.models.fallback, former=str(run.state.get("model", "")))
+    def _in_turn(self, run: Run, role: str) -> tuple[Model, Model | None] | None:
+        """Who works on this run in this role, and who goes on if need be; None if nobody does."""
+        return self.models.pair(role, run.terms.arms, former=str(run.state.get("model", "")))
 
     async def _reviewer(
         self, run: Run, node: Node[Any], forge: Forge, workspace: GitWorkspace, signals: Signals
@@ -193,11 +194,10 @@ class Outside:
                 await tree.check_out(run.trail.base_sha, patch=patch.data, set_up=_set_up_of(run))
                 yield tree
 
-        reviewer = self.models.reviewer
-        if reviewer is not None and not self.settings.review_model:
-            reviewer, _ = self._in_turn(run)
+        reviewer, other = self._in_turn(run, REVIEW) or (None, None)
         return ModelReviewer(
             model=reviewer,
+            fallback=other,
             spec=replace(node.agent, budget=allowed(self.settings, run, node.agent.budget)),
             prompt=load_prompt(node.module, node.agent.prompt),
             journal=self.store.journal(run.id, len(run.visits)),
@@ -257,6 +257,7 @@ async def outside(
 ) -> Outside:
     """The adapters that every worker needs; commits are by `author`. Raises SettingsError and BlueprintError."""
     check_wiring(BLUEPRINTS)
+    models = chosen_models(settings)
     boxes = chosen_boxes(settings, redactor)
     if faults := await boxes.check():
         raise SettingsError("\n".join(["No box can be built on this machine, so no run can be worked on:", *faults]))
@@ -268,7 +269,8 @@ async def outside(
             settings.home, boxes, author=author, disk_bytes=int(settings.disk_gib * GIB), read_layout=layout
         ),
         redactor=redactor,
-        models=Models(chosen_model(settings), fallback_model(settings), chosen_reviewer(settings)),
+        models=models,
+        rollout=Rollout(models.roles, store.rollouts()),
         guards=GuardSet(ALL, index=chosen_index(settings), analysis=RuffAnalysis()),
         public_url=settings.page_url,
         signing_key=SigningKey.at(settings.signing_key_file or settings.home / FILE),

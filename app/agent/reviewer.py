@@ -70,6 +70,8 @@ class ModelReviewer:
     signals: Signals
     shift: Shift
     more_tools: Sequence[Tool[Any]] = ()
+    fallback: Model | None = None
+    """Who goes on where it does not answer."""
     purse: Purse = field(default_factory=NoPurse)
 
     async def review(self, patch: Patch, facts: Mapping[str, str]) -> Review | GaveUp:
@@ -115,6 +117,7 @@ class ModelReviewer:
             shift=self.shift,
             more_tools=(*notes.tools, *self.more_tools),
             purse=self.purse,
+            fallback=self.fallback,
         )
         result = await loop.work(facts)
         if isinstance(result, GaveUp):

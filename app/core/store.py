@@ -12,6 +12,7 @@ from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, Push
 from app.core.journal import Entry, Journal
 from app.core.orders import Given
 from app.core.purse import Estimate, Purse
+from app.core.rollout import Rollouts
 from app.core.run import Run
 from app.core.task import Repository, Task
 
@@ -145,6 +146,10 @@ class Store(Protocol):
 
     async def estimate(self, repository_id: int, blueprint: str) -> Estimate | None:
         """What a run of this blueprint in this repository is likely to cost; None if too few came before it."""
+        ...
+
+    def rollouts(self) -> Rollouts:
+        """What is known of models that are tried."""
         ...
 
     async def records(self, run_id: int) -> Sequence[Recorded]:

@@ -30,8 +30,8 @@ from app.core.run import Run, Status, Visit
 from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
 from app.core.store import Occupied, Recorded, Stale, Store, StoreDown
-from app.core.tracing import Tracer
 from app.core.terms import Arm, Terms
+from app.core.tracing import Tracer
 from app.core.workspace import Workspace
 from app.core.world import World
 from app.engine import admission, target

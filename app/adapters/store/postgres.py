@@ -16,6 +16,7 @@ from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.purses import PostgresPurse
 from app.adapters.store.reachable import reachable
+from app.adapters.store.rollouts import PostgresRollouts
 from app.adapters.store.turns import PostgresTurns
 from app.core import ranks
 from app.core.census import Census
@@ -150,6 +151,10 @@ class PostgresStore:
         """What a run is likely to cost; None if too few came before it."""
         async with reachable(), self._engine.connect() as connection:
             return await purses.estimate(connection, repository_id, blueprint)
+
+    def rollouts(self) -> PostgresRollouts:
+        """What is known of models that are tried."""
+        return PostgresRollouts(self._engine)
 
     def logbook(self, app_id: str) -> PostgresLogbook:
         """What the workers of one App know together about what GitHub told it."""

@@ -104,6 +104,7 @@ Index("runs_unfinished", runs.c.id, postgresql_where=text("NOT is_reported"))
 Index("runs_at_work", runs.c.installation_id, postgresql_where=text("status = 'running'"))
 Index("runs_queued", runs.c.repository_id, runs.c.rank, postgresql_where=text("status = 'queued'"))
 Index("runs_held", runs.c.installation_id, runs.c.rank, postgresql_where=text("was_held AND status = 'queued'"))
+Index("runs_on_trial", runs.c.id, postgresql_where=text("(terms -> 'arms') IS NOT NULL"))
 Index("runs_begun", runs.c.rank, postgresql_where=text("begun_at IS NOT NULL"))
 
 visits = Table(
@@ -201,6 +202,18 @@ holds = Table(
     _moment("made_at", now=True),
 )
 """What a run holds for the call that it is making, and of whose purses."""
+
+rollbacks = Table(
+    "rollbacks",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("stable", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("why", Text, nullable=False),
+    _moment("at", now=True),
+)
+"""Models that were tried in a role beside a stable one, did worse, and get no more runs."""
 
 deliveries = Table(
     "deliveries",
