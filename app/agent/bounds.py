@@ -50,15 +50,19 @@ _SHARED: Final[Mapping[Level, str]] = {
 }
 
 
-def shared_notice(held: Held) -> str:
-    """What to tell the minion if a budget that its run shares is nearly used up; empty if it is not.
+def money_notice(budget: Budget, usage: Usage, held: Held) -> str:
+    """What to tell the minion if its run, or what the run shares with others, has money for a few turns only.
 
-    That is: it might be over after a few more calls that cost as much as this one may.
+    Turns as they were so far; before the first one, for another call like this one. Empty if there is more.
     """
-    if held.level is None or held.left_usd >= LAST_TURNS * held.usd:
+    few = LAST_TURNS * usage.usd / usage.turns if usage.turns else held.usd
+    left = budget.usd - usage.usd - held.usd
+    if budget.usd_of and left < few:
+        return f"{WRAP_UP}Of {budget.usd_of}, {left + held.usd:.2f} are left: submit what works now, or give up."
+    if held.level is None or held.left_usd >= few:
         return ""
     return (
-        f"{WRAP_UP}Of this month's budget of {_SHARED[held.level]}, {held.left_usd:.2f} US dollars are left: submit "
+        f"{WRAP_UP}Of this month's budget of {_SHARED[held.level]}, {held.left_usd + held.usd:.2f} US dollars are left: submit "
         f"what works now, or give up."
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.agent.bounds import out_of, out_of_shared, shared_notice
+from app.agent.bounds import money_notice, out_of, out_of_shared
 from app.agent.conversation import Conversation
 from app.agent.transcript import Transcript
 from app.core.budget import Budget
@@ -130,7 +130,7 @@ class Questions:
             held = await self._purse.reserve(usd)
             if not held.is_granted:
                 continue
-            if not talk.warned and not question.stands_for and (note := shared_notice(held)):
+            if not talk.warned and not question.stands_for and (note := money_notice(budget, talk.usage, held)):
                 await kept.add(Noted(text=note))
                 return None
             return tokens, usd

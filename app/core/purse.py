@@ -60,8 +60,9 @@ class Held(BaseModel, frozen=True):
     """After what was set aside, if it was."""
 
 
-FREE: Final = Held(is_granted=True)
-"""Where there is no budget."""
+def free(usd: float) -> Held:
+    """Where there is no budget."""
+    return Held(is_granted=True, usd=usd)
 
 
 class Purse(Protocol):
@@ -82,19 +83,19 @@ class Purse(Protocol):
 class NoPurse:
     """Implements `Purse` where nobody counts."""
 
-    async def reserve(self, usd: float) -> Held:  # noqa: ARG002 - as `Purse` says
+    async def reserve(self, usd: float) -> Held:
         """Grant it."""
-        return FREE
+        return free(usd)
 
     async def look(self) -> Held:
         """There is always something left."""
-        return FREE
+        return free(0.0)
 
 
 def weighed(caps: Caps, used: Mapping[Level, Used], usd: float) -> Held:
     """Whether this much can be set aside, and where least is left. A level that is not in `used` is untouched."""
     if not caps.limited:
-        return FREE
+        return free(usd)
     left = {level: _left(caps.of(level), used.get(level)) for level in caps.limited}
     tightest: Level = min(left, key=lambda level: left[level])
     is_granted = usd <= left[tightest]

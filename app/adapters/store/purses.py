@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.store import tables
 from app.adapters.store.reachable import reachable
-from app.core.purse import FREE, LEVELS, NEWEST, Caps, Estimate, Held, Level, Used, estimated, weighed
+from app.core.purse import LEVELS, NEWEST, Caps, Estimate, Held, Level, Used, estimated, free, weighed
 from app.core.run import Status
 from app.core.task import Task
 
@@ -39,7 +39,7 @@ class PostgresPurse:
     async def reserve(self, usd: float) -> Held:
         """As `Purse` says."""
         if not self._caps.limited:
-            return FREE
+            return free(usd)
         async with reachable(), self._engine.begin() as connection:
             month = await self._opened(connection)
             await release(connection, self._run_id)
@@ -55,7 +55,7 @@ class PostgresPurse:
     async def look(self) -> Held:
         """As `Purse` says."""
         if not self._caps.limited:
-            return FREE
+            return free(0.0)
         async with reachable(), self._engine.begin() as connection:
             used = await self._used(connection, await self._opened(connection))
         found = weighed(self._caps, used, 0.0)
