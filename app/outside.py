@@ -33,6 +33,7 @@ from app.agent.rules import read_rules
 from app.agent.tools.all_tools import chosen
 from app.agent.tools.outside import outside_tools
 from app.agent.tools.tool import Tool
+from app.agent.triage import VISIT, Triage
 from app.ahead import make_ready
 from app.core import wording
 from app.core.blueprint import AgentSpec, Node, State
@@ -47,12 +48,13 @@ from app.core.patch import Patch
 from app.core.redaction import Redactor
 from app.core.releases import Releases
 from app.core.reviewer import NoReviewer, Reviewer
-from app.core.rollout import REVIEW
+from app.core.rollout import REVIEW, TRIAGE
 from app.core.run import Run
 from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.store import Store
 from app.core.task import Repository
+from app.core.triage import Decided
 from app.core.world import World
 from app.engine.dispatch import Blueprints
 from app.engine.orders import Orders
@@ -103,7 +105,19 @@ class Outside:
             shift=self.shift,
             leave=leave,
             arms=self.rollout.arms,
+            triage=lambda run: self.triage(run, blueprints),
         )
+
+    async def triage(self, run: Run, blueprints: Blueprints) -> Decided:
+        """Which blueprint a run gets that nobody named one for."""
+        pair = self.models.pair(TRIAGE, run.terms.arms)
+        triage = Triage(
+            models=[model for model in pair or () if model],
+            blueprints={name: blueprint.summary for name, blueprint in blueprints.items()},
+            journal=self.store.journal(run.id, VISIT),
+            purse=self.store.purse(run),
+        )
+        return await triage.decide(run.task)
 
     def page_url(self, run: Run) -> str:
         """Where the page of a run is."""

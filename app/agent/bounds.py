@@ -61,9 +61,10 @@ def money_notice(budget: Budget, usage: Usage, held: Held) -> str:
         return f"{WRAP_UP}Of {budget.usd_of}, {left + held.usd:.2f} are left: submit what works now, or give up."
     if held.level is None or held.left_usd >= few:
         return ""
+    left = held.left_usd + held.usd
     return (
-        f"{WRAP_UP}Of this month's budget of {_SHARED[held.level]}, {held.left_usd + held.usd:.2f} US dollars are left: submit "
-        f"what works now, or give up."
+        f"{WRAP_UP}Of this month's budget of {_SHARED[held.level]}, {left:.2f} US dollars are left: submit what works "
+        f"now, or give up."
     )
 
 

@@ -103,5 +103,6 @@ class Run(BaseModel, frozen=True):
 
     @property
     def usage(self) -> Usage:
-        """What all visits used together."""
-        return sum((visit.usage for visit in self.visits), Usage())
+        """What all visits used together, and who chose the blueprint."""
+        before = self.terms.triage.usage if self.terms.triage else Usage()
+        return sum((visit.usage for visit in self.visits), before)

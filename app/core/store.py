@@ -63,6 +63,8 @@ class Draft(BaseModel, frozen=True):
     task: Task
     blueprint: str
     blueprint_version: int
+    is_open: bool = False
+    """Whether nobody named the blueprint, so that triage may choose another one."""
     start: str
     """Name of the first node; empty if there is no such blueprint, which admission will say."""
 

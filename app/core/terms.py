@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from app.core.purse import Estimate
+from app.core.triage import Decided
 
 
 class Arm(BaseModel, frozen=True):
@@ -26,6 +27,10 @@ class Arm(BaseModel, frozen=True):
 class Terms(BaseModel, frozen=True):
     """Settled once for each run, and saved with it: a crash, or a later roll-back, changes nothing for this run."""
 
+    is_open: bool = False
+    """Whether nobody named a blueprint, as with the bare label: then triage may choose another one, or decline."""
+    triage: Decided | None = None
+    """What that came to; None as long as nobody looked."""
     is_settled: bool = False
     estimate: Estimate | None = None
     """None where too few runs came before it."""

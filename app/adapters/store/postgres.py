@@ -167,7 +167,7 @@ class PostgresStore:
     async def records(self, run_id: int) -> Sequence[Recorded]:
         """Every journal entry of a run, in order."""
         row = tables.journal.c
-        query = select(tables.journal).where(row.run_id == run_id).order_by(row.visit, row.number)
+        query = select(tables.journal).where(row.run_id == run_id, row.visit >= 0).order_by(row.visit, row.number)
         async with reachable(), self._reads.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
         return [

@@ -64,6 +64,7 @@ from app.core.wording.pull_request import PullRequestFacts, pull_request_body, p
 from app.core.wording.refusals import (
     already_at_work,
     commands,
+    declined,
     is_from_fork,
     issue_is_closed,
     may_not_ask,
@@ -88,6 +89,7 @@ __all__ = [
     "commands",
     "comment",
     "commit_message",
+    "declined",
     "discarded",
     "fails_as_before",
     "fewer_tests",

@@ -45,6 +45,7 @@ def comment(run: Run, blueprint: Blueprint[Any], page_url: str) -> str:
     parts = [
         f"**{headline(run, blueprint)}** · `{blueprint.name}`, asked by {code(run.task.requester.login)}",
         _story(run),
+        _chosen(run),
         _expected(run),
         _links(run, page_url),
         f"<details><summary>{_figures(run)}</summary>\n\n```mermaid\n{mermaid(blueprint, run)}\n```\n\n</details>",
@@ -133,6 +134,16 @@ def _story(run: Run) -> str:
         tried = f"Tried {counted(run.tries, 'time')} so far; it is tried again for an hour or so."
         return f"{why} {tried}"
     return ""
+
+
+def _chosen(run: Run) -> str:
+    """Why it is this blueprint, if nobody named it and somebody looked."""
+    decided = run.terms.triage
+    if decided is None or (decided.by == "nobody" and not decided.why):
+        return ""
+    sure = f", {100 * decided.sure:.0f} % sure" if decided.by == "model" else ""
+    why = f": {neutral_line(decided.why)}" if decided.why else "."
+    return f"Nobody named a blueprint; `{run.blueprint}` was chosen{sure}{why}"
 
 
 def _expected(run: Run) -> str:
