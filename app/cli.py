@@ -177,6 +177,20 @@ def verify(
 
 
 @cli.command()
+def replay(
+    run: Annotated[str, typer.Argument(help="The key of a run of this installation: the end of its page's address.")],
+    *,
+    repo: Annotated[
+        Path, typer.Option(help="A clone of its repository; it stays as it is.", exists=True, file_okay=False)
+    ],
+) -> None:
+    """Replay a run that ended from its record, without a model. Exit code 1 if it goes another way than then."""
+    from app.replay import replay as play
+
+    sys.exit(play(_settings(quiet=True), run, repo))
+
+
+@cli.command()
 def warm(repository: Annotated[str, typer.Argument(help="OWNER/NAME on GitHub; the App is installed on it.")]) -> None:
     """Fetch a repository and set it up ahead, so that its next run need not wait. Runs on this machine share it."""
     from app.warm import warm as warm_up
