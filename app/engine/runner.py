@@ -224,6 +224,8 @@ class Runner:
     async def _triaged(self, run: Run) -> Run:
         """The run with the blueprint that triage chose; saved, so that nobody is asked again."""
         decided = await self.triage(run)
+        if decided.by == "nobody" and not decided.why:
+            return run  # nobody looked: that is nothing to be kept
         chosen = self.blueprints.get(decided.blueprint)
         update: dict[str, object] = {"terms": run.terms.model_copy(update={"triage": decided})}
         if chosen is not None and chosen.name != run.blueprint:

@@ -9,7 +9,7 @@ as free, and no two wait for each other.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, delete, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -99,9 +99,10 @@ async def settle(connection: AsyncConnection, run_id: int, usd: float) -> None:
 
     It is paid from the month in which it was begun.
     """
-    month = await release(connection, run_id)
-    if not (await connection.execute(select(_purse.level).limit(1))).first():
+    is_kept = select(tables.holds.c.run_id).where(tables.holds.c.run_id == run_id).exists()
+    if not (await connection.execute(select(or_(is_kept, select(_purse.level).exists())))).scalar_one():
         return  # nobody ever set a budget here
+    month = await release(connection, run_id)
     task = Task.model_validate((await connection.execute(select(_run.task).where(_run.id == run_id))).scalar_one())
     month = month or str((await connection.execute(select(_MONTH))).scalar_one())
     owners = owners_of(task)
