@@ -37,6 +37,7 @@ from app.core.wording.failures import (
 )
 from app.core.wording.gates import (
     claim_failed,
+    claims_show_nothing,
     fails_as_before,
     fewer_tests,
     lines_not_run,
@@ -86,6 +87,7 @@ __all__ = [
     "checks_of",
     "checks_unreadable",
     "claim_failed",
+    "claims_show_nothing",
     "commands",
     "comment",
     "commit_message",
