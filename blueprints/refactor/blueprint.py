@@ -95,9 +95,9 @@ async def compare(refactor: Refactor, world: World) -> Literal["pass", "mend", "
     tests = b"".join(data for path, data in sections(patch.data) if is_test(path))
     set_up = refactor.config.setup or ()
     async with world.clean.open(refactor.base_sha, patch=patch.data, set_up=set_up) as tree:
-        after = await listed(refactor, tree.sandbox)
+        after = await listed(refactor, tree)
     async with world.clean.open(refactor.base_sha, patch=tests, set_up=set_up) as tree:
-        before = await listed(refactor, tree.sandbox)
+        before = await listed(refactor, tree)
         limit_s = refactor.config.test_timeout_s
         results = [await tree.sandbox.run(command, timeout_s=limit_s) for command in refactor.config.test]
     found = []

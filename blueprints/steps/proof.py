@@ -18,6 +18,7 @@ from app.core.coverage import ChangedCoverage
 from app.core.evidence import Where, evidence
 from app.core.failures import failures
 from app.core.guards import Finding, Weight
+from app.core.node_tests import npm_listing
 from app.core.sandbox import CommandResult, Sandbox
 from app.core.workspace import CleanTree
 from app.core.world import World
@@ -73,7 +74,7 @@ async def prove(change: Change, world: World) -> Literal["pass", "mend", "stop"]
 async def _whole(change: Change, world: World, parts: Parts) -> tuple[list[Finding], Names]:
     """The whole change: the tests, and what was claimed. Also the names of the tests that there are now."""
     async with world.clean.open(change.base_sha, patch=parts.whole, set_up=change.config.setup or ()) as tree:
-        names = await listed(change, tree.sandbox)
+        names = await listed(change, tree)
         results = await run_tests(change, tree.sandbox, Where.CLEAN)
         found = [*_red(change, results)]
         if all(each.weight is Weight.REMARK for each in found):
@@ -135,19 +136,27 @@ def _covered(change: Change, told: ChangedCoverage) -> list[Finding]:
     return [Finding(guard=COVERAGE, sentence=sentence, path=path, line=lines[0], weight=weight)]
 
 
-async def listed(change: Change, sandbox: Sandbox) -> Names:
+async def listed(change: Change, tree: CleanTree) -> Names:
     """Names of all tests, where every test command can be asked for them."""
     names: frozenset[str] = frozenset()
     for command in change.config.test or ():
-        how = listing(command)
+        how = listing(command) or npm_listing(command, await _package(tree))
         if how is None:
             return None
-        result = await sandbox.run(how.command, timeout_s=_LIST_S)
+        result = await tree.sandbox.run(how.command, timeout_s=_LIST_S)
         if result.left_out_bytes or result.timed_out:
             return None
         found = how.read(result.output)
         names |= frozenset(f"{command}: {name}" for name in found) if len(change.config.test or ()) > 1 else found
     return names
+
+
+async def _package(tree: CleanTree) -> str:
+    """The tree's own `package.json`; empty if it has none."""
+    try:
+        return (await tree.workspace.read("package.json")).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 async def _fewer(change: Change, world: World, now: Names) -> list[Finding]:
@@ -157,7 +166,7 @@ async def _fewer(change: Change, world: World, now: Names) -> list[Finding]:
     if now is None:
         return [Finding(guard=COUNT, sentence=wording.tests_not_counted(), weight=Weight.REMARK)]
     async with world.clean.open(change.base_sha, set_up=change.config.setup or ()) as tree:
-        before = await listed(change, tree.sandbox)
+        before = await listed(change, tree)
     if not before:  # the base commit's own tests cannot be listed
         return [Finding(guard=COUNT, sentence=wording.tests_not_counted(), weight=Weight.REMARK)]
     if len(now) >= len(before):

@@ -1,5 +1,6 @@
 """Every sentence that people read on GitHub, as pure functions. What others wrote goes through `neutral` on the way."""
 
+from app.core.wording.annotations import annotations
 from app.core.wording.branch import (
     branch_name,
     commit_message,
@@ -77,6 +78,7 @@ from app.core.wording.review import no_review
 __all__ = [
     "PullRequestFacts",
     "already_at_work",
+    "annotations",
     "answer",
     "blueprint_changed",
     "branch_moved",

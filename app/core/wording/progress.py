@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
+from pydantic import TypeAdapter
+
 from app.core.blueprint import Blueprint, Kind, Node
 from app.core.drawing import mermaid
-from app.core.forge import Button, Check
+from app.core.forge import Annotation, Button, Check
 from app.core.neutral import code, fitted, neutral, neutral_line
 from app.core.run import Run, Status, Visit
 from app.core.wording.checks import HEADLINES
@@ -14,6 +16,7 @@ from app.core.wording.figures import counted, dollars, duration, table
 Conclusion = Literal["success", "failure", "neutral", "cancelled", "timed_out", ""]
 
 _KINDS: Final = {Kind.STEP: "⚙️ step", Kind.AGENT: "🤖 agent"}
+_ANNOTATIONS: Final = TypeAdapter(tuple[Annotation, ...])
 _CHECK: Final = "minions-run-"
 _BUTTONS: Final = {
     "retry": Button(label="Retry", description="Go on where it ended, or begin anew", identifier="retry"),
@@ -72,6 +75,7 @@ def check(run: Run, blueprint: Blueprint[Any], page_url: str) -> Check:
         title=headline(run, blueprint)[:250],
         summary=fitted("\n\n".join(part for part in parts if part)),
         buttons=_buttons(run),
+        annotations=_annotations(run),
     )
 
 
@@ -85,8 +89,14 @@ def moved(check: Check, sha: str) -> Check:
             "title": "Carried on at the next commit",
             "summary": sentence,
             "buttons": (),
+            "annotations": (),
         }
     )
+
+
+def _annotations(run: Run) -> tuple[Annotation, ...]:
+    """Of what was pushed, if that is all there will be."""
+    return _ANNOTATIONS.validate_python(run.state.get("annotations", ()) if run.status.has_ended else ())
 
 
 def _buttons(run: Run) -> tuple[Button, ...]:
