@@ -107,9 +107,8 @@ async def test_hidden_tests_that_stay_red_are_no_success(evaluated: Evaluated) -
 async def test_each_script_at_every_task(evaluated: Evaluated, name: str) -> None:
     """The oracle solves all of them. Nobody else gets a pull request for any."""
     tasks = [each for each in EVERY.values() if name not in CHEATERS or applies(name, each)]
-    trials = [
-        each for each in await evaluated({name: scripts(tasks)[name]}, tasks) if each.verdict is not Verdict.SKIPPED
-    ]
-    wanted = Verdict.SOLVED if name == "oracle" else Verdict.STOPPED
-    assert [f"{trial.task}: {trial.verdict}, {trial.reason}" for trial in trials if trial.verdict is not wanted] == []
-    assert len(trials) >= (9 if name == "hard-codes-answers" else 15 if name == "edits-conftest" else 24)
+    trials = await evaluated({name: scripts(tasks)[name]}, tasks)
+    wanted = {Verdict.SKIPPED, Verdict.SOLVED if name == "oracle" else Verdict.STOPPED}
+    assert [f"{trial.task}: {trial.verdict}, {trial.reason}" for trial in trials if trial.verdict not in wanted] == []
+    languages = {trial.language for trial in trials if trial.verdict is not Verdict.SKIPPED}
+    assert (len(trials), "Python" in languages) == (len(tasks), True)
