@@ -34,13 +34,13 @@ from app.core.pace import THE_APP, Allowance
 from app.core.places import Limits as Places
 from app.core.redaction import Redactor
 from app.core.shift import Shift
-from app.core.store import Store
 from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
 from app.engine.sweeps import Sweeps
 from app.engine.watch import Watch
 from app.outside import outside
 from app.settings import Settings
+from app.web.access import Access, ByKey, OnLoopback, is_loopback
 from app.web.health import Health
 from app.web.hints import Hints
 from app.web.pages import Pages
@@ -143,7 +143,14 @@ def places(settings: Settings) -> Places:
     )
 
 
-def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
+def chosen_access(settings: Settings) -> Access:
+    """Who may see pages: whoever sits at this machine, where nobody else can reach it; else who knows an address."""
+    if is_loopback(settings.page_url) and is_loopback(f"http://{settings.host}"):
+        return OnLoopback()
+    return ByKey()
+
+
+def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
     """The web server's application."""
     parse = parser(settings)
     hooks = tuple(secret.get_secret_value() for secret in settings.webhook_secrets)
@@ -151,13 +158,24 @@ def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINT
     hints = Hints(store)
     webhook = Webhook(settings.app_id, hooks, parse, blueprints, store, counts, hear=hints.add)
 
+    pages = Pages(
+        store,
+        store.reader(),
+        blueprints,
+        chosen_access(settings),
+        github_url=settings.github_url,
+        own_url=settings.page_url,
+        budget_usd=settings.run_usd,
+    )
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await hints.close()
+        await pages.live.close()
 
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    for part in (webhook, Pages(store, blueprints, github_url=settings.github_url), Health(store, counts)):
+    for part in (webhook, pages, Health(store, counts)):
         app.include_router(part.router())
     app.mount("/static", StaticFiles(packages=[("app.web", "static")]))
     return app

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.store import tables
 from app.adapters.store.reachable import reachable
+from app.adapters.store.reader import CHANNEL
 from app.core.journal import Entry, ModelAnswered, Opened
 from app.core.plain import plain
 from app.core.store import Stale
@@ -56,7 +57,7 @@ class PostgresJournal:
                     await connection.execute(update(run).where(run.c.id == self._run_id).values(patch=patch))
                 if isinstance(entry, ModelAnswered):
                     await self._charge(connection, entry)
-                await connection.execute(select(func.pg_notify("minions_run", str(self._run_id))))
+                await connection.execute(select(func.pg_notify(CHANNEL, str(self._run_id))))
         except IntegrityError:
             raise Stale(f"Another worker writes the journal of run {self._run_id}.") from None
         self._next = (self._next or 0) + 1

@@ -15,6 +15,7 @@ from app.adapters.store import orders, places, statements, tables
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.reachable import reachable
+from app.adapters.store.reader import CHANNEL, HEEDED, PostgresReader
 from app.adapters.store.turns import PostgresTurns
 from app.core import ranks
 from app.core.errors import NotFound
@@ -31,7 +32,6 @@ from app.core.task import Repository
 _ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
 
 
-_HEEDED: Final = "heeded"
 _PASSED_OVER: Final = "passed over"
 RECENT: Final = timedelta(days=30)
 """A repository in which no run was asked for since is not prepared for another: its mirror would be gone by then."""
@@ -160,6 +160,7 @@ class PostgresStore:
                 if saved is None:
                     raise Stale(f"Run {run.id} was moved on by another worker.")
                 await _save_visits(connection, run)
+                await _tell_pages(connection, run.id)
                 if saved.stirred != run.stirred and run.status is Status.WAITING and not run.tries:
                     await self._queue.put(connection, run.id)
                 if advance_at is not None:
@@ -176,12 +177,12 @@ class PostgresStore:
     async def orders(self, run_id: int, *, heeded: bool = False) -> Sequence[Given]:
         """What this run was told and has not settled yet, oldest first; or what of it was heeded."""
         async with reachable(), self._engine.connect() as connection:
-            return await orders.of(connection, run_id, fate=_HEEDED if heeded else "")
+            return await orders.of(connection, run_id, fate=HEEDED if heeded else "")
 
     async def settle(self, given: Given, *, heeded: bool) -> None:
         """Note that an order was heeded, or that nothing came of it: it is not told again."""
         async with reachable(), self._engine.begin() as connection:
-            await orders.settle(connection, given.id, fate=_HEEDED if heeded else _PASSED_OVER)
+            await orders.settle(connection, given.id, fate=HEEDED if heeded else _PASSED_OVER)
 
     async def patch(self, run_id: int) -> bytes:
         """The change as it was saved last."""
@@ -196,6 +197,10 @@ class PostgresStore:
     def logbook(self, app_id: str) -> PostgresLogbook:
         """What the workers of one App know together about what GitHub told it."""
         return PostgresLogbook(self._engine, app_id)
+
+    def reader(self) -> PostgresReader:
+        """What pages read."""
+        return PostgresReader(self._engine)
 
     def turns(self, app_id: str, installation_id: int, allowance: Allowance) -> PostgresTurns:
         """Whose turn it is at an installation, among all workers of one App."""
@@ -313,6 +318,7 @@ class PostgresStore:
     ) -> Receipt:
         new = [run_id for run_id in run_ids if await orders.note(connection, run_id, intent, order, **who)]
         for run_id in new:
+            await _tell_pages(connection, run_id)
             await self._queue.put(connection, run_id)
         if not new:
             return Receipt(reason="This very wish was noted before: nothing to do.", run_id=run_ids[-1])
@@ -361,6 +367,11 @@ class PostgresStore:
         async with reachable(), self._engine.connect() as connection:
             other = (await connection.execute(query.limit(1))).scalar_one_or_none()
         return Occupied(f"Run {other} is at work on #{run.task.number} already.", run_id=other or 0)
+
+
+async def _tell_pages(connection: AsyncConnection, run_id: int) -> None:
+    """Have whoever looks at the run see it as it stands once this is committed."""
+    await connection.execute(select(func.pg_notify(CHANNEL, str(run_id))))
 
 
 async def _is_first(connection: AsyncConnection, delivery: Delivery, reason: str) -> bool:
