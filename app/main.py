@@ -20,6 +20,7 @@ from app.adapters.github.auth import AppAuth, KeyFile, KeyText
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
 from app.adapters.github.pace import Paces
+from app.adapters.github.sign_in import GitHubGate
 from app.adapters.github.tokens import Tokens
 from app.adapters.litellm import warm_up
 from app.adapters.redacted import RedactedLog
@@ -40,10 +41,13 @@ from app.engine.sweeps import Sweeps
 from app.engine.watch import Watch
 from app.outside import outside
 from app.settings import Settings
-from app.web.access import Access, ByKey, OnLoopback, is_loopback
+from app.web.access import Access, OnLoopback, Shut, is_loopback
 from app.web.health import Health
 from app.web.hints import Hints
+from app.web.html import Paper
+from app.web.overview import OverviewPages
 from app.web.pages import Pages
+from app.web.sign_in import SignIn
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
 
@@ -103,6 +107,7 @@ def redactor_of(settings: Settings) -> Redactor:
     redactor = Redactor(
         [
             settings.private_key.get_secret_value(),
+            settings.client_secret.get_secret_value(),
             settings.model_api_key.get_secret_value(),
             settings.fallback_api_key.get_secret_value(),
             settings.review_api_key.get_secret_value(),
@@ -143,11 +148,21 @@ def places(settings: Settings) -> Places:
     )
 
 
-def chosen_access(settings: Settings) -> Access:
-    """Who may see pages: whoever sits at this machine, where nobody else can reach it; else who knows an address."""
+def chosen_access(settings: Settings, store: PostgresStore, http: httpx.AsyncClient) -> Access:
+    """Who may see pages: who signs in; without that whoever sits at this machine, where nobody else can reach it."""
+    secret = settings.client_secret.get_secret_value()
+    if settings.client_id and secret:
+        gate = GitHubGate(
+            http,
+            github_url=settings.github_url,
+            api_url=settings.api_url,
+            client_id=settings.client_id,
+            client_secret=secret,
+        )
+        return SignIn(gate, store.sessions(), Paper(), own_url=settings.page_url, secret=secret)
     if is_loopback(settings.page_url) and is_loopback(f"http://{settings.host}"):
         return OnLoopback()
-    return ByKey()
+    return Shut()
 
 
 def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
@@ -158,11 +173,13 @@ def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = B
     hints = Hints(store)
     webhook = Webhook(settings.app_id, hooks, parse, blueprints, store, counts, hear=hints.add)
 
+    http = httpx.AsyncClient(follow_redirects=False)
+    access = chosen_access(settings, store, http)
     pages = Pages(
         store,
         store.reader(),
         blueprints,
-        chosen_access(settings),
+        access,
         github_url=settings.github_url,
         own_url=settings.page_url,
         budget_usd=settings.run_usd,
@@ -173,10 +190,15 @@ def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = B
         yield
         await hints.close()
         await pages.live.close()
+        await http.aclose()
 
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    for part in (webhook, pages, Health(store, counts)):
-        app.include_router(part.router())
+    overview = OverviewPages(store.figures(), pages)
+    routers = [part.router() for part in (webhook, pages, overview, Health(store, counts))]
+    if isinstance(access, SignIn):
+        routers.append(access.router())
+    for router in routers:
+        app.include_router(router)
     app.mount("/static", StaticFiles(packages=[("app.web", "static")]))
     return app
 

@@ -62,6 +62,15 @@ class Settings(BaseSettings):
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(), description="Webhook secret of the App; two of them, parted by a comma, while you rotate it."
     )
+    client_id: str = Field(
+        default="",
+        description="Client ID of the App: with it and its secret, people sign in to the pages with GitHub, and see "
+        "the runs of repositories that they can read. Without them, pages are open where only this machine can reach "
+        "them, and closed everywhere else.",
+    )
+    client_secret: SecretStr = Field(
+        default=SecretStr(""), description="Client secret of the App. A new one signs everybody out."
+    )
     label: str = Field(default="minion", description="Label that asks for work; `LABEL:BLUEPRINT` names a blueprint.")
     allowed_bots: Annotated[tuple[int, ...], NoDecode] = Field(
         default=(), description="Numeric ids of bot accounts that may ask for work, parted by commas."

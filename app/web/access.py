@@ -6,7 +6,6 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from fastapi.responses import Response
 
 from app.core.task import Person
 
@@ -49,10 +48,6 @@ class Access(Protocol):
         """Whoever sent the request. Raises TurnedAway."""
         ...
 
-    async def answer(self, request: Request) -> Response | None:
-        """The answer to a request that is part of signing in or out; None for every other one. Raises TurnedAway."""
-        ...
-
 
 class OnLoopback:
     """Nobody needs an account: whoever reaches this machine's loopback sits at it."""
@@ -62,22 +57,6 @@ class OnLoopback:
         if host_of(request.headers.get("host", "")) not in _LOOPBACK:
             raise TurnedAway("These pages are for this machine alone, under http://127.0.0.1 or http://localhost.")
         return Visitor()
-
-    async def answer(self, request: Request) -> Response | None:  # noqa: ARG002 - there is nothing to sign in to
-        """None."""
-        return None
-
-
-class ByKey:
-    """Whoever knows the address of a run sees it, and only looks on."""
-
-    async def visitor(self, request: Request) -> Visitor:  # noqa: ARG002 - whoever it is
-        """Somebody who may tell runs nothing."""
-        return Visitor(writable=())
-
-    async def answer(self, request: Request) -> Response | None:  # noqa: ARG002 - the same
-        """None."""
-        return None
 
 
 class Shut:
@@ -90,10 +69,6 @@ class Shut:
             "MINIONS_CLIENT_SECRET, as its README says.",
             status=503,
         )
-
-    async def answer(self, request: Request) -> Response | None:  # noqa: ARG002 - the same
-        """None."""
-        return None
 
 
 def is_loopback(url: str) -> bool:

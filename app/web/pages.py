@@ -97,8 +97,6 @@ class Pages:
 
         async def answer(request: Request) -> Response:
             try:
-                if signing := await self._access.answer(request):
-                    return signing
                 return await page(request, await self._access.visitor(request))
             except TurnedAway as away:
                 if away.to:
@@ -113,7 +111,7 @@ class Pages:
 
     async def home(self, request: Request, visitor: Visitor) -> Response:  # noqa: ARG002 - as every page
         """Say what runs here; runs are found by their links on GitHub."""
-        return self.paper.page("home.html", blueprints=self._blueprints.values())
+        return self.paper.page("home.html", visitor=visitor, blueprints=self._blueprints.values())
 
     async def run(self, request: Request, visitor: Visitor) -> Response:
         """Show one run."""
@@ -147,7 +145,9 @@ class Pages:
         place = Place(int(request.path_params["visit"]), int(request.path_params["number"]))
         recorded = await self._reader.entry(frame.run.id, place)
         template = "entry_part.html" if "part" in request.query_params else "entry.html"
-        return self.paper.page(template, run=frame.run, recorded=recorded, sections=sections(recorded.entry))
+        return self.paper.page(
+            template, visitor=visitor, run=frame.run, recorded=recorded, sections=sections(recorded.entry)
+        )
 
     async def patch(self, request: Request, visitor: Visitor) -> Response:
         """The change of a run, to the byte."""

@@ -1,17 +1,14 @@
 """The page of a run, from the label to its record."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from app.demo.stage import Stage, furnish, seed, staged
+from tests.browser.looks import pictured, serious
 
 pytestmark = pytest.mark.browser
 
@@ -47,30 +44,6 @@ async def page_of(person: httpx.AsyncClient, number: int) -> str:
                     return str(found[0]["details_url"])
         await asyncio.sleep(0.1)
     raise AssertionError(f"no page for #{number}")
-
-
-async def serious(page: Page) -> list[str]:
-    """What axe-core finds on a page that keeps people from using it."""
-    found: Any = (await Axe().run(page)).response
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:200]}"
-        for one in found["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
-
-
-async def pictured(page: Page, name: str) -> None:
-    """Pictures for people who work on pages, where PICTURES names a folder."""
-    folder = os.environ.get("PICTURES")
-    if not folder:
-        return
-    for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)
-        for width in (1280, 390):
-            await page.set_viewport_size({"width": width, "height": 900})
-            await page.screenshot(path=Path(folder) / f"{name}-{scheme}-{width}.png", full_page=True)
-    await page.emulate_media(color_scheme="light")
-    await page.set_viewport_size({"width": 1280, "height": 900})
 
 
 async def test_a_run_is_watched_from_its_start_to_its_end(stage: tuple[Stage, httpx.AsyncClient], page: Page) -> None:

@@ -11,11 +11,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import orders, places, statements, tables
+from app.adapters.store import orders, places, statements, summaries, tables
+from app.adapters.store.figures import PostgresFigures
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.reachable import reachable
 from app.adapters.store.reader import CHANNEL, HEEDED, PostgresReader
+from app.adapters.store.sessions import PostgresSessions
 from app.adapters.store.turns import PostgresTurns
 from app.core import ranks
 from app.core.errors import NotFound
@@ -202,6 +204,14 @@ class PostgresStore:
         """What pages read."""
         return PostgresReader(self._engine)
 
+    def figures(self) -> PostgresFigures:
+        """What can be told of many runs together."""
+        return PostgresFigures(self._engine)
+
+    def sessions(self) -> PostgresSessions:
+        """Who signed in to the pages."""
+        return PostgresSessions(self._engine)
+
     def turns(self, app_id: str, installation_id: int, allowance: Allowance) -> PostgresTurns:
         """Whose turn it is at an installation, among all workers of one App."""
         return PostgresTurns(self._engine, app_id, installation_id, allowance)
@@ -291,6 +301,8 @@ class PostgresStore:
 
     async def _stop(self, connection: AsyncConnection, event: StopRequested, reason: str) -> Receipt:
         """Note on every run that is meant that it shall end, and have each looked after: it may wait for something."""
+        if event.pull is not None:
+            await summaries.note_closed(connection, event.repository.id, event.number, event.pull)
         meant = await orders.to_stop(connection, event)
         if not meant:
             return Receipt(reason=f"Nothing is at work on {event.repository.full_name}#{event.number}.", is_new=True)
@@ -331,6 +343,7 @@ class PostgresStore:
         run_id = await _insert_run(connection, draft, rank)
         if run_id is None:
             return Receipt(reason="This very request was received before: nothing to do.")
+        await summaries.note(connection, run_id)
         if delivery is not None:
             row = tables.deliveries.c
             await connection.execute(
@@ -370,7 +383,8 @@ class PostgresStore:
 
 
 async def _tell_pages(connection: AsyncConnection, run_id: int) -> None:
-    """Have whoever looks at the run see it as it stands once this is committed."""
+    """Have whoever looks at the run, or at all runs, see it as it stands once this is committed."""
+    await summaries.note(connection, run_id)
     await connection.execute(select(func.pg_notify(CHANNEL, str(run_id))))
 
 
