@@ -6,6 +6,8 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
+MOST_LISTED: Final = 25
+"""Runs on one page of the list."""
 By = Literal["all", "repository", "blueprint", "model", "week"]
 BY: Final[tuple[By, ...]] = ("repository", "blueprint", "model", "week")
 

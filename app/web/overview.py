@@ -10,13 +10,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
 
-from app.core.figures import BY, DEFINITIONS, OUTCOMES, Figures, Group, Overview, Wanted
+from app.core.figures import BY, DEFINITIONS, MOST_LISTED, OUTCOMES, Figures, Group, Overview, Wanted
 from app.web.access import TurnedAway, Visitor
 from app.web.html import HEADERS
 from app.web.pages import Pages
 
-PAGE: Final = 50
-"""Runs on one page."""
 _MOST_RUNS: Final = 10_000
 """In one file."""
 _MOST_WEEKS: Final = 26
@@ -55,8 +53,8 @@ class OverviewPages:
             wanted=wanted,
             visitor=visitor,
             found=found,
-            runs=found.runs[:PAGE],
-            has_more=len(found.runs) > PAGE,
+            runs=found.runs[:MOST_LISTED],
+            has_more=len(found.runs) > MOST_LISTED,
             total=found.by("all")[0] if found.by("all") else None,
             kinds=BY,
             definitions=DEFINITIONS,

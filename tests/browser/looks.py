@@ -2,20 +2,25 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
 
 async def serious(page: Page) -> list[str]:
-    """What axe-core finds on a page that keeps people from using it."""
-    found: Any = (await Axe().run(page)).response
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:200]}"
-        for one in found["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
+    """What axe-core finds on a page that keeps people from using it, by day and by night."""
+    complaints: list[str] = []
+    schemes: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+    for scheme in schemes:
+        await page.emulate_media(color_scheme=scheme)
+        found: Any = (await Axe().run(page)).response
+        complaints += [
+            f"{scheme}: {one['id']}: {one['nodes'][0]['html'][:200]}"
+            for one in found["violations"]
+            if one["impact"] in {"serious", "critical"}
+        ]
+    return complaints
 
 
 async def pictured(page: Page, name: str) -> None:

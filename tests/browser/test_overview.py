@@ -39,17 +39,17 @@ async def test_somebody_signs_in_and_looks_for_runs(stage: Stage, page: Page) ->
     await pictured(page, "overview")
     assert await serious(page) == []
     await page.get_by_label("Outcome").select_option("merged")
-    await page.get_by_label("Search").fill("Accents")
+    await page.get_by_label("Search").fill("parser")
     await page.get_by_role("button", name="Show").click()
     rows = page.locator("section[aria-labelledby=runs-title] tbody tr")
-    assert await rows.count() > 0
+    await expect(rows.first).to_contain_text("merged")
     for said in await rows.all_inner_texts():
         assert "merged" in said
-        assert "Accents" in said
+        assert "parser" in said
     await page.get_by_role("link", name="Untouched").first.click()
     await expect(page.locator("#def-untouched")).to_be_in_viewport()
     await rows.first.get_by_role("link").click()
-    await expect(page.get_by_role("heading", level=1)).to_contain_text("Accents")
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("parser")
     await page.get_by_role("button", name="Sign out").click()
     await pictured(page, "closed")
     assert await serious(page) == []

@@ -7,10 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.store.reachable import reachable
-from app.core.figures import Cause, Group, Listed, Overview, Wanted
+from app.core.figures import MOST_LISTED, Cause, Group, Listed, Overview, Wanted
 
-PAGE: Final = 50
-"""Runs in one page of the list."""
 _MOST_GROUPS: Final = 200
 _MOST_CAUSES: Final = 12
 
@@ -87,13 +85,13 @@ class PostgresFigures:
                 )
                 for one in causes
             ],
-            runs=await self.listed(wanted, repositories, PAGE + 1),
+            runs=await self.listed(wanted, repositories, MOST_LISTED + 1),
         )
 
     async def listed(self, wanted: Wanted, repositories: Collection[int] | None, at_most: int) -> Sequence[Listed]:
         """The newest of these runs, as far as the page that is wanted goes."""
         where, values = _chosen(wanted, repositories)
-        values |= {"most": at_most, "skipped": (wanted.page - 1) * PAGE}
+        values |= {"most": at_most, "skipped": (wanted.page - 1) * MOST_LISTED}
         async with reachable(), self._engine.connect() as connection:
             found = await connection.execute(text(_RUNS.format(where=where, outcome=_OUTCOME)), values)
             return [Listed.model_validate(dict(row)) for row in found.mappings()]
