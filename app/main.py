@@ -41,7 +41,7 @@ from app.engine.sweeps import Sweeps
 from app.engine.watch import Watch
 from app.outside import outside
 from app.settings import Settings
-from app.web.access import Access, OnLoopback, Shut, is_loopback
+from app.web.access import Access, OnLoopback, Shut
 from app.web.health import Health
 from app.web.hints import Hints
 from app.web.html import Paper
@@ -150,8 +150,8 @@ def places(settings: Settings) -> Places:
 
 def chosen_access(settings: Settings, store: PostgresStore, http: httpx.AsyncClient) -> Access:
     """Who may see pages: who signs in; without that whoever sits at this machine, where nobody else can reach it."""
-    secret = settings.client_secret.get_secret_value()
-    if settings.client_id and secret:
+    if settings.signs_in:
+        secret = settings.client_secret.get_secret_value()
         gate = GitHubGate(
             http,
             github_url=settings.github_url,
@@ -160,9 +160,7 @@ def chosen_access(settings: Settings, store: PostgresStore, http: httpx.AsyncCli
             client_secret=secret,
         )
         return SignIn(gate, store.sessions(), Paper(), own_url=settings.page_url, secret=secret)
-    if is_loopback(settings.page_url) and is_loopback(f"http://{settings.host}"):
-        return OnLoopback()
-    return Shut()
+    return OnLoopback() if settings.is_on_loopback else Shut()
 
 
 def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:

@@ -71,11 +71,6 @@ class Shut:
         )
 
 
-def is_loopback(url: str) -> bool:
-    """Whether only this machine can reach an address."""
-    return (urlsplit(url).hostname or "") in _LOOPBACK
-
-
 def check_origin(request: Request, own_url: str) -> None:
     """Raise TurnedAway unless a page of our own sent the request: browsers say so, and no page can make them lie."""
     own = {urlsplit(own_url).netloc, request.headers.get("host", "")}

@@ -3,6 +3,7 @@
 Its address holds a key that cannot be guessed and that stands only where the repository's readers see it, on GitHub.
 """
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,6 +19,7 @@ from app.core.errors import NotFound
 from app.core.events import OrderGiven
 from app.core.glance import Place, Reader
 from app.core.orders import Order, Retry, Stop, WrapUp
+from app.core.sessions import LASTS
 from app.core.store import Store, StoreDown
 from app.engine.dispatch import Blueprints, decide
 from app.web import body
@@ -133,8 +135,13 @@ class Pages:
         mark, _, seq = seen.partition("-")
         number = int(seq) if seq.isdecimal() else 0
 
+        clock = asyncio.get_running_loop().time
+        until = clock() + LASTS.total_seconds()
+
         async def told() -> AsyncIterator[ServerSentEvent]:
             async for name, kind, data in self.live.watch(frame.key, mark, number):
+                if clock() > until:  # the browser comes again, and is asked who it is
+                    return
                 yield ServerSentEvent(data, event=kind, id=name)
 
         return EventSourceResponse(told(), headers=HEADERS | {"X-Accel-Buffering": "no"}, ping=_PING_S)
