@@ -1,5 +1,6 @@
 """Figures about many runs: one pass over narrow rows for all groups together."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
@@ -21,26 +22,38 @@ _OUTCOME: Final = """CASE
     ELSE 'nothing' END"""
 
 _GROUPS: Final = """
-SELECT CASE grouping(repository, blueprint, model, week)
+SELECT CASE grouping(repository_id, blueprint, model, week)
         WHEN 7 THEN 'repository' WHEN 11 THEN 'blueprint' WHEN 13 THEN 'model' WHEN 14 THEN 'week' ELSE 'all' END AS by,
-    coalesce(CASE grouping(repository, blueprint, model, week)
-        WHEN 7 THEN repository WHEN 11 THEN blueprint WHEN 13 THEN model
+    coalesce(CASE grouping(repository_id, blueprint, model, week)
+        WHEN 7 THEN max(repository) WHEN 11 THEN blueprint WHEN 13 THEN model
         WHEN 14 THEN to_char(week, 'YYYY-MM-DD') END, '') AS name,
-    count(*) AS runs, count(pull_request_number) AS opened, count(merged_at) AS merged,
-    count(*) FILTER (WHERE merged_at IS NOT NULL AND is_untouched) AS untouched,
-    count(*) FILTER (WHERE pull_request_number IS NOT NULL AND first_checks IN ('green', 'red')) AS checked,
-    count(*) FILTER (WHERE pull_request_number IS NOT NULL AND first_checks = 'green') AS green_at_first,
-    (avg(rounds) FILTER (WHERE rounds > 0))::float AS rounds,
-    (avg(comments) FILTER (WHERE closed_at IS NOT NULL))::float AS comments,
-    count(*) FILTER (WHERE reverted_at <= merged_at + interval '14 days') AS reverted,
-    exp(avg(ln(greatest(extract(epoch FROM proposed_at - asked_at)::float, 1)))) AS seconds,
+    coalesce(sum(runs), 0)::int AS runs, coalesce(sum(opened), 0)::int AS opened,
+    coalesce(sum(merged), 0)::int AS merged, coalesce(sum(untouched), 0)::int AS untouched,
+    coalesce(sum(checked), 0)::int AS checked, coalesce(sum(green_at_first), 0)::int AS green_at_first,
+    sum(rounds)::float / nullif(sum(waited), 0)::float AS rounds,
+    sum(comments)::float / nullif(sum(closed), 0)::float AS comments,
+    coalesce(sum(reverted), 0)::int AS reverted,
+    exp(sum(logs) / nullif(sum(timed), 0)::float) AS seconds,
     coalesce(sum(usd), 0) AS usd
 FROM (
-    SELECT *, date_trunc('week', asked_at, 'UTC') AS week FROM summaries WHERE {where}
-) AS chosen
-GROUP BY GROUPING SETS ((), (repository), (blueprint), (model), (week))
+    SELECT repository_id, max(repository) AS repository, blueprint, model,
+        date_trunc('week', asked_at AT TIME ZONE 'UTC') AS week,
+        count(*) AS runs, count(pull_request_number) AS opened, count(merged_at) AS merged,
+        count(*) FILTER (WHERE merged_at IS NOT NULL AND is_untouched) AS untouched,
+        count(*) FILTER (WHERE pull_request_number IS NOT NULL AND first_checks IN ('green', 'red')) AS checked,
+        count(*) FILTER (WHERE pull_request_number IS NOT NULL AND first_checks = 'green') AS green_at_first,
+        sum(rounds) AS rounds, count(*) FILTER (WHERE rounds > 0) AS waited,
+        sum(comments) AS comments, count(closed_at) AS closed,
+        count(*) FILTER (WHERE reverted_at <= merged_at + interval '14 days') AS reverted,
+        sum(ln(greatest(date_part('epoch', proposed_at - asked_at), 1))) AS logs, count(proposed_at) AS timed,
+        sum(usd) AS usd
+    FROM summaries WHERE {where}
+    GROUP BY repository_id, blueprint, model, week
+) AS parts
+GROUP BY GROUPING SETS ((), (repository_id), (blueprint), (model), (week))
 ORDER BY runs DESC, name
 """
+"""First the smallest groups, in one pass over all rows; what is shown is made of those, and they are few."""
 _CAUSES: Final = """
 SELECT cause AS sentence, count(*) AS runs, (array_agg(run_id ORDER BY run_id DESC))[1:3] AS newest
 FROM summaries WHERE {where} AND cause <> '' AND pull_request_number IS NULL
@@ -68,33 +81,36 @@ class PostgresFigures:
     async def overview(self, wanted: Wanted, repositories: Collection[int] | None) -> Overview:
         """Of runs in these repositories, by their ids; None for all."""
         where, values = _chosen(wanted, repositories)
-        async with reachable(), self._engine.connect() as connection:
-            groups = await connection.execute(text(_GROUPS.format(where=where)), values)
-            rows = groups.mappings().all()
-            found = await connection.execute(text(_CAUSES.format(where=where, most=_MOST_CAUSES)), values)
-            causes = found.mappings().all()
-            ids = [run_id for cause in causes for run_id in cause["newest"]]
-            titles = {one.id: (one.key, one.title) for one in await connection.execute(text(_EXAMPLES), {"ids": ids})}
-        return Overview(
-            groups=_groups([Group.model_validate(dict(row)) for row in rows]),
-            causes=[
-                Cause(
-                    sentence=one["sentence"],
-                    runs=one["runs"],
-                    examples=[titles[run_id] for run_id in one["newest"] if run_id in titles],
-                )
-                for one in causes
-            ],
-            runs=await self.listed(wanted, repositories, MOST_LISTED + 1),
+        groups, causes, runs = await asyncio.gather(
+            self._rows(_GROUPS.format(where=where), values),
+            self._causes(where, values),
+            self.listed(wanted, repositories, MOST_LISTED + 1),
         )
+        return Overview(groups=_groups([Group.model_validate(row) for row in groups]), causes=causes, runs=runs)
 
     async def listed(self, wanted: Wanted, repositories: Collection[int] | None, at_most: int) -> Sequence[Listed]:
         """The newest of these runs, as far as the page that is wanted goes."""
         where, values = _chosen(wanted, repositories)
         values |= {"most": at_most, "skipped": (wanted.page - 1) * MOST_LISTED}
+        rows = await self._rows(_RUNS.format(where=where, outcome=_OUTCOME), values)
+        return [Listed.model_validate(row) for row in rows]
+
+    async def _causes(self, where: str, values: dict[str, Any]) -> Sequence[Cause]:
+        found = await self._rows(_CAUSES.format(where=where, most=_MOST_CAUSES), values)
+        newest = {"ids": [run_id for cause in found for run_id in cause["newest"]]}
+        titles = {row["id"]: (row["key"], row["title"]) for row in await self._rows(_EXAMPLES, newest)}
+        return [
+            Cause(
+                sentence=one["sentence"],
+                runs=one["runs"],
+                examples=[titles[run_id] for run_id in one["newest"] if run_id in titles],
+            )
+            for one in found
+        ]
+
+    async def _rows(self, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         async with reachable(), self._engine.connect() as connection:
-            found = await connection.execute(text(_RUNS.format(where=where, outcome=_OUTCOME)), values)
-            return [Listed.model_validate(dict(row)) for row in found.mappings()]
+            return [dict(row) for row in (await connection.execute(text(query), values)).mappings()]
 
 
 def _groups(found: Sequence[Group]) -> Sequence[Group]:
