@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
+from importlib import metadata
 from typing import Any
 
 import httpx
@@ -22,6 +24,7 @@ from app.adapters.github.history import GitHubHistory
 from app.adapters.github.pace import Paces
 from app.adapters.github.sign_in import GitHubGate
 from app.adapters.github.tokens import Tokens
+from app.adapters.json_log import JsonLog
 from app.adapters.litellm import warm_up
 from app.adapters.redacted import RedactedLog
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
@@ -35,6 +38,7 @@ from app.core.pace import THE_APP, Allowance
 from app.core.places import Limits as Places
 from app.core.redaction import Redactor
 from app.core.shift import Shift
+from app.core.tracing import Tracer
 from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
 from app.engine.sweeps import Sweeps
@@ -45,6 +49,7 @@ from app.web.access import Access, OnLoopback, Shut
 from app.web.health import Health
 from app.web.hints import Hints
 from app.web.html import Paper
+from app.web.metrics import Metrics
 from app.web.overview import OverviewPages
 from app.web.pages import Pages
 from app.web.sign_in import SignIn
@@ -111,11 +116,13 @@ def redactor_of(settings: Settings) -> Redactor:
             settings.model_api_key.get_secret_value(),
             settings.fallback_api_key.get_secret_value(),
             settings.review_api_key.get_secret_value(),
+            settings.metrics_token.get_secret_value(),
             *(secret.get_secret_value() for secret in settings.webhook_secrets),
         ]
     )
+    lines = JsonLog(redactor) if settings.log_format == "json" else RedactedLog(_LOG_FORMAT, redactor)
     for handler in logging.getLogger().handlers:
-        handler.setFormatter(RedactedLog(_LOG_FORMAT, redactor))
+        handler.setFormatter(lines)
     return redactor
 
 
@@ -137,6 +144,25 @@ def recovery(settings: Settings, store: PostgresStore, app: App, redactor: Redac
         on_secret=redactor.add,
     )
     return Recovery(store, store.logbook(settings.app_id), history, BLUEPRINTS)
+
+
+@contextmanager
+def traces(settings: Settings) -> Iterator[Tracer | None]:
+    """Where traces of runs go, if anywhere; what is still on its way at the end is delivered. Raises SettingsError."""
+    if not settings.traces_url:
+        yield None
+        return
+    try:
+        from app.adapters.traces import delivering  # noqa: PLC0415 # the packages of an extra
+    except ImportError:
+        raise SettingsError(
+            "MINIONS_TRACES_URL needs packages that are not here: install minions[traces], or leave it empty."
+        ) from None
+    tracer = delivering(settings.traces_url, metadata.version("minions"))
+    try:
+        yield tracer
+    finally:
+        tracer.close()
 
 
 def places(settings: Settings) -> Places:
@@ -191,8 +217,9 @@ def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = B
         await http.aclose()
 
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    metrics = Metrics(store, counts, settings.metrics_token.get_secret_value())
     overview = OverviewPages(store.figures(), pages)
-    routers = [part.router() for part in (webhook, pages, overview, Health(store, counts))]
+    routers = [part.router() for part in (webhook, pages, overview, Health(store, counts), metrics)]
     if isinstance(access, SignIn):
         routers.append(access.router())
     for router in routers:
@@ -239,6 +266,7 @@ def work(settings: Settings) -> None:
             store = await stack.enter_async_context(opened(url, queue, places(settings)))
             paces = chosen_paces(settings, store)
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
+            tracer = stack.enter_context(traces(settings))
             worker = await outside(settings, store, redactor, partial(commit_author, app, settings.github_url), shift)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
@@ -250,7 +278,7 @@ def work(settings: Settings) -> None:
             ]
             try:
                 await queue.work(
-                    worker.runner(BLUEPRINTS, forges.of).advance,
+                    replace(worker.runner(BLUEPRINTS, forges.of, forges.leave), tracer=tracer).advance,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
                     leave=shift.end,

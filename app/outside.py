@@ -53,7 +53,7 @@ from app.core.world import World
 from app.engine.dispatch import Blueprints
 from app.engine.orders import Orders
 from app.engine.progress import Progress
-from app.engine.runner import OpenForge, Runner
+from app.engine.runner import Leave, OpenForge, Runner, nothing_to_leave
 from app.guards import ALL, GuardSet
 from app.models import Models, chosen_model, chosen_reviewer, fallback_model, in_turn
 from app.notary import RunNotary
@@ -84,8 +84,8 @@ class Outside:
     servers: Servers
     shift: Shift
 
-    def runner(self, blueprints: Blueprints, open_forge: OpenForge) -> Runner:
-        """What advances runs in this process."""
+    def runner(self, blueprints: Blueprints, open_forge: OpenForge, leave: Leave = nothing_to_leave) -> Runner:
+        """What advances runs in this process. `leave` gives up what a forge used for a run that is over."""
         return Runner(
             store=self.store,
             blueprints=blueprints,
@@ -97,6 +97,7 @@ class Outside:
             now=lambda: datetime.now(UTC),
             clock=time.monotonic,
             shift=self.shift,
+            leave=leave,
         )
 
     def page_url(self, run: Run) -> str:

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 _ALGORITHM: Final = "HS256"
 _ON_THE_WAY: Final = timedelta(minutes=10)
 """GitHub's codes live as long: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app"""
-_BACK: Final = "/sign-in/back"
+_BACK: Final = "/signed-in"
 
 
 class SignIn:

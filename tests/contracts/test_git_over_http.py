@@ -14,7 +14,7 @@ from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.workspace.folders import Ways
 from app.adapters.workspace.workspace import GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
-from app.core.errors import Conflict, Denied, Unavailable
+from app.core.errors import Conflict, Denied, RepositoryError, Unavailable
 from app.core.forge import Remote
 from app.demo.github import troubles
 from app.demo.github.faults import Rule, When
@@ -108,23 +108,34 @@ async def place(tmp_path: Path, home: Path) -> AsyncIterator[Place]:
 @pytest.mark.parametrize(
     "trouble", [troubles.bad_credentials(), troubles.bad_gateway(), troubles.cut()], ids=lambda one: one.name
 )
-async def test_f30_a_fetch_that_is_refused_or_breaks_may_be_tried_again(place: Place, trouble: Trouble) -> None:
+async def test_f30_a_fetch_that_is_refused_or_breaks_is_tried_again(place: Place, trouble: Trouble) -> None:
     place.fail(r"\.git/info/refs$", trouble)
-    with pytest.raises(Unavailable):
-        await place.open().check_out(place.base)
     place.fail(FETCH, troubles.cut(is_done=True))
+    workspace = await place.changed()
+    assert [file.path for file in (await workspace.patch()).files] == ["README.md"]
+
+
+async def test_a_fetch_that_is_refused_three_times_may_be_tried_again_later(place: Place) -> None:
+    place.fail(r"\.git/info/refs$", *[troubles.bad_gateway()] * 3)
     with pytest.raises(Unavailable):
         await place.open().check_out(place.base)
     workspace = await place.changed()
     assert [file.path for file in (await workspace.patch()).files] == ["README.md"]
 
 
+async def test_a_commit_that_no_branch_leads_to_is_fetched_through_trouble(place: Place) -> None:
+    tree = (await place.git.commit(place.base)).tree
+    who = (await place.git.commit(place.base)).author
+    lone = await place.git.new_commit(tree, [place.base], "Alone", who, who)
+    place.fail(FETCH, troubles.cut(is_done=True), troubles.bad_gateway())
+    await place.open().check_out(lone)
+    with pytest.raises(RepositoryError, match="not in the repository"):
+        await place.open().fetch("1" * 40)
+
+
 async def test_f29_a_push_whose_token_expires_on_the_way_is_made_with_the_next(place: Place) -> None:
     await place.changed()
     place.fail(PUSH, troubles.meanwhile("expired", lambda: place.hub.accounts.expire(place.installation)))
-    with pytest.raises(Unavailable):
-        await place.publish()
-    assert f"refs/heads/{BRANCH}" not in await place.git.refs()
     await place.publish()
     assert await place.commits() == ["Fix it"]
 
@@ -133,8 +144,6 @@ async def test_f29_a_push_whose_token_expires_on_the_way_is_made_with_the_next(p
 async def test_f35_a_push_whose_answer_got_lost_is_there_once(place: Place, *, is_done: bool) -> None:
     await place.changed()
     place.fail(PUSH, troubles.bad_gateway(is_done=is_done))
-    with pytest.raises(Unavailable):
-        await place.publish()
     assert await place.publish() == (await place.git.refs())[f"refs/heads/{BRANCH}"]
     assert await place.commits() == ["Fix it"]
 

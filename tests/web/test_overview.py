@@ -104,4 +104,4 @@ async def test_where_nobody_can_sign_in_no_run_is_listed(store: PostgresStore) -
     app.include_router(OverviewPages(store.figures(), pages).router())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://minions.test") as http:
         for path in ("/overview", "/overview/runs.csv", "/overview/figures.json", "/overview/figures.csv"):
-            assert (await http.get(path)).status_code == 253
+            assert (await http.get(path)).status_code == 503

@@ -171,7 +171,7 @@ async def test_a_code_that_was_not_fetched_here_opens_nothing(door: Door) -> Non
     assert (await door.http.get(back)).status_code == 400  # the state is another one
     state = parse_qs(urlsplit((await door.http.get("/sign-in")).headers["location"]).query)["state"][0]
     code = parse_qs(urlsplit(back).query)["code"][0]
-    assert (await door.http.get("/sign-in/back", params={"state": state, "code": code})).status_code == 403
+    assert (await door.http.get("/signed-in", params={"state": state, "code": code})).status_code == 403
     assert (await door.http.get("/overview")).status_code == 303
 
 

@@ -12,7 +12,7 @@ from app.adapters.github.auth import AppAuth
 from app.adapters.github.errors import API_VERSION, Unauthorized, from_answer, translated, watch_age
 from app.adapters.github.known import Answer, Known
 from app.adapters.github.pace import Pace, Paces
-from app.core.errors import Denied, Unavailable
+from app.core.errors import Unavailable
 from app.core.pace import THE_APP, Allowance
 
 USER_AGENT: Final = "minions"
@@ -133,6 +133,11 @@ class App:
         """Ask GitHub to deliver once more; it arrives with the guid of the first time."""
         await self._known("POST", f"/app/hook/deliveries/{delivery_id}/attempts", "ask for a delivery once more")
 
+    async def revoke(self, token: str) -> None:
+        """Have a token of an installation end now. Raises ForgeErrors, Unauthorized if it has ended already."""
+        async with self._pace.read():
+            _good("end a token", await self._once("DELETE", "/installation/token", "end a token", None, token=token))
+
     async def read_as(self, token: str, path: str, doing: str) -> httpx.Response:
         """Make one call that reads, with a token of an installation and in its pace. Raises ForgeErrors."""
         for pause in _PAUSES_S:
@@ -227,7 +232,8 @@ class App:
         try:
             return await self.ask(verb, path, doing)
         except Unauthorized as error:
-            raise Denied(
+            # Now and then for a moment, and until somebody mends the settings: no run has to end for either.
+            raise Unavailable(
                 "GitHub does not accept the App's id and private key: do they belong to the same App?",
                 detail=error.detail,
             ) from None

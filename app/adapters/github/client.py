@@ -11,7 +11,7 @@ from app.adapters.github.errors import Moved, Unauthorized, present, translated
 from app.adapters.github.known import Known
 from app.adapters.github.pace import Pace
 from app.adapters.github.tokens import TALK, Permissions, Tokens
-from app.core.errors import Conflict, Denied, Unavailable
+from app.core.errors import Conflict, Unavailable
 from app.core.task import Repository
 
 T = TypeVar("T")
@@ -116,7 +116,7 @@ class Client:
                 return await self._in_thread(doing, call, token.value, path or self._path)
             except Unauthorized as error:
                 if not await self._tokens.retry(self.repository, self._permissions, token, tries):
-                    raise Denied(
+                    raise Unavailable(
                         f"GitHub does not accept the token of this installation to {doing}.", detail=error.detail
                     ) from None
                 tries += 1

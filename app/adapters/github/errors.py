@@ -49,8 +49,8 @@ _NOT_AS_EXPECTED: Final = (
 """PyGithub raises these when an answer is not as it expects."""
 
 
-class Unauthorized(ForgeError):
-    """401: the credential is not accepted, or not yet, or not any more."""
+class Unauthorized(Unavailable):
+    """401: the credential is not accepted, or not yet, or not any more. It is asked again later with another one."""
 
 
 class Gone(Denied):

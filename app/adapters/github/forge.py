@@ -204,6 +204,11 @@ class GitHubForges:
             self._of_runs.popitem(last=False)
         return self._open(run.task.repository, tokens)
 
+    async def leave(self, run: Run) -> None:
+        """Have the tokens of a run end that is over, as far as GitHub can be told."""
+        if tokens := self._of_runs.pop(run.id, None):
+            await tokens.end()
+
     def _open(self, repository: Repository, tokens: Tokens) -> GitHubForge:
         pace = self._paces.of(repository.installation_id)
         client = Client(self._api_url, tokens, pace, self._known, repository)

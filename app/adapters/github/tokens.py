@@ -1,6 +1,7 @@
 """Installation tokens: each for one repository and the permissions that its use needs, and no more."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from pydantic import BaseModel, Field
 
 from app.adapters.github.app import App, read
 from app.adapters.github.errors import Invalid, Unauthorized, server_time
-from app.core.errors import Denied, NotFound
+from app.core.errors import Denied, ForgeError, NotFound, Unavailable
 from app.core.task import Repository
+
+_log = logging.getLogger(__name__)
 
 Permissions = Mapping[str, str]
 """GitHub's names of permissions, each with `read` or `write`."""
@@ -137,6 +140,15 @@ class Tokens:
             del self._kept[key]
         return not is_fresh and tries == 0
 
+    async def end(self) -> None:
+        """Have every token that is kept here end now, as far as GitHub can be told. By itself it takes an hour."""
+        kept, self._kept = self._kept, {}
+        for token in kept.values():
+            try:
+                await self._app.revoke(token.value)
+            except ForgeError as error:
+                _log.info("A token ends by itself: %s", error)
+
     async def _mint(self, repository: Repository, permissions: Permissions) -> Token:
         doing = f"work in {repository.full_name}"
         path = f"/app/installations/{repository.installation_id}/access_tokens"
@@ -153,7 +165,7 @@ class Tokens:
                 detail=error.detail,
             ) from None
         except Unauthorized as error:
-            raise Denied(
+            raise Unavailable(
                 "GitHub does not accept the App's private key: is it the key of this App, and not deleted there?",
                 detail=error.detail,
             ) from None

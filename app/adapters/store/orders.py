@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, DateTime, Select, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.store import tables
+from app.adapters.store.reader import CHANNEL
 from app.core.events import OrderGiven, StopRequested
 from app.core.orders import Given, Order, Stop
 from app.core.run import Status
@@ -33,7 +34,7 @@ async def note(
         upsert(tables.orders)
         .values(run_id=run_id, intent=intent, **values)
         .on_conflict_do_nothing()
-        .returning(tables.orders.c.id)
+        .returning(tables.orders.c.id, func.pg_notify(CHANNEL, str(run_id)))
     )
     return noted.scalar_one_or_none() is not None
 

@@ -1,6 +1,7 @@
 """The bare copy of a repository, shared by its runs."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -8,7 +9,7 @@ from typing import Final
 from app.adapters.workspace import remote as remotes
 from app.adapters.workspace.git import Git
 from app.adapters.workspace.locks import locked
-from app.core.errors import RepositoryError
+from app.core.errors import NotFound, RepositoryError
 from app.core.forge import Remote
 
 FETCH_S: Final = 900.0
@@ -81,6 +82,13 @@ class Mirror:
         )
         return said.ok, said.text, remotes.redacted(said.err, remote)
 
+    async def _said(self, *arguments: str, write: bool, timeout_s: float = FETCH_S) -> str:
+        """What the remote said; as `talk`. Raises ForgeErrors."""
+        ok, out, words = await self.talk(*arguments, write=write, timeout_s=timeout_s)
+        if not ok:
+            raise remotes.refusal(words)
+        return out
+
     async def keep_laid(self, sha: str, commit: str) -> None:
         """Keep what the tree of `sha` is made of, as long as the mirror. The caller holds `lock`."""
         await asyncio.to_thread(self._unlock)
@@ -119,14 +127,14 @@ class Mirror:
 
     async def _fetch(self, sha: str) -> None:
         options = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force")
-        ok, _, words = await self.talk(*options, "--prune", "--", "{url}", "+refs/heads/*:refs/heads/*", write=False)
-        if not ok:
-            raise remotes.refusal(words)
+        branches = (*options, "--prune", "--", "{url}", "+refs/heads/*:refs/heads/*")
+        await remotes.patiently(lambda: self._said(*branches, write=False))
         if await self._has(sha):
             return
         # No branch leads to it any more; GitHub gives it all the same, as long as it remembers it.
-        ok, _, words = await self.talk(*options, "--", "{url}", sha, write=False)
-        if not ok or not await self._has(sha):
+        with contextlib.suppress(NotFound):
+            await remotes.patiently(lambda: self._said(*options, "--", "{url}", sha, write=False))
+        if not await self._has(sha):
             raise RepositoryError(f"Commit {sha} is not in the repository (any more)")
 
 

@@ -1,12 +1,16 @@
 """Addresses, credentials, and what a refusal of the other side means."""
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from app.core.errors import Conflict, Denied, ForgeError, NotFound, RepositoryError, SettingsError, Unavailable
 from app.core.forge import Remote
+
+T = TypeVar("T")
 
 LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
 SHA: Final = re.compile(r"[0-9a-f]{40}")
@@ -75,9 +79,24 @@ MEANINGS: Final[tuple[tuple[str, type[ForgeError], str], ...]] = (
         CredentialRefused,
         "The credential was refused",
     ),
+    (r"not our ref|unadvertised object", NotFound, "The commit is not there"),
     (r"not found|error: 404|does not appear to be a git|does not exist", NotFound, "The repository is not there"),
 )
 """Git's and GitHub's words, by regular expression; the first that is found counts."""
+
+
+PAUSES_S: Final = (0.5, 2.0)
+"""Between three tries of what does no harm when it is done again: most trouble of a remote is over in a moment."""
+
+
+async def patiently(act: Callable[[], Awaitable[T]]) -> T:
+    """Do it, up to three times where the remote did not answer. Raises what the last try raised; all else at once."""
+    for pause_s in PAUSES_S:
+        try:
+            return await act()
+        except Unavailable:
+            await asyncio.sleep(pause_s)
+    return await act()
 
 
 def refusal(words: str) -> ForgeError:

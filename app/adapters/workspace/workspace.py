@@ -322,6 +322,11 @@ class GitWorkspace:
         if parent_sha and not await self._clean().has(parent_sha):
             await self._mirror.provide(parent_sha, self._run_id)  # it was published by another machine
         commit = await self._commit(base, patch, message, parent_sha or base)
+        # Where it is not known whether a push went through, the branch itself tells the next try.
+        return await remotes.patiently(lambda: self._push(commit, branch, expected_sha))
+
+    async def _push(self, commit: str, branch: str, expected_sha: str) -> str:
+        """Have the branch stand at `commit`, or at one just like it; answer with where it stands."""
         ref = f"refs/heads/{branch}"
         ok, out, words = await self._mirror.talk("ls-remote", "--", "{url}", ref, write=True, timeout_s=60)
         if not ok:

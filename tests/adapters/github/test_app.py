@@ -6,7 +6,7 @@ import pytest
 
 from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyText
-from app.core.errors import Denied, Unavailable
+from app.core.errors import Unavailable
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 API = "https://api.test"
@@ -105,7 +105,7 @@ async def test_a_delivery_is_asked_for_again(app: App, github: GitHub) -> None:
 
 async def test_a_key_of_another_app_is_told(app: App, github: GitHub) -> None:
     github.key_is_good = False
-    with pytest.raises(Denied, match="belong to the same App"):
+    with pytest.raises(Unavailable, match="belong to the same App"):
         await app.identity()
 
 

@@ -12,5 +12,5 @@ def test_runs_that_start_at_the_same_moment_do_not_disturb_each_other(tmp_path: 
         with ThreadPoolExecutor(8) as threads:
             for done in [threads.submit(Root(folder).prepare) for _ in range(8)]:
                 done.result()
-        assert {path.name for path in (folder / "etc").iterdir()} == set(ETC)
-        assert not [path.name for path in (folder / "tools").iterdir() if path.name.startswith(".")]
+        assert all((folder / "etc" / name).read_text() == text for name, text in ETC.items())
+        assert not [path for path in folder.rglob("*") if path.name.startswith(".")]

@@ -123,14 +123,14 @@ class BubblewrapBoxes:
                 for folder in mounts.writable.values():
                     await asyncio.to_thread(give, folder, user)
 
-            def arguments(seccomp_fd: int, status_fd: int) -> list[str]:
+            def arguments(seccomp_fd: int, status_fd: int, block_fd: int) -> list[str]:
                 return [
-                    *(group.enter() if group else []),
                     *_outside(user, limits, is_grouped=group is not None and group.counts_processes),
                     *root,
                     *_mounted(mounts),
                     *(part for name, value in environment.items() for part in ("--setenv", name, value)),
-                    *("--seccomp", str(seccomp_fd), "--json-status-fd", str(status_fd), "--"),
+                    *("--seccomp", str(seccomp_fd), "--json-status-fd", str(status_fd)),
+                    *("--block-fd", str(block_fd), "--"),
                     *command,
                 ]
 

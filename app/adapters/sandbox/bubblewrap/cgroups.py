@@ -55,7 +55,7 @@ class Place:
 
 
 class Group:
-    """The group of one command. Made before it starts, entered before bwrap does, removed when it has ended."""
+    """The group of one command. Made before it starts, given the box while that is built, removed when it has ended."""
 
     def __init__(self, folders: Mapping[str, Path], *, memory_bytes: int, processes: int, cpus: float) -> None:
         self._folders = folders
@@ -69,11 +69,14 @@ class Group:
         """Whether the number of processes is among what it limits."""
         return "pids" in self._folders
 
-    def enter(self) -> list[str]:
-        """What stands before a command so that it starts in here: a shell that enters and becomes the command."""
-        entries = [f"{folder}/cgroup.procs" for folder in dict.fromkeys(self._folders.values())]
-        script = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit 1; shift; done; shift; unset PWD; exec "$@"'
-        return ["/bin/sh", "-c", script, "enter", *entries, "--"]
+    def take(self, pid: int) -> None:
+        """Move a process in here; what it starts from now on is in here, too.
+
+        Blocks: the kernel waits for all its processors first, some 8 ms, unless somebody has just moved, too. Raises
+        ProcessLookupError if there is no such process (any more), OSError if it may not be moved.
+        """
+        for folder in dict.fromkeys(self._folders.values()):
+            (folder / "cgroup.procs").write_text(str(pid))
 
     def overrun(self) -> Overrun | None:
         """What went beyond a limit, if anything did; memory first."""

@@ -22,7 +22,7 @@ LAST_BREATH_S: Final = 5.0
 
 
 async def run_box(
-    arguments: Callable[[int, int], Sequence[str]],
+    arguments: Callable[[int, int, int], Sequence[str]],
     *,
     filter_: bytes,
     stdin: bytes,
@@ -33,48 +33,53 @@ async def run_box(
 ) -> Ended:
     """Start a box and wait for it; whatever happens, nothing of it is left afterwards.
 
-    `arguments` is given the numbers of the descriptors for the seccomp filter and for bwrap's status; what they start
-    enters `group`, which tells afterwards what the box had too much of. A box that takes the `reserve` of the disk is
-    ended. Raises SandboxError if no command was started.
+    `arguments` is given the numbers of the descriptors for the seccomp filter, for bwrap's status, and for what bwrap
+    waits for before it starts the command: until then the box is moved into `group`, which tells afterwards what the
+    box had too much of. A box that takes the `reserve` of the disk is ended. Raises SandboxError if no command was
+    started.
     """
     # A descriptor of its own for each box: a shared one has a shared offset, and the second box would read nothing.
     seccomp = os.memfd_create("seccomp", os.MFD_CLOEXEC)
     status, status_inside = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    gate_inside, gate = os.pipe2(os.O_CLOEXEC)
     try:
         os.write(seccomp, filter_)
         os.lseek(seccomp, 0, os.SEEK_SET)
         try:
             process = await asyncio.create_subprocess_exec(
-                *arguments(seccomp, status_inside),
+                *arguments(seccomp, status_inside, gate_inside),
                 stdin=PIPE if stdin else DEVNULL,
                 stdout=PIPE,
                 stderr=STDOUT,
                 env={},  # bwrap's own environment can be read inside, in /proc/1/environ
                 cwd="/",
-                pass_fds=(seccomp, status_inside),
+                pass_fds=(seccomp, status_inside, gate_inside),
                 start_new_session=True,
             )
         finally:
-            os.close(seccomp)
-            os.close(status_inside)
-        return await _Box(process, status, group, reserve).wait(stdin, HeadAndTail(keep), timeout_s)
+            for inside in (seccomp, status_inside, gate_inside):
+                os.close(inside)
+        return await _Box(process, status, gate, group, reserve).wait(stdin, HeadAndTail(keep), timeout_s)
     finally:
         os.close(status)
+        os.close(gate)
 
 
 class _Box:
-    def __init__(self, process: Process, status: int, group: Group | None, reserve: Reserve | None) -> None:
+    def __init__(self, process: Process, status: int, gate: int, group: Group | None, reserve: Reserve | None) -> None:
         self._process = process
+        self._gate = gate
         self._group = group
         self._reserve = reserve
         self._status_pipe = status
         self._status = b""
+        self._has_told_all = False
 
     async def wait(self, stdin: bytes, output: HeadAndTail, timeout_s: float) -> Ended:
         began = time.monotonic()
         timed_out = False
         remark = ""
-        streams = asyncio.gather(self._feed(stdin), self._read(output))
+        streams = asyncio.gather(self._feed(stdin), self._read(output), self._begin())
         working = asyncio.create_task(self._work(streams))
         waiting = {working} | ({asyncio.create_task(self._reserve.touched())} if self._reserve else set())
         try:
@@ -100,11 +105,42 @@ class _Box:
         code = KILLED if killed else TIMED_OUT if timed_out or exit_code is None else exit_code
         return Ended(code, head, tail, left_out, time.monotonic() - began, timed_out, remark)
 
-    async def _work(self, streams: asyncio.Future[tuple[None, None]]) -> str:
+    async def _work(self, streams: asyncio.Future[tuple[None, None, None]]) -> str:
         """Wait until the box has ended and everything that it said is read."""
         await asyncio.shield(streams)
         await self._process.wait()
         return ""
+
+    async def _begin(self) -> None:
+        """Move the box into its group while it is built, then let its command start.
+
+        One after the other would take the sum of both, and each is some milliseconds.
+        """
+        if self._group is not None:
+            try:
+                await asyncio.to_thread(self._group.take, self._process.pid)
+                # What bwrap had started before that is still outside, and is what becomes the command.
+                if (inside := await self._inside()) is not None:
+                    await asyncio.to_thread(self._group.take, inside)
+            except ProcessLookupError:
+                return  # it has ended, and said why
+            except OSError as error:
+                raise SandboxError(f"A box cannot be moved into its control group: {error.strerror}.") from None
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._gate, b"1")
+
+    async def _inside(self) -> int | None:
+        """The first process of the box, as soon as bwrap tells it; None if it ends without."""
+        told = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._status_pipe, told.set)
+        try:
+            while (inside := self._report("child-pid")) is None and not self._has_told_all:
+                told.clear()
+                await told.wait()
+            return inside
+        finally:
+            loop.remove_reader(self._status_pipe)
 
     async def _feed(self, stdin: bytes) -> None:
         if pipe := self._process.stdin:
@@ -146,6 +182,7 @@ class _Box:
         with contextlib.suppress(BlockingIOError):
             while part := os.read(self._status_pipe, 4096):
                 self._status += part
+            self._has_told_all = True
         for line in self._status.splitlines():
             with contextlib.suppress(json.JSONDecodeError):
                 value = json.loads(line).get(name)

@@ -7,13 +7,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from app.adapters.sandbox.box import Box
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
-from app.adapters.sandbox.bubblewrap.cgroups import CONTROLLERS, PREFIX, Groups, Place, find
+from app.adapters.sandbox.bubblewrap.cgroups import CONTROLLERS, PREFIX, Group, Groups, Place, find
+from app.adapters.sandbox.bubblewrap.process import run_box
+from app.adapters.sandbox.bubblewrap.seccomp import profile
 from app.adapters.sandbox.limits import Limits
 from app.core.errors import SandboxError
 
@@ -140,17 +143,40 @@ class TestGroups:
             await first
         assert groups_of_this_process() == []
 
+    async def test_a_box_that_cannot_be_moved_into_its_group_starts_no_command(self, tree: Path) -> None:
+        gone = Group({"memory": tree / "gone"}, memory_bytes=64 * MIB, processes=20, cpus=1)
+        script = f"echo started > {tree}/started"
+
+        def arguments(seccomp: int, status: int, gate: int) -> list[str]:
+            bwrap = ["bwrap", "--bind", "/", "/", "--json-status-fd", str(status), "--block-fd", str(gate)]
+            return [*bwrap, "--seccomp", str(seccomp), "--", "/bin/sh", "-c", script]
+
+        with pytest.raises(SandboxError, match="cannot be moved into its control group"):
+            await run_box(arguments, filter_=profile(), stdin=b"", keep=1000, timeout_s=20, group=gone)
+        assert not (tree / "started").exists()
+
     def test_closing_kills_what_is_left(self) -> None:
         """Also what forks all the time."""
         group = Groups(PLACE).make(memory_bytes=64 * MIB, processes=20, cpus=1)
         bomb = "while :; do (sleep 100 &); done 2>/dev/null"
-        process = subprocess.Popen([*group.enter(), "/bin/sh", "-c", f"echo up; {bomb}"], stdout=subprocess.PIPE)
-        with process:
+        with started_in(group, f"echo up; {bomb}") as process:
             assert process.stdout is not None
-            assert process.stdout.readline() == b"up\n"
+            assert process.stdout.readline() == "up\n"
             asyncio.run(group.close())
-            assert process.stdout.read() == b""  # nobody holds the other side any more
+            assert process.stdout.read() == ""  # nobody holds the other side any more
         assert groups_of_this_process() == []
+
+
+@contextmanager
+def started_in(group: Group, script: str) -> Iterator[subprocess.Popen[str]]:
+    """A shell that begins with its script when it is in the group."""
+    words = ["/bin/sh", "-c", f"read go; {script}"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        group.take(process.pid)
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        yield process
 
 
 def unified() -> Path | None:
@@ -168,7 +194,7 @@ def test_groups_of_version_2_are_entered_and_ended_as_well() -> None:
     groups = Groups(Place(2, dict.fromkeys(CONTROLLERS, point)))
     group = groups.make(memory_bytes=64 * MIB, processes=20, cpus=1)
     bomb = "for i in 1 2 3; do (setsid sleep 100 &); done; cat /proc/self/cgroup; echo up; sleep 100"
-    with subprocess.Popen([*group.enter(), "/bin/sh", "-c", bomb], stdout=subprocess.PIPE, text=True) as process:
+    with started_in(group, bomb) as process:
         assert process.stdout is not None
         said = list(iter(process.stdout.readline, "up\n"))
         assert any(line.startswith("0::") and f"/{PREFIX}" in line for line in said)
@@ -181,7 +207,10 @@ LEAVE = """
 import subprocess, sys
 from app.adapters.sandbox.bubblewrap.cgroups import Groups, find
 group = Groups(find()).make(memory_bytes=64 * 1024**2, processes=20, cpus=1)
-left = subprocess.Popen([*group.enter(), "/bin/sh", "-c", "echo up; exec sleep 300"])
+left = subprocess.Popen(["/bin/sh", "-c", "read go; echo up; exec sleep 300"], stdin=subprocess.PIPE)
+group.take(left.pid)
+left.stdin.write(b"go\\n")
+left.stdin.flush()
 sys.stdin.read()
 """
 
