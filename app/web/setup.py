@@ -112,8 +112,8 @@ class Setup:
 
     def _page(self, template: str, status: int, **facts: Any) -> Response:
         policy = (
-            f"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self' {self.github_url}; "
-            "frame-ancestors 'none'"
+            f"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+            f"form-action 'self' {self.github_url}; frame-ancestors 'none'"
         )
         headers = {
             "Content-Security-Policy": policy,
