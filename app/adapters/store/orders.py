@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, DateTime, Select, Text, and_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -69,7 +69,9 @@ async def of(connection: AsyncConnection, run_id: int, *, fate: str) -> Sequence
 
 async def settle(connection: AsyncConnection, order_id: int, *, fate: str) -> None:
     """Note what became of an order."""
-    await connection.execute(update(tables.orders).where(tables.orders.c.id == order_id).values(fate=fate))
+    column = tables.orders.c
+    settled = update(tables.orders).where(column.id == order_id).values(fate=fate)
+    await connection.execute(settled.returning(func.pg_notify(CHANNEL, cast(column.run_id, Text))))
 
 
 def _on(event: StopRequested | OrderGiven) -> Select[tuple[int]]:
