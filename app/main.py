@@ -36,6 +36,7 @@ from app.core.errors import ForgeError, SettingsError, Unavailable
 from app.core.events import Event
 from app.core.pace import THE_APP, Allowance
 from app.core.places import Limits as Places
+from app.core.purse import Caps
 from app.core.redaction import Redactor
 from app.core.shift import Shift
 from app.core.tracing import Tracer
@@ -174,6 +175,16 @@ def places(settings: Settings) -> Places:
     )
 
 
+def caps(settings: Settings) -> Caps:
+    """What runs may cost together in a month."""
+    return Caps(
+        repository=settings.repository_usd,
+        requester=settings.requester_usd,
+        organisation=settings.organisation_usd,
+        month=settings.month_usd,
+    )
+
+
 def chosen_access(settings: Settings, store: PostgresStore, http: httpx.AsyncClient) -> Access:
     """Who may see pages: who signs in; without that whoever sits at this machine, where nobody else can reach it."""
     if settings.signs_in:
@@ -263,7 +274,7 @@ def work(settings: Settings) -> None:
         queue = ProcrastinateQueue(url, lost_after_s=settings.worker_lost_after_s)
         shift = Shift()
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(opened(url, queue, places(settings)))
+            store = await stack.enter_async_context(opened(url, queue, places(settings), caps(settings)))
             paces = chosen_paces(settings, store)
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
             tracer = stack.enter_context(traces(settings))

@@ -10,10 +10,12 @@ from functools import partial
 from typing import Any, Final
 
 from app.adapters.diff_cover import DiffCover
+from app.adapters.json_schema import JsonSchema
 from app.adapters.mcp import McpServers
 from app.adapters.mcp import servers as mcp_servers
 from app.adapters.packages import RegistryIndex
 from app.adapters.redacted import RedactedForge
+from app.adapters.releases import RegistryReleases
 from app.adapters.ruff import RuffAnalysis
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.egress.registries import reach
@@ -43,6 +45,7 @@ from app.core.model import Model
 from app.core.outside import NoServers, Servers
 from app.core.patch import Patch
 from app.core.redaction import Redactor
+from app.core.releases import Releases
 from app.core.reviewer import NoReviewer, Reviewer
 from app.core.run import Run
 from app.core.shift import Shift
@@ -82,6 +85,7 @@ class Outside:
     public_url: str
     signing_key: SigningKey
     servers: Servers
+    releases: Releases
     shift: Shift
 
     def runner(self, blueprints: Blueprints, open_forge: OpenForge, leave: Leave = nothing_to_leave) -> Runner:
@@ -126,10 +130,12 @@ class Outside:
             guards=self.guards,
             clean=CleanTrees(self.workspaces, run.id, run.task.repository.id, lambda write: forge.remote(write=write)),
             coverage=DiffCover(),
+            schemas=JsonSchema(),
             page_url=self.page_url(run),
             marker=wording.marker(run),
             now=lambda: datetime.now(UTC),
             patience=self.settings.patience,
+            releases=self.releases,
         )
 
     async def warm(self, repository: Repository, open_forge: Callable[[Repository], Forge]) -> None:
@@ -160,6 +166,7 @@ class Outside:
             signals=signals,
             shift=self.shift,
             more_tools=await self._outside_tools(run, node.agent),
+            purse=self.store.purse(run),
         )
 
     async def _outside_tools(self, run: Run, spec: AgentSpec) -> Sequence[Tool[Any]]:
@@ -200,6 +207,7 @@ class Outside:
             signals=signals,
             shift=self.shift,
             more_tools=await self._outside_tools(run, node.agent),
+            purse=self.store.purse(run),
         )
 
 
@@ -207,8 +215,9 @@ def allowed(settings: Settings, run: Run, usual: Budget) -> Budget:
     """As the repository wants it, or as is usual in the node, within what the operator allows."""
     state = _state_of(run)
     wanted = state.config.budget(usual) if isinstance(state, Change) else usual
-    left = settings.run_usd - run.usage.usd  # what people added to it comes on top, in the loop
-    return wanted.within(turns=settings.most_turns, usd=min(settings.most_usd, left), seconds=settings.most_seconds)
+    most = wanted.within(turns=settings.most_turns, usd=settings.most_usd, seconds=settings.most_seconds)
+    # What people added to it comes on top, in the loop.
+    return most.within_run(settings.run_usd - run.usage.usd, settings.run_usd)
 
 
 def _state_of(run: Run) -> State:
@@ -264,6 +273,7 @@ async def outside(
         public_url=settings.page_url,
         signing_key=SigningKey.at(settings.signing_key_file or settings.home / FILE),
         servers=McpServers(mcp_servers(settings.mcp_file), redactor) if settings.mcp_file else NoServers(),
+        releases=RegistryReleases(public_registries(settings)),
         shift=shift or Shift(),
     )
 
@@ -292,5 +302,9 @@ def chosen_boxes(settings: Settings, redactor: Redactor) -> BubblewrapBoxes:
 
 def chosen_index(settings: Settings) -> RegistryIndex:
     """Who is asked about new dependencies: the public registries, as far as set-up commands may reach them."""
-    allowed = reach(settings.registries, (), None).public
-    return RegistryIndex(frozenset(allowed), clock=time.monotonic, now=lambda: datetime.now(UTC))
+    return RegistryIndex(public_registries(settings), clock=time.monotonic, now=lambda: datetime.now(UTC))
+
+
+def public_registries(settings: Settings) -> frozenset[str]:
+    """Hosts of registries that are asked about packages: no others than set-up commands may reach."""
+    return frozenset(reach(settings.registries, (), None).public)

@@ -129,6 +129,21 @@ class Settings(BaseSettings):
     run_usd: float = Field(
         default=6.0, ge=0, description="US dollars of all minions of one run together, besides what people add to it."
     )
+    repository_usd: float = Field(
+        default=0.0,
+        ge=0,
+        description="US dollars of all runs in one repository in a calendar month (UTC); 0: any amount. Money is set "
+        "aside before each call of a model, so no call goes beyond it. It holds for models whose price is known.",
+    )
+    requester_usd: float = Field(
+        default=0.0,
+        ge=0,
+        description="The same for all runs that one person asks for in one organisation.",
+    )
+    organisation_usd: float = Field(
+        default=0.0, ge=0, description="The same for all runs in one installation of the App."
+    )
+    month_usd: float = Field(default=0.0, ge=0, description="The same for everything that is spent here.")
     review_model: str = Field(
         default="",
         description="Model that reads each change before it is proposed, best one of another family; the one that "

@@ -5,7 +5,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from app.core.allowances import ALLOWANCES
 from app.core.budget import Budget
@@ -95,11 +95,13 @@ def _as_allowance(said: str) -> str:
 
 
 Allowance = Annotated[str, AfterValidator(_as_allowance)]
-_Word = Literal[tuple(ALLOWANCES)]  # type: ignore[valid-type] # for editors, which want the list
+_WORD: Final = {"enum": list(ALLOWANCES)}
+_WORDS: Final = WithJsonSchema({"anyOf": [_WORD, {"type": "array", "items": _WORD}]})
+"""For editors, which want the list."""
 Allowances = Annotated[
     tuple[Allowance, ...],
     Field(max_length=20),
-    BeforeValidator(_as_list, json_schema_input_type=_Word | tuple[_Word, ...]),
+    BeforeValidator(_as_list, json_schema_input_type=Annotated[Any, _WORDS]),
 ]
 
 

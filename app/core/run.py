@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from app.core.blueprint import CheckState, Kind, Wait
 from app.core.budget import Usage
 from app.core.task import Task
+from app.core.terms import Terms
 
 
 class Status(StrEnum):
@@ -95,6 +96,8 @@ class Run(BaseModel, frozen=True):
     """Counted up at each save; a save that does not know the newest one is refused."""
     stirred: int = 0
     """Counted up, by whoever hears of it, when something happened to the commit that our branch stands at."""
+    terms: Terms = Terms()
+    """What was settled before it began."""
     asked_at: datetime
     ended_at: datetime | None = None
 

@@ -11,6 +11,7 @@ from app.core.errors import MinionsError
 from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, Pushed, StopRequested
 from app.core.journal import Entry, Journal
 from app.core.orders import Given
+from app.core.purse import Estimate, Purse
 from app.core.run import Run
 from app.core.task import Repository, Task
 
@@ -136,6 +137,14 @@ class Store(Protocol):
 
     def journal(self, run_id: int, visit: int) -> Journal:
         """The journal of one visit; model answers are entered in the ledger in the same transaction."""
+        ...
+
+    def purse(self, run: Run) -> Purse:
+        """The budgets of the month that a run draws on; what the ledger is charged with is settled with them."""
+        ...
+
+    async def estimate(self, repository_id: int, blueprint: str) -> Estimate | None:
+        """What a run of this blueprint in this repository is likely to cost; None if too few came before it."""
         ...
 
     async def records(self, run_id: int) -> Sequence[Recorded]:

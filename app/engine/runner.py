@@ -6,7 +6,7 @@ if somebody else saved meanwhile. A crash therefore costs at most one node, whic
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -30,6 +30,7 @@ from app.core.run import Run, Status, Visit
 from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
 from app.core.store import Occupied, Recorded, Stale, Store, StoreDown
+from app.core.terms import Arm, Terms
 from app.core.tracing import Tracer
 from app.core.workspace import Workspace
 from app.core.world import World
@@ -61,6 +62,11 @@ async def nothing_to_leave(_run: Run) -> None:
     """What is given up where a run uses nothing that can be."""
 
 
+async def no_arms(_: Run) -> Mapping[str, Arm]:
+    """Where no candidate is tried."""
+    return {}
+
+
 class _ForNewer(MinionsError):
     """The run is of a newer blueprint than this program has."""
 
@@ -85,6 +91,8 @@ class Runner:
     shift: Shift = field(default_factory=Shift)
     """Of the worker that this works in."""
     tracer: Tracer | None = None
+    arms: Callable[[Run], Awaitable[Mapping[str, Arm]]] = no_arms
+    """Which models a new run has where a candidate is tried."""
     look_s: float = 2.0
     """Between two looks, while a node works, whether somebody wants the run to end."""
 
@@ -170,6 +178,9 @@ class Runner:
             return await self._end(run, Status.REFUSED, why)
         if run.status is Status.RUNNING:
             return await self._visit(run, forge)
+        held = await self.store.purse(run).look()
+        if not held.is_granted:
+            return await self._end(run, Status.REFUSED, wording.budget_used_up(held))
         try:
             run = await self.store.admit(run)
         except Occupied as error:
@@ -186,9 +197,16 @@ class Runner:
             if not run.trail.base_sha:
                 run = await self._take_branch(run.model_copy(update={"trail": target.trail_of(run, pull)}))
             task = task.model_copy(update={"remarks": await target.remarks(run, pull, forge)})
+        if not run.terms.is_settled:
+            run = run.model_copy(update={"terms": await self._settled(run)})
         run = await self.progress.begin(run, blueprint, forge, self.store.save)
         state: State = blueprint.state(task=task, **run.trail.model_dump(include=_KNOWN))
         return await self.store.save(run.model_copy(update={"state": state.model_dump(mode="json")}))
+
+    async def _settled(self, run: Run) -> Terms:
+        """What is settled before the first node, once."""
+        estimate = await self.store.estimate(run.task.repository.id, run.blueprint)
+        return run.terms.model_copy(update={"is_settled": True, "estimate": estimate, "arms": await self.arms(run)})
 
     async def _take_branch(self, run: Run) -> Run:
         """Have the branch of a pull request. A run that only waits for its checks gives way: it has its result."""

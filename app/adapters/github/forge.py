@@ -125,6 +125,11 @@ class GitHubForge:
         """What was said in reviews of the pull request from `since` on, oldest first."""
         return await reviews.remarks(self._client, number, since=since)
 
+    async def reply(self, place: Place, marker: str, text: str) -> None:
+        """Answer in the thread of a review comment, once."""
+        identity = await self._app.identity()
+        await reviews.reply(self._client, identity.login, place, marker, text)
+
     async def talk(self, number: int, place: Place | None) -> Said:
         """What was said there. Raises NotFound."""
         return await talk.said(self._client, number, place)

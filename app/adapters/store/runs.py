@@ -98,6 +98,7 @@ def _values(run: Run, patch: bytes | None) -> Mapping[str, Any]:
         include={"tries", "is_reported", "ended_at", "fresh_from", "last_retry", "blueprint_version"}
     )
     values |= run.trail.model_dump(include={"branch", "pull_request_number"})
+    values["terms"] = plain(run.terms.model_dump(mode="json", exclude_defaults=True))
     values["revision"] = run.revision + 1
     values["parked_at"] = func.now() if run.status is Status.WAITING else None
     if patch is not None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     Table,
     Text,
     UniqueConstraint,
@@ -58,6 +59,7 @@ runs = Table(
     Column("patch", LargeBinary, nullable=False, server_default=text("''::bytea")),
     Column("rank", BigInteger, nullable=False, server_default="0"),
     Column("was_held", Boolean, nullable=False, server_default=text("false")),
+    Column("terms", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     _moment("asked_at", now=True),
     _moment("begun_at"),
     _moment("ended_at"),
@@ -178,6 +180,27 @@ ledger = Table(
 )
 
 Index("ledger_at", ledger.c.at, postgresql_using="brin")
+purses = Table(
+    "purses",
+    metadata,
+    Column("level", Text, primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("month", Text, primary_key=True),
+    Column("spent_usd", Numeric(20, 9, asdecimal=False), nullable=False, server_default="0"),
+    Column("held_usd", Numeric(20, 9, asdecimal=False), nullable=False, server_default="0"),
+)
+"""What was spent in a month (`2026-11`, UTC) at a level (`core/purse.py`), and what is held for calls under way."""
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("month", Text, nullable=False),
+    Column("usd", Numeric(20, 9, asdecimal=False), nullable=False),
+    Column("owners", JSONB, nullable=False),
+    _moment("made_at", now=True),
+)
+"""What a run holds for the call that it is making, and of whose purses."""
 
 deliveries = Table(
     "deliveries",

@@ -16,6 +16,7 @@ from app.core.wording.checks import (
     tried_mending,
 )
 from app.core.wording.explanations import (
+    budget_used_up,
     found_by_gates,
     gave_up,
     no_way_to_test,
@@ -79,6 +80,7 @@ __all__ = [
     "branch_moved",
     "branch_name",
     "broke",
+    "budget_used_up",
     "check",
     "checks_of",
     "checks_unreadable",

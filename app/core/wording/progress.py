@@ -45,6 +45,7 @@ def comment(run: Run, blueprint: Blueprint[Any], page_url: str) -> str:
     parts = [
         f"**{headline(run, blueprint)}** · `{blueprint.name}`, asked by {code(run.task.requester.login)}",
         _story(run),
+        _expected(run),
         _links(run, page_url),
         f"<details><summary>{_figures(run)}</summary>\n\n```mermaid\n{mermaid(blueprint, run)}\n```\n\n</details>",
     ]
@@ -132,6 +133,17 @@ def _story(run: Run) -> str:
         tried = f"Tried {counted(run.tries, 'time')} so far; it is tried again for an hour or so."
         return f"{why} {tried}"
     return ""
+
+
+def _expected(run: Run) -> str:
+    """What it is likely to cost, as long as nobody knows what it does."""
+    estimate = run.terms.estimate
+    if estimate is None or run.status.has_ended:
+        return ""
+    return (
+        f"Likely to cost {dollars(estimate.usd)}: the median of the last {estimate.runs} runs of `{run.blueprint}` "
+        f"here; the dearest did {dollars(estimate.most_usd)}."
+    )
 
 
 def _links(run: Run, page_url: str) -> str:
