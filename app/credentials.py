@@ -53,9 +53,14 @@ def completed(settings: Settings) -> Settings:
     """The settings with what `/setup` kept, where the environment says nothing of an App."""
     if not is_unset(settings) or (app := kept(settings.home)) is None:
         return settings
-    return settings.model_copy(
-        update={"app_id": str(app.id), "private_key": app.pem, "webhook_secrets": (app.webhook_secret,)}
-    )
+    known: dict[str, object] = {
+        "app_id": str(app.id),
+        "private_key": app.pem,
+        "webhook_secrets": (app.webhook_secret,),
+    }
+    if not settings.is_on_loopback and not settings.signs_in:  # whoever sits at the machine need not sign in
+        known |= {"client_id": app.client_id, "client_secret": app.client_secret}
+    return settings.model_copy(update=known)
 
 
 def is_unset(settings: Settings) -> bool:

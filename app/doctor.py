@@ -71,6 +71,7 @@ def examine(settings: Settings, *, ask_model: bool, tell: Callable[[str], None] 
 
 async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Examined]:
     yield Examined("settings", tuple(settings.missing()))
+    yield Examined("pages", (), *_pages(settings))
     async with _told("data folder") as one:
         one.remark = str(prepared_home(settings))
     yield one.done()
@@ -109,6 +110,16 @@ async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Exa
         async with _told("tools from outside") as one:
             one.remark = await _servers(settings.mcp_file, redactor_of(settings))
         yield one.done()
+
+
+def _pages(settings: Settings) -> tuple[str, tuple[str, ...]]:
+    """Who can see the pages of runs, and what may be done about it."""
+    if settings.signs_in:
+        return "for those who sign in with GitHub", ()
+    if settings.is_on_loopback:
+        return "for everybody on this machine", ()
+    wish = "Set MINIONS_CLIENT_ID and MINIONS_CLIENT_SECRET, so that people can sign in: until then nobody sees a page."
+    return "closed", (wish,)
 
 
 class _Telling:

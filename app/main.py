@@ -22,6 +22,7 @@ from app.adapters.github.auth import AppAuth, KeyFile, KeyText
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
 from app.adapters.github.pace import Paces
+from app.adapters.github.sign_in import GitHubGate
 from app.adapters.github.tokens import Tokens
 from app.adapters.json_log import JsonLog
 from app.adapters.litellm import warm_up
@@ -38,7 +39,6 @@ from app.core.places import Limits as Places
 from app.core.purse import Caps
 from app.core.redaction import Redactor
 from app.core.shift import Shift
-from app.core.store import Store
 from app.core.tracing import Tracer
 from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
@@ -47,11 +47,15 @@ from app.engine.watch import Watch
 from app.models import roles_of, secrets_of
 from app.outside import outside
 from app.settings import Settings
+from app.web.access import Access, OnLoopback, Shut
 from app.web.health import Health
 from app.web.hints import Hints
+from app.web.html import Paper
 from app.web.metrics import Metrics
 from app.web.models import ModelsPage
+from app.web.overview import OverviewPages
 from app.web.pages import Pages
+from app.web.sign_in import SignIn
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
 
@@ -111,6 +115,7 @@ def redactor_of(settings: Settings) -> Redactor:
     redactor = Redactor(
         [
             settings.private_key.get_secret_value(),
+            settings.client_secret.get_secret_value(),
             settings.model_api_key.get_secret_value(),
             settings.fallback_api_key.get_secret_value(),
             settings.review_api_key.get_secret_value(),
@@ -184,7 +189,22 @@ def caps(settings: Settings) -> Caps:
     )
 
 
-def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
+def chosen_access(settings: Settings, store: PostgresStore, http: httpx.AsyncClient) -> Access:
+    """Who may see pages: who signs in; without that whoever sits at this machine, where nobody else can reach it."""
+    if settings.signs_in:
+        secret = settings.client_secret.get_secret_value()
+        gate = GitHubGate(
+            http,
+            github_url=settings.github_url,
+            api_url=settings.api_url,
+            client_id=settings.client_id,
+            client_secret=secret,
+        )
+        return SignIn(gate, store.sessions(), Paper(), own_url=settings.page_url, secret=secret)
+    return OnLoopback() if settings.is_on_loopback else Shut()
+
+
+def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
     """The web server's application."""
     parse = parser(settings)
     hooks = tuple(secret.get_secret_value() for secret in settings.webhook_secrets)
@@ -192,17 +212,34 @@ def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINT
     hints = Hints(store)
     webhook = Webhook(settings.app_id, hooks, parse, blueprints, store, counts, hear=hints.add)
 
+    http = httpx.AsyncClient(follow_redirects=False)
+    access = chosen_access(settings, store, http)
+    pages = Pages(
+        store,
+        store.reader(),
+        blueprints,
+        access,
+        github_url=settings.github_url,
+        own_url=settings.page_url,
+        budget_usd=settings.run_usd,
+    )
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await hints.close()
+        await pages.live.close()
+        await http.aclose()
 
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     metrics = Metrics(store, counts, settings.metrics_token.get_secret_value())
-    pages = Pages(store, blueprints, github_url=settings.github_url)
-    models = ModelsPage(roles_of(settings), store.rollouts())
-    for part in (webhook, pages, models, Health(store, counts), metrics):
-        app.include_router(part.router())
+    overview = OverviewPages(store.figures(), pages)
+    models = ModelsPage(roles_of(settings), store.rollouts(), pages)
+    routers = [part.router() for part in (webhook, pages, overview, models, Health(store, counts), metrics)]
+    if isinstance(access, SignIn):
+        routers.append(access.router())
+    for router in routers:
+        app.include_router(router)
     app.mount("/static", StaticFiles(packages=[("app.web", "static")]))
     return app
 

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -15,6 +16,7 @@ from app.core.repo_config import LONGEST_CHECKS_S
 
 _GITHUB: Final = "https://github.com"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost"})
 NONE: Final = "none"
 """In the place of a model: nobody."""
 _HOST: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?")
@@ -61,6 +63,15 @@ class Settings(BaseSettings):
     )
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(), description="Webhook secret of the App; two of them, parted by a comma, while you rotate it."
+    )
+    client_id: str = Field(
+        default="",
+        description="Client ID of the App: with it and its secret, people sign in to the pages with GitHub, and see "
+        "the runs of repositories that they can read. Without them, pages are open where only this machine can reach "
+        "them, and closed everywhere else.",
+    )
+    client_secret: SecretStr = Field(
+        default=SecretStr(""), description="Client secret of the App. A new one signs everybody out."
     )
     credentials: Literal["file", "page"] = Field(
         default="file",
@@ -343,6 +354,16 @@ class Settings(BaseSettings):
     def page_url(self) -> str:
         """Where people reach this server."""
         return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people sign in to the pages."""
+        return bool(self.client_id and self.client_secret.get_secret_value())
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Whether only this machine can reach this server."""
+        return all(urlsplit(url).hostname in _LOOPBACK for url in (self.page_url, f"http://{self.host}"))
 
     @property
     def patience(self) -> Patience:

@@ -24,6 +24,18 @@ class WorkRequested(BaseModel, frozen=True):
     """Says which act this was: the same label event or comment gives the same word, in whatever delivery it comes."""
 
 
+class Closed(BaseModel, frozen=True):
+    """What a pull request came to."""
+
+    is_merged: bool
+    head_sha: str
+    """The newest commit of its branch."""
+    comments: int
+    """Of reviewers, at lines of the change."""
+    reverts: int = 0
+    """The pull request that it takes back; 0 if it is none of those that GitHub's button "Revert" makes."""
+
+
 class StopRequested(BaseModel, frozen=True):
     """Somebody took the label off, or closed, deleted or moved the issue, or the pull request was closed."""
 
@@ -36,6 +48,8 @@ class StopRequested(BaseModel, frozen=True):
     """GitHub's time: runs that were asked for later are not meant."""
     intent: str
     """Says which act this was, as that of `WorkRequested` does."""
+    pull: Closed | None = None
+    """What it came to, if it was a pull request that was closed."""
 
 
 class OrderGiven(BaseModel, frozen=True):

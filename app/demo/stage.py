@@ -143,11 +143,16 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    *, scripts: Path | Mapping[str, Script] | None = None, port: int = 0, settings: Mapping[str, str] | None = None
+    *,
+    scripts: Path | Mapping[str, Script] | None = None,
+    port: int = 0,
+    settings: Mapping[str, str] | None = None,
+    sign_in: bool = False,
 ) -> AsyncIterator[Stage]:
     """Everything but the app itself, which `Stage.start_app` starts; all of it is stopped and removed at the end.
 
-    `port` is the loopback GitHub's. `settings` are added to the app's, by the names of their variables.
+    `port` is the loopback GitHub's. `settings` are added to the app's, by the names of their variables. With `sign_in`
+    its pages are for those who sign in at that GitHub; else for everybody on this machine.
     """
     with tempfile.TemporaryDirectory(prefix="minions-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
@@ -158,6 +163,10 @@ async def staged(
             models.serve(scripts or _HERE / "scripts") as model_server,
         ):
             stage = _registered(hub, model_server, home, settings or {})
+            if sign_in:
+                words = {"MINIONS_CLIENT_ID": stage.app.client_id, "MINIONS_CLIENT_SECRET": stage.app.client_secret}
+                stage.environment = {**stage.environment, **words}
+                stage.secrets = (*stage.secrets, stage.app.client_secret)
             try:
                 yield stage
             finally:

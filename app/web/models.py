@@ -6,12 +6,12 @@ It names models and counts runs; no repository, no person, no money.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
 
 from app.core.rollout import LEAST_RUNS, WRONG_AT_MOST, Candidate, Figures, Role, RolledBack, Rollouts
-from app.web.pages import POLICY
+from app.web.access import Visitor
+from app.web.pages import Pages
 
 
 @dataclass(frozen=True)
@@ -28,38 +28,33 @@ class Tried:
 class ModelsPage:
     """`/models`."""
 
-    def __init__(self, roles: Mapping[str, Role], known: Rollouts) -> None:
+    def __init__(self, roles: Mapping[str, Role], known: Rollouts, pages: Pages) -> None:
         self._roles = roles
         self._known = known
-        self._templates = Environment(
-            loader=PackageLoader("app.web"),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._pages = pages
 
     def router(self) -> APIRouter:
         """The route."""
         router = APIRouter(include_in_schema=False)
-        router.add_api_route("/models", self.models, methods=["GET"], response_class=HTMLResponse)
+        router.add_route("/models", self._pages.guarded(self.models), methods=["GET"], include_in_schema=False)
         return router
 
-    async def models(self) -> Response:
+    async def models(self, _: Request, visitor: Visitor) -> Response:
         """Show every role."""
         gone = {(one.role, one.stable, one.model, one.round): one for one in await self._known.rolled_back()}
         tried = {
             name: [await self._tried(name, role, one, gone) for one in role.candidates]
             for name, role in self._roles.items()
         }
-        text = self._templates.get_template("models.html").render(
+        return self._pages.paper.page(
+            "models.html",
+            visitor=visitor,
             roles=self._roles,
             tried=tried,
             earlier=[one for key, one in gone.items() if key not in self._now()],
             least=LEAST_RUNS,
             limit=WRONG_AT_MOST,
         )
-        return HTMLResponse(text, headers=POLICY)
 
     async def _tried(
         self, name: str, role: Role, one: Candidate, gone: Mapping[tuple[str, str, str, int], RolledBack]

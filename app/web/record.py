@@ -1,86 +1,191 @@
-"""A run as the rows of its page: pure, from what the store keeps."""
+"""A run as what stands on its page: pure, from what the store keeps, and added to while the run goes on."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from app.core.blueprint import Kind
+from app.core.blueprint import Blueprint, Kind
 from app.core.evidence import Evidence
-from app.core.journal import (
-    Closed,
-    Entry,
-    Masked,
-    Mended,
-    ModelAnswered,
-    Noted,
-    Opened,
-    Switched,
-    ToolCalled,
-    ToolReturned,
-)
+from app.core.glance import Glance
 from app.core.run import Run, Status
-from app.core.store import Recorded
 
-MOST_LINES: Final = 5_000
-"""Shown of a change; guards let pass less than this by default."""
-MOST_WIDE: Final = 2_000
-"""Bytes shown of a line."""
-_UNSEEN: Final = re.compile(
-    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f]"
-)
-"""What makes a line look like another one; it is written out."""
 _EVIDENCE: Final = TypeAdapter(list[Evidence])
-_GIST: Final = ("command", "path", "pattern", "summary", "reason")
-"""The argument that says at a glance what a call is about."""
+
+Mark = Literal["done", "at work", "waiting", "failed"]
 
 
 @dataclass
-class Turn:
-    """One answer of the model, and what came of it."""
+class Call:
+    """A tool call and, once it is there, its result. `called` and `returned` are numbers of entries."""
+
+    called: int | None
+    tool: str
+    gist: str
+    returned: int | None = None
+    ok: bool | None = None
+    """None while it is at work."""
+    seconds: float = 0.0
+    result: str = ""
+    """How the result begins."""
+
+
+@dataclass
+class Item:
+    """One answer of the model and what came of it, or a sentence of the loop itself."""
+
+    visit: int
+    number: int
+    """Of the entry that it began with."""
+    turn: int = 0
+    """0: a sentence of the loop."""
+    text: str = ""
+    is_cut: bool = False
+    """Whether there is more text than this."""
+    answered: int | None = None
+    """Number of the entry with the answer; None while the model is asked."""
+    seconds: float = 0.0
+    figures: str = ""
+    calls: list[Call] = field(default_factory=list)
+    is_over: bool = False
+    """Whether nothing can come of it any more, because the loop ended."""
+
+    @property
+    def key(self) -> str:
+        """Its id on the page."""
+        return f"e-{self.visit}-{self.number}"
+
+
+@dataclass
+class Passage:
+    """One passage through a node: made, under way, or where the run broke off."""
 
     number: int
-    text: str
-    seconds: float
-    usage: str
-    calls: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass
-class Row:
-    """One node on the page: visited, at work, or ahead."""
-
+    node: str
     title: str
     kind: Kind
-    mark: str
+    mark: Mark
     outcome: str
     seconds: float | None = None
     usd: float | None = None
-    prompt: str = ""
-    turns: list[Turn] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    result: str = ""
 
 
-def rows(run: Run, nodes: Sequence[tuple[str, str, Kind]], records: Sequence[Recorded]) -> list[Row]:
-    """The visits of a run, the node at which it stands, and the nodes that no visit has reached, in that order."""
+@dataclass
+class Record:
+    """The journal of a run at first sight, entry by entry."""
+
+    items: dict[int, list[Item]] = field(default_factory=dict)
+    """By visit."""
+    prompts: dict[int, int] = field(default_factory=dict)
+    """Number of the entry that opens a visit, by visit."""
+    results: dict[int, Glance] = field(default_factory=dict)
+    """What closed a visit."""
+    _calls: dict[tuple[int, str], tuple[Item, Call]] = field(default_factory=dict)
+
+    def add(self, glances: Iterable[Glance]) -> list[Item]:
+        """Take in what came since; answer with the items that are new or changed, each once, in their order."""
+        touched: dict[str, Item] = {}
+        for glance in glances:
+            for item in self._take(glance):
+                touched[item.key] = item
+        return list(touched.values())
+
+    def _take(self, glance: Glance) -> Sequence[Item]:  # noqa: PLR0911 - a table: one kind, one change
+        match glance.kind:
+            case "opened":
+                self.prompts[glance.visit] = glance.number
+                return ()
+            case "model asked":
+                return [self._new(glance, turn=glance.turn)]
+            case "model answered":
+                return [self._answered(glance)]
+            case "tool called":
+                return [self._called(glance)]
+            case "tool returned":
+                return [self._returned(glance)]
+            case "closed":
+                self.results[glance.visit] = glance
+                return self._closed(glance.visit)
+            case "noted" | "switched" | "masked" | "mended":
+                return [self._new(glance, text=_note(glance), is_cut=glance.size > len(glance.text))]
+        return ()
+
+    def _new(self, glance: Glance, **facts: Any) -> Item:
+        item = Item(glance.visit, glance.number, **facts)
+        self.items.setdefault(glance.visit, []).append(item)
+        return item
+
+    def _newest(self, glance: Glance) -> Item:
+        items = self.items.get(glance.visit, [])
+        turns = [item for item in items[-8:] if item.turn]  # sentences of the loop may stand in between
+        return turns[-1] if turns else self._new(glance, turn=1)
+
+    def _answered(self, glance: Glance) -> Item:
+        item = self._newest(glance)
+        if item.turn != glance.turn or item.answered is not None:
+            item = self._new(glance, turn=glance.turn)
+        item.answered, item.seconds, item.text = glance.number, glance.seconds, glance.text.strip()
+        item.is_cut = glance.size > len(glance.text)
+        read, written = f"{glance.input_tokens:,} tokens read", f"{glance.output_tokens:,} written"
+        item.figures = f"{read}, {written}, ${glance.usd:.4f}"
+        return item
+
+    def _called(self, glance: Glance) -> Item:
+        item, call = self._newest(glance), Call(glance.number, glance.tool, glance.text)
+        item.calls.append(call)
+        self._calls[glance.visit, glance.call_id] = item, call
+        return item
+
+    def _returned(self, glance: Glance) -> Item:
+        known = self._calls.get((glance.visit, glance.call_id))
+        if known is None:  # one that could not be carried out at all
+            item, call = self._newest(glance), Call(None, "?", glance.text)
+            item.calls.append(call)
+        else:
+            item, call = known
+        call.returned, call.ok, call.seconds, call.result = glance.number, glance.ok, glance.seconds, glance.text
+        return item
+
+    def _closed(self, visit: int) -> Sequence[Item]:
+        """The call that ended the loop has no result of its own; a question that is open will not be answered."""
+        open_ones = [
+            item
+            for item in self.items.get(visit, [])[-8:]
+            if item.turn and (item.answered is None or any(call.ok is None for call in item.calls))
+        ]
+        for item in open_ones:
+            item.is_over = True
+            for call in item.calls:
+                call.ok = call.ok is not False
+        return open_ones
+
+
+def passages(run: Run, titles: Mapping[str, tuple[str, Kind]]) -> list[Passage]:
+    """The visits of a run and, if it has one, the node at which it stands. `titles` are those of its blueprint."""
     made = [
-        _row(Row(visit.title, visit.kind, "done", visit.outcome or "done", visit.seconds), _journal(records, number))
+        Passage(
+            *(number, visit.node, visit.title, visit.kind, "done", visit.outcome or "done", visit.seconds),
+            usd=visit.usage.usd if visit.kind is Kind.AGENT else None,
+        )
         for number, visit in enumerate(run.visits)
     ]
-    for row, visit in zip(made, run.visits, strict=True):
-        row.usd = visit.usage.usd if visit.kind is Kind.AGENT else None
-    if run.status is not Status.DONE and run.status is not Status.REFUSED:
-        mark = {Status.FAILED: "failed", Status.STOPPED: "failed", Status.WAITING: "waiting"}.get(run.status, "at work")
-        for name, title, kind in nodes:
-            if name == run.at:
-                made.append(_row(Row(title, kind, mark, mark), _journal(records, len(run.visits))))
-    seen = {visit.node for visit in run.visits} | {run.at}
-    if not run.status.has_ended:
-        made += [Row(title, kind, "ahead", "") for name, title, kind in nodes if name not in seen]
+    if run.status is not Status.DONE and run.status is not Status.REFUSED and run.at in titles:
+        ends: Mapping[Status, Mark] = {
+            Status.FAILED: "failed",
+            Status.STOPPED: "failed",
+            Status.WAITING: "waiting",
+        }
+        mark = ends.get(run.status, "at work")
+        words = {Status.STOPPED: "stopped", Status.QUEUED: "not begun yet"}
+        title, kind = titles[run.at]
+        made.append(Passage(len(run.visits), run.at, title, kind, mark, words.get(run.status, mark)))
     return made
+
+
+def titles(blueprint: Blueprint[Any] | None) -> dict[str, tuple[str, Kind]]:
+    """Title and kind of each node, by its name."""
+    return {node.name: (node.title, node.kind) for node in blueprint.edges} if blueprint else {}
 
 
 def commands(run: Run) -> list[Evidence]:
@@ -91,85 +196,13 @@ def commands(run: Run) -> list[Evidence]:
         return []
 
 
-def _journal(records: Sequence[Recorded], visit: int) -> list[Entry]:
-    return [record.entry for record in records if record.visit == visit]
-
-
-def _row(row: Row, entries: Sequence[Entry]) -> Row:
-    """The row with everything that the journal says of its visit."""
-    calls: dict[str, dict[str, Any]] = {}
-    for entry in entries:
-        match entry:
-            case Opened():
-                row.prompt = "\n\n".join(str(message.get("content", "")) for message in entry.messages)
-            case ModelAnswered():
-                row.turns.append(_turn(entry))
-            case ToolCalled():
-                calls[entry.call_id] = _call(entry)
-                if row.turns:
-                    row.turns[-1].calls.append(calls[entry.call_id])
-            case ToolReturned():
-                _return(row, calls, entry)
-            case Noted() | Switched() | Masked() | Mended():
-                row.notes.append(_note(entry))
-            case Closed():
-                for call in calls.values():  # the call that ended the loop has no result of its own
-                    call["ok"] = call["ok"] is not False
-                row.result = "\n".join(f"{name}: {value}" for name, value in entry.result.items() if value)
-            case _:
-                continue
-    return row
-
-
-def _note(entry: Noted | Switched | Masked | Mended) -> str:
+def _note(glance: Glance) -> str:
     """What the loop itself did, in a sentence."""
-    match entry:
-        case Noted():
-            return entry.text
-        case Switched():
-            return f"{entry.model} goes on: {entry.why}"
-        case Masked():
-            return f"{len(entry.places)} older results were left out of the conversation, to make room."
-        case Mended():
+    match glance.kind:
+        case "switched":
+            return f"{glance.model} goes on: {glance.text}"
+        case "masked":
+            return f"{glance.count} older results were left out of the conversation, to make room."
+        case "mended":
             return "The conversation was put in a form that the model's provider reads."
-
-
-def _return(row: Row, calls: dict[str, dict[str, Any]], entry: ToolReturned) -> None:
-    if entry.call_id not in calls:  # one that could not be carried out at all
-        calls[entry.call_id] = {"tool": "?", "arguments": {}, "gist": entry.text}
-        if row.turns:
-            row.turns[-1].calls.append(calls[entry.call_id])
-    calls[entry.call_id].update(text=entry.text, ok=entry.ok)
-
-
-def _call(entry: ToolCalled) -> dict[str, Any]:
-    gist = next((str(entry.arguments[name]) for name in _GIST if name in entry.arguments), "")
-    return {"tool": entry.tool, "arguments": entry.arguments, "gist": gist, "text": "", "ok": None}
-
-
-def _turn(answer: ModelAnswered) -> Turn:
-    usage = answer.usage
-    figures = f"{usage.input_tokens:,} tokens read, {usage.output_tokens:,} written, ${usage.usd:.4f}"
-    content = answer.message.get("content") or ""
-    text = content if isinstance(content, str) else "\n".join(str(part.get("text", "")) for part in content)
-    return Turn(answer.turn, text, answer.seconds, figures)
-
-
-def diff(patch: bytes) -> Iterator[tuple[str, str]]:
-    """The lines of a patch, each with the name of its style; of a large one the first `MOST_LINES` and a remark.
-
-    Only a line feed ends a line, as git counts: others would let a line pass for several of other styles.
-    """
-    styles = {"+": "added", "-": "deleted", "@": "place"}
-    in_header = False
-    *lines, rest = patch.split(b"\n", MOST_LINES)
-    for raw in lines:
-        line = raw[:MOST_WIDE].decode("utf-8", "replace") + (" […]" if len(raw) > MOST_WIDE else "")
-        if line.startswith("diff --git"):
-            in_header = True
-        elif line.startswith("@@"):
-            in_header = False
-        style = "header" if in_header else styles.get(line[:1], "same")
-        yield style, _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], line)
-    if rest:
-        yield "header", f"… {len(rest):,} more bytes are left out here."
+    return glance.text

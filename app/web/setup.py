@@ -17,12 +17,12 @@ from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from app.adapters.github.manifests import Created
 from app.adapters.github.permissions import EVENTS, PERMISSIONS
 from app.core.app_manifest import REASONS, manifest
 from app.core.errors import MinionsError
+from app.web.html import Paper
 
 _log = logging.getLogger(__name__)
 
@@ -44,15 +44,7 @@ class Setup:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     _state: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     _is_done: bool = False
-    _pages: Environment = field(
-        default_factory=lambda: Environment(
-            loader=PackageLoader("app.web"),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-    )
+    _paper: Paper = field(default_factory=Paper)
 
     @property
     def url(self) -> str:
@@ -112,16 +104,13 @@ class Setup:
 
     def _page(self, template: str, status: int, **facts: Any) -> Response:
         policy = (
-            f"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self' {self.github_url}; "
-            "frame-ancestors 'none'"
+            f"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+            f"form-action 'self' {self.github_url}; frame-ancestors 'none'"
         )
-        headers = {
-            "Content-Security-Policy": policy,
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-store",
-        }
-        return HTMLResponse(self._pages.get_template(template).render(**facts), status, headers=headers)
+        page = self._paper.page(template, status, **facts)
+        page.headers["Content-Security-Policy"] = policy
+        page.headers["Referrer-Policy"] = "no-referrer"  # the address holds the token
+        return page
 
 
 def _variables(app: Created) -> list[tuple[str, str]]:

@@ -20,7 +20,9 @@ from app.core.run import Run
 from app.core.signals import Signals
 from app.core.world import World
 from app.engine.rollout import Rollout
+from app.web.access import OnLoopback
 from app.web.models import ModelsPage
+from app.web.pages import Pages
 from tests.engine.conftest import Bakery
 
 GOOD, WORSE = "good-1", "worse-2"
@@ -99,8 +101,17 @@ class Trial(Bakery):
 
     async def page(self) -> str:
         app = FastAPI()
-        app.include_router(ModelsPage(ROLES, self.store.rollouts()).router())
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://minions.test") as http:
+        pages = Pages(
+            self.store,
+            self.store.reader(),
+            {},
+            OnLoopback(),
+            github_url="https://github.test",
+            own_url="http://127.0.0.1",
+            budget_usd=1.0,
+        )
+        app.include_router(ModelsPage(ROLES, self.store.rollouts(), pages).router())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
             return " ".join((await http.get("/models")).text.split())
 
 

@@ -1,4 +1,8 @@
+import asyncio
+import json
+import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import httpx
@@ -23,18 +27,40 @@ from app.core.journal import (
 from app.core.run import Run, Status, Visit
 from app.core.store import Draft
 from app.core.task import Person, Repository, Task
+from app.web.access import Access, OnLoopback, Shut
+from app.web.change import MOST_BYTES, MOST_LINES, MOST_WIDE, diff, files
+from app.web.frame import Frame
+from app.web.html import Paper
+from app.web.live import Live
 from app.web.pages import Pages
-from app.web.record import MOST_LINES, MOST_WIDE, diff, rows
 from blueprints import BLUEPRINTS
 
 HOSTILE = "<script>alert(1)</script>"
 
 
+@asynccontextmanager
+async def browsing(
+    store: PostgresStore, access: Access, base_url: str = "http://127.0.0.1:8030"
+) -> AsyncIterator[httpx.AsyncClient]:
+    pages = Pages(
+        store,
+        store.reader(),
+        BLUEPRINTS,
+        access,
+        github_url="https://github.test",
+        own_url=base_url,
+        budget_usd=6.0,
+    )
+    app = FastAPI()
+    app.include_router(pages.router())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url) as http:
+        yield http
+    await pages.live.close()
+
+
 @pytest.fixture
 async def client(store: PostgresStore) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.include_router(Pages(store, BLUEPRINTS, github_url="https://github.test").router())
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://minions.test") as http:
+    async with browsing(store, OnLoopback()) as http:
         yield http
 
 
@@ -91,10 +117,22 @@ async def test_the_page_shows_turns_calls_and_the_change(client: httpx.AsyncClie
     for words in (*shown, "2 older results", "second/model goes on", "a form that"):
         assert words in page, words
     assert '<a href="https://github.test/octo/cat/issues/7">#7</a>' in page
-    assert 'http-equiv="refresh"' in page
-    assert 'http-equiv="refresh"' not in (await client.get(f"/runs/{run.key}?still")).text
-    assert "<script" not in page
+    assert page.count("<script") == 1
     assert page.count("&lt;script&gt;") >= 7
+
+
+async def test_each_entry_has_an_address_and_is_shown_in_full(client: httpx.AsyncClient, store: PostgresStore) -> None:
+    run = await started(store)
+    for entry in JOURNAL:
+        await store.journal(run.id, 0).append(entry)
+    page = (await client.get(f"/runs/{run.key}")).text
+    for number, words in {0: "Do it", 1: "I say", 2: "echo", 3: "told", 5: "busy", 8: "It works"}.items():
+        address = f"/runs/{run.key}/events/0/{number}"
+        assert f'"{address}"' in page or number == 5, number
+        for shown in ((await client.get(address)).text, (await client.get(f"{address}?part")).text):
+            assert f"{words} &lt;script&gt;" in shown
+            assert "<script" not in shown
+    assert (await client.get(f"/runs/{run.key}/events/0/99")).status_code == 404
 
 
 async def test_the_page_shows_the_commands_and_what_they_reached(
@@ -108,23 +146,27 @@ async def test_the_page_shows_the_commands_and_what_they_reached(
     page = (await client.get(f"/runs/{run.key}")).text
     for words in ("set-up", "npm ci", "exit code 7", connections[0], "is not an allowed registry"):
         assert words in page, words
-    assert "<script" not in page
+    assert page.count("<script") == 1
 
 
 async def test_a_blueprint_may_call_something_else_evidence(client: httpx.AsyncClient, store: PostgresStore) -> None:
     run = await started(store)
     await store.save(run.model_copy(update={"status": Status.RUNNING, "state": {"evidence": "a sentence"}}))
-    assert "Commands" not in (await client.get(f"/runs/{run.key}")).text
+    assert "None yet." in (await client.get(f"/runs/{run.key}")).text
 
 
-async def test_a_page_that_loads_nothing_from_elsewhere_and_runs_no_script(
+async def test_a_page_that_loads_nothing_from_elsewhere_and_runs_no_script_but_ours(
     client: httpx.AsyncClient, store: PostgresStore
 ) -> None:
     run = await started(store)
     answer = await client.get(f"/runs/{run.key}")
-    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
-    assert answer.headers["referrer-policy"] == "no-referrer"
-    assert "http://" not in answer.text.replace("http://minions.test", "")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "unsafe" not in policy
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert "http://" not in answer.text.replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert " style=" not in answer.text
+    assert re.findall(r"<[^>]+ on[a-z]+=", answer.text) == []
 
 
 @pytest.mark.parametrize("key", ["1", "nothing", "../../etc/passwd"])
@@ -141,22 +183,82 @@ async def test_home_lists_the_blueprints_and_no_run(client: httpx.AsyncClient, s
     assert run.key not in page
 
 
-def test_rows_end_with_the_nodes_ahead() -> None:
-    nodes = [(node.name, node.title, node.kind) for node in BLUEPRINTS["fix"].edges]
-    run = Run(
-        id=1,
-        key="k",
-        task=TASK,
-        blueprint="fix",
-        blueprint_version=1,
-        status=Status.RUNNING,
-        at="implement",
-        state={},
-        visits=(visit("prepare"),),
-        asked_at=TASK.asked_at,
-    )
-    marks = [row.mark for row in rows(run, nodes, [])]
-    assert marks == ["done", "at work", *["ahead"] * (len(nodes) - 2)]
+@pytest.mark.parametrize(
+    ("access", "host", "status"),
+    [
+        (OnLoopback(), "127.0.0.1:8030", 200),
+        (OnLoopback(), "localhost:8030", 200),
+        (OnLoopback(), "evil.example", 403),
+        (Shut(), "127.0.0.1:8030", 503),
+    ],
+)
+async def test_who_sees_pages_where_nobody_can_sign_in(
+    store: PostgresStore, access: Access, host: str, status: int
+) -> None:
+    run = await started(store)
+    async with browsing(store, access) as http:
+        for path in (f"/runs/{run.key}", f"/runs/{run.key}/live", f"/runs/{run.key}/change.patch"):
+            async with http.stream("HEAD" if "live" in path else "GET", path, headers={"Host": host}) as answer:
+                assert answer.status_code in {status, 405}
+        assert (await http.get("/.well-known/minions-signing-keys.pem")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "order", "status", "told"),
+    [
+        ({"Origin": "http://127.0.0.1:8030"}, "stop", 303, ("stop",)),
+        ({"Sec-Fetch-Site": "same-origin"}, "wrap up", 303, ("wrap up",)),
+        ({"Origin": "https://evil.example"}, "stop", 403, ()),
+        ({"Origin": "null"}, "stop", 403, ()),
+        ({"Sec-Fetch-Site": "cross-site"}, "stop", 403, ()),
+        ({}, "stop", 403, ()),
+        ({"Origin": "http://127.0.0.1:8030"}, "discard", 400, ()),
+        ({"Origin": "http://127.0.0.1:8030"}, "x" * 5_000, 413, ()),
+    ],
+)
+async def test_buttons_work_on_our_own_pages_only(
+    client: httpx.AsyncClient, store: PostgresStore, headers: dict[str, str], order: str, status: int, told: object
+) -> None:
+    run = await started(store)
+    await store.save(run.model_copy(update={"status": Status.RUNNING}))
+    answer = await client.post(f"/runs/{run.key}/orders", data={"order": order}, headers=headers)
+    assert answer.status_code == status
+    assert (await store.reader().standing(run.key)).told == told
+
+
+async def test_who_looks_on_is_told_what_changes_and_when_it_is_over(store: PostgresStore) -> None:
+    run = await started(store)
+    await store.save(run.model_copy(update={"status": Status.RUNNING}))
+    run = await store.load(run.id)
+
+    def make(key: str) -> Frame:
+        return Frame(
+            key,
+            store.reader(),
+            Paper(),
+            github_url="https://github.test",
+            blueprint_of=BLUEPRINTS.get,
+            budget_usd=6.0,
+        )
+
+    live = Live(store.reader(), make, every_s=0.01)
+    frame = await live.frame(run.key)
+    watchers = [live.watch(run.key, frame.mark, frame.seq) for _ in range(3)]
+    firsts = [asyncio.ensure_future(anext(watcher)) for watcher in watchers]
+    for entry in JOURNAL:
+        await store.journal(run.id, 0).append(entry)
+    seen = [await first for first in firsts]
+    assert {kind for _, kind, _ in seen} == {"put"}
+    ended = {"status": Status.DONE, "ended_at": datetime(2026, 1, 3, tzinfo=UTC), "is_reported": True}
+    await store.save(run.model_copy(update=ended), patch=b"diff --git a/x b/x\n@@ -0,0 +1 @@\n+new\n")
+    for first, watcher in zip(seen, watchers, strict=True):
+        rest = [first, *[step async for step in watcher]]
+        assert rest[-1][1] == "end"
+        pieces = {piece["id"]: piece["html"] for _, kind, data in rest if kind == "put" for piece in json.loads(data)}
+        assert "I say &lt;script&gt;" in pieces["e-0-1"]
+        assert 'data-state="ended"' in pieces["head"]
+        assert any("+new" in html for name, html in pieces.items() if name.startswith("f-"))
+    await live.close()
 
 
 def test_lines_of_a_diff_have_styles() -> None:
@@ -177,6 +279,24 @@ def test_of_a_large_diff_the_beginning_is_shown() -> None:
     assert len(shown) == MOST_LINES + 1
     assert shown[-1] == ("header", "… 2,685,003 more bytes are left out here.")
     assert len(next(diff(b"+" + b"a" * 9_000_000 + b"\n"))[1]) < MOST_WIDE + 10
+    wide = list(diff(b"@@ -0,0 +1,4000 @@\n" + (b"+" + b"a" * 1_000 + b"\n") * 4_000))
+    assert sum(len(line) for _, line in wide) < MOST_BYTES + MOST_WIDE
+    assert wide[-1][1].endswith("more bytes are left out here.")
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("diff --git a/x b/x", "x"),
+        ("diff --git a/a b.py b/a b.py", "a b.py"),
+        ("diff --git a/old.py b/new.py", "new.py"),
+        ('diff --git "a/\\303" "b/\\303"', "\\303"),
+    ],
+)
+def test_files_of_a_change_have_their_names(header: str, name: str) -> None:
+    found = files(f"{header}\nindex 1..2 100644\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n".encode())
+    assert [(file.added, file.deleted, file.lines[0]) for file in found] == [(1, 1, ("place", "@@ -1 +1 @@"))]
+    assert name in found[0].name
 
 
 async def test_the_signed_statement_of_a_run_is_given_to_the_byte(

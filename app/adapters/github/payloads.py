@@ -1,5 +1,6 @@
 """Makes our words of what GitHub tells us. What is not used here is ignored, with a sentence that says what it was."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
@@ -8,6 +9,7 @@ from app.adapters.github.reading import PayloadError, is_own, person, read, repo
 from app.core.events import (
     BranchDeleted,
     ChecksMoved,
+    Closed,
     Event,
     Ignored,
     InstallationChanged,
@@ -19,6 +21,12 @@ from app.core.events import (
 from app.core.hidden import one_line
 from app.core.wording import is_branch_name
 
+_REVERTS: Final = re.compile(
+    r"^Reverts (?P<where>[\w.-]+/[\w.-]+|)#(?P<number>[1-9][0-9]{0,8})\s*$", re.ASCII | re.MULTILINE
+)
+"""What GitHub's button "Revert" writes:
+https://docs.github.com/en/pull-requests/how-tos/merge-and-close-pull-requests/reverting-a-pull-request
+"""
 _Change = Literal["created", "deleted", "suspended", "unsuspended", "permissions", "repositories"]
 _INSTALLATION: Final[Mapping[str, _Change]] = {
     "created": "created",
@@ -148,7 +156,21 @@ def _pull_closed(event: wire.PullRequestEvent) -> Event:
         requester=None,
         at=pull.updated_at,
         intent=f"pull closed/{event.repository.id}/{pull.number}/{pull.updated_at.isoformat()}",
+        pull=Closed(
+            is_merged=bool(pull.merged),
+            head_sha=pull.head.sha,
+            comments=max(pull.review_comments, 0),
+            reverts=_reverted(event.repository.full_name, pull.body or ""),
+        ),
     )
+
+
+def _reverted(full_name: str, body: str) -> int:
+    """The pull request of this repository that one with these words takes back; 0 if it is none."""
+    found = _REVERTS.search(body)
+    if found is None or found["where"].lower() not in {"", full_name.lower()}:
+        return 0
+    return int(found["number"])
 
 
 def _installed(

@@ -158,10 +158,19 @@ class CommentEvent(BaseModel):
     comment: Comment
 
 
+class Head(BaseModel):
+    """Where a pull request's branch stands."""
+
+    sha: str = ""
+
+
 class PullRequest(Issue):
     """A pull request as its own events show it: as an issue has it, with `pull_request` left out."""
 
     pull_request: dict[str, object] | None = {}
+    merged: bool | None = None
+    head: Head = Head()
+    review_comments: int = 0
 
 
 class PullRequestEvent(BaseModel):

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import orders, tables, withdrawals
+from app.adapters.store import orders, summaries, tables, withdrawals
 from app.adapters.store.drafts import Drafts
 from app.adapters.store.jobs import Queue
 from app.adapters.store.reachable import reachable
@@ -59,6 +59,8 @@ class Acceptance:
         self, connection: AsyncConnection, delivery: Delivery | None, event: StopRequested, reason: str
     ) -> Receipt:
         """Note on every run that is meant that it shall end, and have each looked after: it may wait for something."""
+        if event.pull is not None:
+            await summaries.note_closed(connection, event.repository.id, event.number, event.pull)
         meant = await orders.to_stop(connection, event)
         if meant:
             return await self._tell(connection, meant, event.intent, Stop(), reason, requester=event.requester)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.store import purses, tables
 from app.adapters.store.reachable import reachable
+from app.adapters.store.reader import CHANNEL
 from app.core.journal import Entry, ModelAnswered, Opened
 from app.core.plain import plain
 from app.core.store import Stale
@@ -50,7 +51,7 @@ class PostgresJournal:
         try:
             async with reachable(), self._engine.begin() as connection:
                 added = insert(tables.journal).values(**values, entry=plain(entry.model_dump(mode="json")))
-                await connection.execute(added.returning(func.pg_notify("minions_run", str(self._run_id))))
+                await connection.execute(added.returning(func.pg_notify(CHANNEL, str(self._run_id))))
                 if patch is not None:
                     run = tables.runs
                     await connection.execute(update(run).where(run.c.id == self._run_id).values(patch=patch))

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, DateTime, Select, Text, and_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.store import tables
+from app.adapters.store.reader import CHANNEL
 from app.core.events import OrderGiven, StopRequested
 from app.core.orders import Given, Order, Stop
 from app.core.run import Status
@@ -33,7 +34,7 @@ async def note(
         upsert(tables.orders)
         .values(run_id=run_id, intent=intent, **values)
         .on_conflict_do_nothing()
-        .returning(tables.orders.c.id)
+        .returning(tables.orders.c.id, func.pg_notify(CHANNEL, str(run_id)))
     )
     return noted.scalar_one_or_none() is not None
 
@@ -68,7 +69,9 @@ async def of(connection: AsyncConnection, run_id: int, *, fate: str) -> Sequence
 
 async def settle(connection: AsyncConnection, order_id: int, *, fate: str) -> None:
     """Note what became of an order."""
-    await connection.execute(update(tables.orders).where(tables.orders.c.id == order_id).values(fate=fate))
+    column = tables.orders.c
+    settled = update(tables.orders).where(column.id == order_id).values(fate=fate)
+    await connection.execute(settled.returning(func.pg_notify(CHANNEL, cast(column.run_id, Text))))
 
 
 def _on(event: StopRequested | OrderGiven) -> Select[tuple[int]]:

@@ -11,12 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.store import census, orders, places, purses, runs, statements, stirring, tables
 from app.adapters.store.acceptance import Acceptance
+from app.adapters.store.figures import PostgresFigures
 from app.adapters.store.jobs import Queue
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.purses import PostgresPurse
 from app.adapters.store.reachable import reachable
+from app.adapters.store.reader import HEEDED, PostgresReader
 from app.adapters.store.rollouts import PostgresRollouts
+from app.adapters.store.sessions import PostgresSessions
 from app.adapters.store.turns import PostgresTurns
 from app.core import ranks
 from app.core.census import Census
@@ -31,7 +34,6 @@ from app.core.store import Act, Delivery, Occupied, Receipt, Recorded, Site, Sta
 _ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
 
 
-_HEEDED: Final = "heeded"
 _PASSED_OVER: Final = "passed over"
 
 
@@ -126,12 +128,12 @@ class PostgresStore:
     async def orders(self, run_id: int, *, heeded: bool = False) -> Sequence[Given]:
         """What this run was told and has not settled yet, oldest first; or what of it was heeded."""
         async with reachable(), self._reads.connect() as connection:
-            return await orders.of(connection, run_id, fate=_HEEDED if heeded else "")
+            return await orders.of(connection, run_id, fate=HEEDED if heeded else "")
 
     async def settle(self, given: Given, *, heeded: bool) -> None:
         """Note that an order was heeded, or that nothing came of it: it is not told again."""
         async with reachable(), self._engine.begin() as connection:
-            await orders.settle(connection, given.id, fate=_HEEDED if heeded else _PASSED_OVER)
+            await orders.settle(connection, given.id, fate=HEEDED if heeded else _PASSED_OVER)
 
     async def patch(self, run_id: int) -> bytes:
         """The change as it was saved last."""
@@ -159,6 +161,18 @@ class PostgresStore:
     def logbook(self, app_id: str) -> PostgresLogbook:
         """What the workers of one App know together about what GitHub told it."""
         return PostgresLogbook(self._engine, app_id)
+
+    def reader(self) -> PostgresReader:
+        """What pages read."""
+        return PostgresReader(self._engine)
+
+    def figures(self) -> PostgresFigures:
+        """What can be told of many runs together."""
+        return PostgresFigures(self._engine)
+
+    def sessions(self) -> PostgresSessions:
+        """Who signed in to the pages."""
+        return PostgresSessions(self._engine)
 
     def turns(self, app_id: str, installation_id: int, allowance: Allowance) -> PostgresTurns:
         """Whose turn it is at an installation, among all workers of one App."""

@@ -268,6 +268,53 @@ signing_keys = Table(
 )
 """Public keys of the machines that sign, or ever did; private ones stay where they were made."""
 
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("repository_id", BigInteger, nullable=False),
+    Column("repository", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("requester", Text, nullable=False),
+    Column("blueprint", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("usd", Float, nullable=False),
+    Column("pull_request_number", Integer),
+    _moment("proposed_at"),
+    Column("first_checks", Text, nullable=False, server_default=""),
+    Column("rounds", Integer, nullable=False, server_default="0"),
+    _moment("closed_at"),
+    _moment("merged_at"),
+    Column("is_untouched", Boolean),
+    Column("comments", Integer),
+    _moment("reverted_at"),
+)
+"""What figures about many runs are made of: one narrow row for each run, where `runs` has its words and its change.
+
+`pull_request_number` is that of a pull request which the run opened; what came of it is told by GitHub later."""
+Index("summaries_by_time", summaries.c.asked_at)
+Index("summaries_of_repository", summaries.c.repository_id, summaries.c.asked_at)
+Index(
+    "summaries_of_pull_request",
+    summaries.c.repository_id,
+    summaries.c.pull_request_number,
+    postgresql_where=text("pull_request_number IS NOT NULL"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("session", JSONB, nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+)
+"""Who signed in to the pages; `id` is a digest of the word that their browser holds."""
+Index("sessions_by_end", sessions.c.ends_at)
+
 recoveries = Table(
     "recoveries",
     metadata,

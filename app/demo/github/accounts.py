@@ -101,6 +101,7 @@ class Accounts:
             hook_id=self._ground.new_id(),
             created_at=self._ground.now(),
             bot=bot,
+            client_secret=secrets.token_hex(20),
         )
         bot.app = app
         self.apps.append(app)

@@ -90,7 +90,7 @@ async def create(
     except ValueError as error:
         raise Refusal(422, str(error)) from None
     code = secrets.token_hex(20)
-    codes[code] = Handed(app, pem, secrets.token_hex(20), hub.ground.now() + _CODE_LIFE)
+    codes[code] = Handed(app, pem, app.client_secret, hub.ground.now() + _CODE_LIFE)
     query = urlencode({"code": code} | ({"state": state} if state else {}))
     return RedirectResponse(f"{wish['redirect_url']}?{query}", 302)
 

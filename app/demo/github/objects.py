@@ -46,6 +46,8 @@ class App:
     hook_id: int
     created_at: datetime
     bot: User
+    client_secret: str = field(default="", repr=False)
+    """With it and the client id, people sign in to the App."""
 
 
 @dataclass(eq=False)

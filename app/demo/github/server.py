@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from app.core.errors import SettingsError
-from app.demo.github import git, making, pages
+from app.demo.github import git, making, oauth, pages
 from app.demo.github.dressing import Dressing
 from app.demo.github.refusal import Refusal
 from app.demo.github.rest import (
@@ -26,6 +26,7 @@ from app.demo.github.rest import (
     repositories,
     reviews,
     statuses,
+    users,
 )
 from app.demo.github.rest import git as git_data
 from app.demo.github.state import Hub
@@ -49,11 +50,12 @@ def build(hub: Hub) -> FastAPI:
     app.state.pages = pages.Pages()
     app.state.codes = {}
     # Order matters where paths overlap: `commits/{ref}/check-runs` stands before `commits/{ref}`.
-    topics = (meta, apps, checks, statuses, actions, reactions, issues, reviews, pulls, git_data, repositories)
+    topics = (meta, apps, users, checks, statuses, actions, reactions, issues, reviews, pulls, git_data, repositories)
     for topic in topics:
         app.include_router(topic.router, prefix="/api/v3")
     app.include_router(repositories.here, prefix="/api/v3")
     app.include_router(actions.blobs)
+    app.include_router(oauth.router)
     app.include_router(git.router)
     app.include_router(making.api, prefix="/api/v3")
     app.include_router(making.router)

@@ -43,6 +43,7 @@ from app.demo.github.pulls import Pulls
 from app.demo.github.refusal import not_found
 from app.demo.github.reviews import Remark, Reviews, Verdict
 from app.demo.github.seed import clone, hook, start
+from app.demo.github.sign_ins import SignIns
 from app.demo.github.statuses import Said, Statuses
 
 DELIVERY_TIMEOUT_S = 10.0
@@ -66,6 +67,7 @@ class Hub:
         root.mkdir(parents=True, exist_ok=True)
         self.ground = Ground(root, now)
         self.accounts = Accounts(self.ground)
+        self.sign_ins = SignIns(self.ground)
         self.faults = Faults(chance)
         self.hooks = Hooks(self.ground, self.accounts.installations, self.faults, timeout_s=webhook_timeout_s)
         self.issues = Issues(self.ground, self.hooks)

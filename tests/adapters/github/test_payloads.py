@@ -10,6 +10,7 @@ from app.adapters.github.payloads import parse
 from app.adapters.github.reading import PayloadError
 from app.core.events import (
     BranchDeleted,
+    Closed,
     Event,
     Ignored,
     InstallationChanged,
@@ -379,6 +380,26 @@ def test_a_pull_request_may_be_labelled_and_closed() -> None:
         assert one.number == 12
     assert isinstance(closed, StopRequested)
     assert closed.requester is None  # a robot that merges closes it, too
+
+
+@pytest.mark.parametrize(
+    ("body", "reverts"),
+    [
+        ("Reverts octo/hello#7", 7),
+        ("Reverts #7\r\n\nIt broke.", 7),
+        ("Reverts other/place#7", 0),
+        ("This Reverts octo/hello#7", 0),
+        ("Reverts octo/hello#7 and more", 0),
+        (None, 0),
+    ],
+)
+def test_what_a_closed_pull_request_came_to(body: str | None, reverts: int) -> None:
+    payload = at_line("", action="closed")
+    pull = payload["pull_request"] | {"merged": True, "head": {"sha": "c0ffee"}, "review_comments": 3, "body": body}
+    payload["repository"] = payload["repository"] | {"full_name": "octo/hello"}
+    closed = read("pull_request", payload | {"pull_request": pull})
+    assert isinstance(closed, StopRequested)
+    assert closed.pull == Closed(is_merged=True, head_sha="c0ffee", comments=3, reverts=reverts)
 
 
 def check_run(action: str = "requested_action", identifier: str = "retry", **changes: Any) -> Json:

@@ -1,0 +1,76 @@
+"""The page of a run, from the label to its record."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from playwright.async_api import Page, expect
+
+from app.demo.stage import Stage, furnish, seed, staged
+from tests.browser.looks import pictured, serious
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+async def stage() -> AsyncIterator[tuple[Stage, httpx.AsyncClient]]:
+    """A running Minions, and the person who asks it for something."""
+    async with staged() as stage:
+        wanted = seed()
+        headers = furnish(stage, wanted)
+        await stage.start_app()
+        api = f"{stage.hub.url}/api/v3/repos/{wanted.repository}"
+        async with httpx.AsyncClient(base_url=api, headers=headers, timeout=30) as person:
+            yield stage, person
+
+
+async def asked(person: httpx.AsyncClient) -> int:
+    """File the seed's issue and label it; answer with its number."""
+    wanted = seed()
+    issue = await person.post("/issues", json={"title": wanted.issue.title, "body": wanted.issue.body})
+    number = int(issue.json()["number"])
+    await person.post(f"/issues/{number}/labels", json={"labels": [wanted.label]})
+    return number
+
+
+async def page_of(person: httpx.AsyncClient, number: int) -> str:
+    """The address of the run's page, from its check run, as people find it."""
+    for _ in range(600):
+        for ref in (await person.get("/git/matching-refs/heads/minions/")).json():
+            if f"/{number}-" in ref["ref"] or f"-{number}-" in ref["ref"]:
+                found = (await person.get(f"/commits/{ref['object']['sha']}/check-runs")).json()["check_runs"]
+                if found:
+                    return str(found[0]["details_url"])
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"no page for #{number}")
+
+
+async def test_a_run_is_watched_from_its_start_to_its_end(stage: tuple[Stage, httpx.AsyncClient], page: Page) -> None:
+    _, person = stage
+    await page.goto(await page_of(person, await asked(person)))
+    await expect(page.locator("#head .status")).to_have_text("running")
+    await pictured(page, "run-live")
+    assert await serious(page) == []
+    await expect(page.locator("#head .status")).to_have_text("done", timeout=120_000)
+    await expect(page.locator("#files")).to_contain_text("slugs.py")
+    await expect(page.locator("#drawing .box.done").first).to_be_visible()
+    await expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+    call = page.locator("details.call").first
+    await call.locator("summary").click()
+    await expect(call.locator(".fetched pre").first).to_be_visible()
+    await pictured(page, "run-done")
+    assert await serious(page) == []
+    said = await page.locator("#visits").inner_text()
+    await page.reload()
+    assert len(await page.locator("#visits").inner_text()) >= len(said) // 2
+
+
+async def test_a_run_is_stopped_from_its_page(stage: tuple[Stage, httpx.AsyncClient], page: Page) -> None:
+    _, person = stage
+    await page.goto(await page_of(person, await asked(person)))
+    await page.get_by_role("button", name="Stop").click()
+    await page.get_by_role("button", name="Really stop?").click()
+    await expect(page.locator("#head .status")).to_have_text("stopped", timeout=60_000)
+    await expect(page.locator("#head .error")).to_contain_text("ann")
+    await expect(page.get_by_role("button", name="Retry")).to_be_visible()
