@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -34,16 +36,19 @@ from app.core.pace import THE_APP, Allowance
 from app.core.places import Limits as Places
 from app.core.redaction import Redactor
 from app.core.shift import Shift
-from app.core.store import Store
 from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
+from app.engine.requests import Opener
 from app.engine.sweeps import Sweeps
 from app.engine.watch import Watch
 from app.outside import outside
+from app.registry import load
 from app.settings import Settings
+from app.web.api import CALLS_PER_MINUTE, PATH, Api
 from app.web.health import Health
 from app.web.hints import Hints
 from app.web.pages import Pages
+from app.web.rate import Rate
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
 
@@ -121,17 +126,24 @@ def parser(settings: Settings) -> Callable[[str, dict[str, Any]], Event]:
     )
 
 
-def recovery(settings: Settings, store: PostgresStore, app: App, redactor: Redactor, paces: Paces) -> Recovery:
+def recovery(
+    settings: Settings, store: PostgresStore, app: App, redactor: Redactor, paces: Paces, *, blueprints: Blueprints
+) -> Recovery:
     """What looks after events that never arrived."""
     history = GitHubHistory(
         app,
         parser(settings),
         label=settings.label,
-        blueprints=list(BLUEPRINTS),
+        blueprints=list(blueprints),
         paces=paces,
         on_secret=redactor.add,
     )
-    return Recovery(store, store.logbook(settings.app_id), history, BLUEPRINTS)
+    return Recovery(store, store.logbook(settings.app_id), history, blueprints)
+
+
+def opener(store: PostgresStore, forges: GitHubForges, blueprints: Blueprints) -> Opener:
+    """What makes issues and runs of what was asked for elsewhere."""
+    return Opener(store.requests(), forges, blueprints, lambda: datetime.now(UTC))
 
 
 def places(settings: Settings) -> Places:
@@ -143,7 +155,7 @@ def places(settings: Settings) -> Places:
     )
 
 
-def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
+def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
     """The web server's application."""
     parse = parser(settings)
     hooks = tuple(secret.get_secret_value() for secret in settings.webhook_secrets)
@@ -159,8 +171,23 @@ def web_app(settings: Settings, store: Store, blueprints: Blueprints = BLUEPRINT
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     for part in (webhook, Pages(store, blueprints, github_url=settings.github_url), Health(store, counts)):
         app.include_router(part.router())
+    app.mount(PATH, api(settings, store, blueprints).app())
     app.mount("/static", StaticFiles(packages=[("app.web", "static")]))
     return app
+
+
+def api(settings: Settings, store: PostgresStore, blueprints: Blueprints) -> Api:
+    """What answers calls of the HTTP API."""
+    return Api(
+        tokens=store.api_tokens(),
+        requests=store.requests(),
+        store=store,
+        blueprints=blueprints,
+        page_url=settings.page_url,
+        github_url=settings.github_url,
+        per_hour=settings.api_runs_per_hour,
+        rate=Rate(time.monotonic, CALLS_PER_MINUTE),
+    )
 
 
 def web(settings: Settings) -> None:
@@ -169,10 +196,11 @@ def web(settings: Settings) -> None:
     async def serve() -> None:
         url = with_driver(settings.database_url)
         redactor_of(settings)
+        blueprints = load(settings.blueprints_folder)
         _log.info("GitHub's deliveries are wanted at %s/webhook.", settings.page_url)
         async with opened(url, ProcrastinateQueue(url)) as store:
             config = uvicorn.Config(
-                web_app(settings, store),
+                web_app(settings, store, blueprints),
                 host=settings.host,
                 port=settings.port,
                 log_config=None,
@@ -197,22 +225,27 @@ def work(settings: Settings) -> None:
         await asyncio.to_thread(check_tables, url)
         queue = ProcrastinateQueue(url, lost_after_s=settings.worker_lost_after_s)
         shift = Shift()
+        blueprints = load(settings.blueprints_folder)
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(opened(url, queue, places(settings)))
             paces = chosen_paces(settings, store)
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
-            worker = await outside(settings, store, redactor, partial(commit_author, app, settings.github_url), shift)
+            author = partial(commit_author, app, settings.github_url)
+            worker = await outside(settings, store, redactor, author, shift, blueprints=blueprints)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
             beside = [
                 asyncio.create_task(sweeps.keep_sweeping()),
-                asyncio.create_task(recovery(settings, store, app, redactor, paces).keep_looking()),
+                asyncio.create_task(
+                    recovery(settings, store, app, redactor, paces, blueprints=blueprints).keep_looking()
+                ),
                 asyncio.create_task(Watch(store).keep_watching()),
             ]
             try:
                 await queue.work(
-                    worker.runner(BLUEPRINTS, forges.of).advance,
+                    worker.runner(blueprints, forges.of).advance,
+                    open_request=opener(store, forges, blueprints).open,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
                     leave=shift.end,

@@ -66,6 +66,13 @@ class Settings(BaseSettings):
     allowed_bots: Annotated[tuple[int, ...], NoDecode] = Field(
         default=(), description="Numeric ids of bot accounts that may ask for work, parted by commas."
     )
+    blueprints_folder: Path | None = Field(
+        default=None,
+        description="Folder with blueprints of your own, one folder each, as `minions new-blueprint` makes them.",
+    )
+    api_runs_per_hour: int = Field(
+        default=60, ge=1, description="Runs that one token of the HTTP API may ask for within any 60 minutes."
+    )
     model: str = Field(
         default="",
         description="Model that does the work, in litellm's form: `anthropic/claude-opus-4-8`, `openai/gpt-5.5`, "

@@ -13,6 +13,7 @@ from app.adapters.github import branches, checks, ci, comments, pulls, reviews, 
 from app.adapters.github.app import App
 from app.adapters.github.client import Client
 from app.adapters.github.errors import Gone, Moved, present
+from app.adapters.github.issues import GitHubTracker
 from app.adapters.github.known import Known
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import READ_CI, READ_CODE, WRITE_CODE, Tokens
@@ -195,6 +196,11 @@ class GitHubForges:
     def open(self, repository: Repository) -> GitHubForge:
         """The forge of one repository, for one task: it finds out the repository's present name once."""
         return self._open(repository, self._tokens)
+
+    def tracker(self, repository: Repository) -> GitHubTracker:
+        """The issues of one repository."""
+        pace = self._paces.of(repository.installation_id)
+        return GitHubTracker(self._app, Client(self._api_url, self._tokens, pace, self._known, repository))
 
     def of(self, run: Run) -> GitHubForge:
         """The forge of a run's repository, for one visit. The visits of a run share their tokens with no other run."""

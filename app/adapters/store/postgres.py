@@ -12,9 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.store import orders, places, statements, tables
+from app.adapters.store.access import PostgresTokens
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.reachable import reachable
+from app.adapters.store.requests import PostgresRequests
 from app.adapters.store.turns import PostgresTurns
 from app.core import ranks
 from app.core.errors import NotFound
@@ -52,6 +54,10 @@ class Queue(Protocol):
 
     async def put_warming(self, connection: AsyncConnection, repository: Repository) -> bool:
         """Have the repository fetched and set up ahead; False if that waits to be done already."""
+        ...
+
+    async def put_request(self, connection: AsyncConnection, request_id: int) -> None:
+        """Have an issue opened for the request, and its run started."""
         ...
 
 
@@ -200,6 +206,18 @@ class PostgresStore:
     def turns(self, app_id: str, installation_id: int, allowance: Allowance) -> PostgresTurns:
         """Whose turn it is at an installation, among all workers of one App."""
         return PostgresTurns(self._engine, app_id, installation_id, allowance)
+
+    def requests(self) -> PostgresRequests:
+        """What was asked for elsewhere than on GitHub."""
+
+        async def start(connection: AsyncConnection, draft: Draft, reason: str) -> Receipt:
+            return await self._start(connection, None, draft, reason)
+
+        return PostgresRequests(self._engine, self._queue, start=start, read_run=_read_run)
+
+    def api_tokens(self) -> PostgresTokens:
+        """Who may ask over the API."""
+        return PostgresTokens(self._engine)
 
     async def records(self, run_id: int) -> Sequence[Recorded]:
         """Every journal entry of a run, in order."""

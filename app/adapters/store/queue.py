@@ -1,4 +1,4 @@
-"""The queue: Procrastinate, on the same database. Its jobs are "advance run N" and "warm repository N".
+"""The queue: Procrastinate, on the same database. Its jobs are "advance run N", "open request N", "warm repository N".
 
 A worker advances several runs at a time and warms one repository beside them, which never takes a run's place.
 
@@ -32,11 +32,16 @@ Advance = Callable[[int, int | None], Awaitable[None]]
 
 Warm = Callable[[Repository], Awaitable[None]]
 
+OpenRequest = Callable[[int], Awaitable[None]]
+
 _TASK: Final = "advance"
 _RUNS: Final = "default"
 """The queue of the jobs that advance runs."""
 _WARMING: Final = "warm"
 """Name of a task, and of the queue that it has to itself."""
+_OPENING: Final = "open"
+_REQUESTS: Final = "requests"
+"""A queue of its own: an older worker, which knows nothing of requests, leaves them to newer ones."""
 _LONGEST_PAUSE_S: Final = 300
 _GRACE_S: Final = 5.0
 """When the database is away, a node has this long to end; then it is broken off and goes on elsewhere."""
@@ -67,9 +72,11 @@ class ProcrastinateQueue:
         self._app = procrastinate.App(connector=connector)
         self._advance: Advance | None = None
         self._warm: Warm | None = None
+        self._open: OpenRequest | None = None
         self._workers: WeakSet[Worker] = WeakSet()
         self._app.task(name=_TASK, retry=_Again())(self._work_off)
         self._app.task(name=_WARMING, queue=_WARMING)(self._work_ahead)
+        self._app.task(name=_OPENING, queue=_REQUESTS, retry=_Again())(self._open_request)
 
     async def put(self, connection: AsyncConnection, run_id: int, *, priority: int = ranks.BEGUN) -> None:
         """Have the run advanced once the caller's transaction is committed. Jobs of one run come one by one."""
@@ -87,6 +94,12 @@ class ProcrastinateQueue:
         raw = await _raw(connection)
         job = self._app.configure_task(_TASK, schedule_at=at, priority=priority, connection=raw)
         await job.defer_async(run_id=run_id, revision=revision)
+
+    async def put_request(self, connection: AsyncConnection, request_id: int) -> None:
+        """Have an issue opened for the request, before any run goes on: somebody waits for its number."""
+        raw = await _raw(connection)
+        job = self._app.configure_task(_OPENING, lock=f"request {request_id}", priority=ranks.BEGUN, connection=raw)
+        await job.defer_async(request_id=request_id)
 
     async def put_warming(self, connection: AsyncConnection, repository: Repository) -> bool:
         """Have the repository fetched and set up ahead; False if that waits to be done already.
@@ -107,6 +120,7 @@ class ProcrastinateQueue:
         advance: Advance,
         *,
         warm: Warm | None = None,
+        open_request: OpenRequest | None = None,
         concurrency: int,
         forever: bool = True,
         leave: Callable[[], None] = lambda: None,
@@ -117,12 +131,15 @@ class ProcrastinateQueue:
         Told to stop it calls `leave`, which has runs handed over as soon as they can be, and breaks off `grace_s`
         seconds later what is still at work then.
 
+        With `open_request` requests are opened, too, each again and again until it does not raise.
+
         With `warm`, which raises nothing, warm repositories, too. That is not done twice: what was lost with a worker,
         or broken off, is made by the next run or after the next push.
         """
-        self._advance, self._warm = advance, warm
+        self._advance, self._warm, self._open = advance, warm, open_request
         async with self._app.open_async():
-            worker = self._worker([_RUNS], concurrency=concurrency, wait=forever)
+            queues = [_RUNS, _REQUESTS] if open_request else [_RUNS]
+            worker = self._worker(queues, concurrency=concurrency, wait=forever)
             beside = [asyncio.create_task(self._keep_taking_over())]
             warming = [asyncio.create_task(self._keep_warming())] if warm and forever else []
 
@@ -218,6 +235,11 @@ class ProcrastinateQueue:
         if self._advance is None:
             raise RuntimeError("This process only puts jobs in.")
         await self._advance(run_id, revision)
+
+    async def _open_request(self, request_id: int) -> None:
+        if self._open is None:
+            raise RuntimeError("This process only puts jobs in.")
+        await self._open(request_id)
 
     async def _work_ahead(self, repository: dict[str, Any]) -> None:
         if self._warm is None:
