@@ -96,19 +96,33 @@ def web() -> None:
 @cli.command()
 def run(
     *,
-    repo: Annotated[Path, typer.Option(help="A git repository on this machine.", exists=True, file_okay=False)],
-    task: Annotated[str, typer.Option(help="What to do; the first line is the title. `-` reads standard input.")],
+    repo: Annotated[
+        Path | None, typer.Option(help="A git repository on this machine.", exists=True, file_okay=False)
+    ] = None,
+    task: Annotated[str, typer.Option(help="What to do; the first line is the title. `-` reads standard input.")] = "",
+    issue: Annotated[
+        str, typer.Option(help="With --dry-run: OWNER/NAME#NUMBER on GitHub instead, open or closed.")
+    ] = "",
     blueprint: Annotated[str, typer.Option(help="Which blueprint; `minions draw` lists them.")] = "fix",
     model: Annotated[str, typer.Option(help="Instead of MINIONS_MODEL.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Work, report and show the change, and leave nothing behind.")
+    ] = False,
 ) -> None:
     """Run a blueprint on a local repository, without GitHub. It leaves a branch and a report; your checkout stays."""
+    from app.core.errors import SettingsError
     from app.local import run_locally
+    from app.tryout import try_here, try_issue
 
+    if bool(repo) == bool(issue) or (issue and not dry_run) or (issue and task):
+        raise SettingsError("Say --repo with --task, or --dry-run with --issue.")
     text = sys.stdin.read() if task == "-" else task
     settings = _settings(quiet=True)
     if model:
         settings = settings.model_copy(update={"model": model})
-    sys.exit(run_locally(settings, repo.resolve(), text, blueprint))
+    if repo is None:
+        sys.exit(try_issue(settings, issue, blueprint))
+    sys.exit((try_here if dry_run else run_locally)(settings, repo.resolve(), text, blueprint))
 
 
 @cli.command(name="eval")

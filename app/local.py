@@ -52,7 +52,7 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
     wanted = draft(repository.name, text, blueprint, blueprints=blueprints)
     try:
         with own_server(settings) as (home, url):
-            ended = asyncio.run(_run(home, url, forge, head, wanted))
+            ended = asyncio.run(run_once(home, url, forge, head, wanted))
     except KeyboardInterrupt:
         print("\nStopped. Your branches and your checkout are as they were.")
         return 130
@@ -118,7 +118,9 @@ def _tell(run: Run, patch: bytes, statement: str, notes: Path) -> int:
     return 1
 
 
-async def _run(settings: Settings, url: str, forge: LocalForge, head: Head, wanted: Draft) -> tuple[Run, bytes, str]:
+async def run_once(
+    settings: Settings, url: str, forge: LocalForge, head: Head, wanted: Draft
+) -> tuple[Run, bytes, str]:
     """The run at its end, the change as it stood then, and what was signed about it."""
     async with connected(url) as engine:
         worker = await without_pages(settings, Telling(engine, ProcrastinateQueue(url)))

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import uvicorn
@@ -25,6 +25,8 @@ from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import Tokens
 from app.adapters.litellm import warm_up
 from app.adapters.redacted import RedactedLog
+from app.adapters.slack.directory import directory
+from app.adapters.slack.receiver import receiver
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
@@ -38,8 +40,9 @@ from app.core.redaction import Redactor
 from app.core.shift import Shift
 from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
-from app.engine.requests import Opener
+from app.engine.requests import Opener, as_it_is
 from app.engine.sweeps import Sweeps
+from app.engine.threads import Teller
 from app.engine.watch import Watch
 from app.outside import outside
 from app.registry import load
@@ -49,8 +52,12 @@ from app.web.health import Health
 from app.web.hints import Hints
 from app.web.pages import Pages
 from app.web.rate import Rate
+from app.web.slack import Slack
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
+
+if TYPE_CHECKING:
+    from app.adapters.slack.threads import SlackThreads
 
 _log = logging.getLogger(__name__)
 
@@ -111,6 +118,8 @@ def redactor_of(settings: Settings) -> Redactor:
             settings.model_api_key.get_secret_value(),
             settings.fallback_api_key.get_secret_value(),
             settings.review_api_key.get_secret_value(),
+            settings.slack_bot_token.get_secret_value(),
+            settings.slack_signing_secret.get_secret_value(),
             *(secret.get_secret_value() for secret in settings.webhook_secrets),
         ]
     )
@@ -141,9 +150,12 @@ def recovery(
     return Recovery(store, store.logbook(settings.app_id), history, blueprints)
 
 
-def opener(store: PostgresStore, forges: GitHubForges, blueprints: Blueprints) -> Opener:
+def opener(
+    store: PostgresStore, forges: GitHubForges, blueprints: Blueprints, threads: "SlackThreads | None"
+) -> Opener:
     """What makes issues and runs of what was asked for elsewhere."""
-    return Opener(store.requests(), forges, blueprints, lambda: datetime.now(UTC))
+    complete = threads.complete if threads else as_it_is
+    return Opener(store.requests(), forges, blueprints, lambda: datetime.now(UTC), complete)
 
 
 def places(settings: Settings) -> Places:
@@ -171,6 +183,8 @@ def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = B
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     for part in (webhook, Pages(store, blueprints, github_url=settings.github_url), Health(store, counts)):
         app.include_router(part.router())
+    if settings.slack_signing_secret.get_secret_value():
+        app.include_router(slack(settings, store, blueprints).router())
     app.mount(PATH, api(settings, store, blueprints).app())
     app.mount("/static", StaticFiles(packages=[("app.web", "static")]))
     return app
@@ -188,6 +202,24 @@ def api(settings: Settings, store: PostgresStore, blueprints: Blueprints) -> Api
         per_hour=settings.api_runs_per_hour,
         rate=Rate(time.monotonic, CALLS_PER_MINUTE),
     )
+
+
+def slack(settings: Settings, store: PostgresStore, blueprints: Blueprints) -> Slack:
+    """What answers Slack. Raises SettingsError."""
+    secret, token = settings.slack_signing_secret.get_secret_value(), settings.slack_bot_token.get_secret_value()
+    return Slack(receiver(secret, token, store.requests(), blueprints, directory(settings.slack_file)))
+
+
+def threads(settings: Settings) -> "SlackThreads | None":
+    """The threads of the settings' workspace, if they name one. Raises SettingsError."""
+    if not settings.slack_bot_token.get_secret_value():
+        return None
+    known = directory(settings.slack_file)
+    try:
+        from app.adapters.slack.threads import SlackThreads  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise SettingsError("Slack needs more packages: install minions[slack].") from None
+    return SlackThreads(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, known)
 
 
 def web(settings: Settings) -> None:
@@ -233,6 +265,7 @@ def work(settings: Settings) -> None:
             author = partial(commit_author, app, settings.github_url)
             worker = await outside(settings, store, redactor, author, shift, blueprints=blueprints)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
+            there = threads(settings)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
             beside = [
@@ -242,10 +275,13 @@ def work(settings: Settings) -> None:
                 ),
                 asyncio.create_task(Watch(store).keep_watching()),
             ]
+            if there is not None:
+                teller = Teller(store.requests(), there, blueprints, settings.github_url)
+                beside.append(asyncio.create_task(teller.keep_telling()))
             try:
                 await queue.work(
                     worker.runner(blueprints, forges.of).advance,
-                    open_request=opener(store, forges, blueprints).open,
+                    open_request=opener(store, forges, blueprints, there).open,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
                     leave=shift.end,

@@ -5,6 +5,7 @@ run that works on that issue is started as a label would have started it.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -121,6 +122,10 @@ class Requests(Protocol):
 
     async def start(self, request: Request, draft: Draft, reason: str) -> None:
         """Start the run, unless there is one already or the request was refused meanwhile."""
+        ...
+
+    def turn(self) -> AbstractAsyncContextManager[bool]:
+        """Whether it is ours, among all workers, to tell what is new."""
         ...
 
     async def untold(self, door: Door, at_most: int) -> Sequence[tuple[Request, Run | None]]:

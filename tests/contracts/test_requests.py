@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ class Desk:
 
         await self.queue.work(advance, open_request=self.opener.open, concurrency=2, forever=False)
 
-    async def taken(self, intent: str = "one", **changed: object) -> Request:
+    async def taken(self, intent: str = "one", **changed: Any) -> Request:
         return await self.requests.take(intent, WANTED.model_copy(update=changed))
 
 
@@ -103,7 +104,7 @@ async def test_a_github_that_is_away_for_a_day_ends_the_request(desk: Desk) -> N
         ({"blueprint": "fxi"}, "There is no blueprint 'fxi'. There are: fix"),
     ],
 )
-async def test_what_may_not_be_opens_no_issue(desk: Desk, changed: dict[str, object], told: str) -> None:
+async def test_what_may_not_be_opens_no_issue(desk: Desk, changed: dict[str, Any], told: str) -> None:
     asked = await desk.taken(**changed)
     await desk.work()
     assert told in (await desk.requests.load(asked.id)).error

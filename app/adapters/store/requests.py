@@ -1,7 +1,8 @@
 """Requests in PostgreSQL: each stored together with the job that opens it, each with one run."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -19,6 +20,7 @@ from app.core.store import Draft
 from app.core.task import Repository
 
 _row = tables.requests.c
+_TURN: Final = 0x74656C6C  # "tell"
 _HOUR: Final = timedelta(hours=1)
 _NEWS: Final = timedelta(days=7)
 """A run that goes on for longer is parked at its checks, which are over by then."""
@@ -90,6 +92,15 @@ class PostgresRequests:
         """The newest requests of a token, with their runs, newest first."""
         query = select(tables.requests).where(_row.token_id == token_id).order_by(_row.id.desc()).limit(at_most)
         return await self._with_runs(query)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[bool]:
+        """Whether it is ours to tell. The turn ends with its transaction, so also with the process."""
+        async with AsyncExitStack() as stack:
+            async with reachable():
+                connection = await stack.enter_async_context(self._engine.connect())
+                is_ours = bool((await connection.execute(select(func.pg_try_advisory_xact_lock(_TURN)))).scalar_one())
+            yield is_ours
 
     async def untold(self, door: Door, at_most: int) -> Sequence[tuple[Request, Run | None]]:
         """Requests that came by this door, of the last days, whose end was not told yet."""

@@ -80,6 +80,13 @@ from app.core.wording.requests import (
     took_too_long,
 )
 from app.core.wording.review import no_review
+from app.core.wording.slack import (
+    empty_thread,
+    end_in_slack,
+    no_repository_in_slack,
+    standing_in_slack,
+    unknown_in_slack,
+)
 
 __all__ = [
     "PullRequestFacts",
@@ -99,6 +106,8 @@ __all__ = [
     "comment",
     "commit_message",
     "discarded",
+    "empty_thread",
+    "end_in_slack",
     "fails_as_before",
     "fewer_tests",
     "found_by_gates",
@@ -123,6 +132,7 @@ __all__ = [
     "moved_by_others",
     "newer_blueprint",
     "no_checks_to_fix",
+    "no_repository_in_slack",
     "no_review",
     "no_test_fails_without_it",
     "no_way_to_test",
@@ -139,6 +149,7 @@ __all__ = [
     "set_up_failed",
     "standing",
     "standing_elsewhere",
+    "standing_in_slack",
     "still_red",
     "stopped_by",
     "stopped_by_guards",
@@ -151,6 +162,7 @@ __all__ = [
     "tried_in_vain",
     "tried_mending",
     "unknown_blueprint",
+    "unknown_in_slack",
     "unknown_node",
     "went_round",
 ]
