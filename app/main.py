@@ -37,10 +37,14 @@ from app.core.events import Event
 from app.core.pace import THE_APP, Allowance
 from app.core.places import Limits as Places
 from app.core.redaction import Redactor
+from app.core.repo_config import PATH as CONFIG
+from app.core.repo_config import RepoConfig
 from app.core.shift import Shift
+from app.core.task import Repository
 from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
 from app.engine.requests import Opener, as_it_is
+from app.engine.schedules import Schedules
 from app.engine.sweeps import Sweeps
 from app.engine.threads import Teller
 from app.engine.watch import Watch
@@ -55,6 +59,7 @@ from app.web.rate import Rate
 from app.web.slack import Slack
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
+from blueprints.steps.configuration import parsed
 
 if TYPE_CHECKING:
     from app.adapters.slack.threads import SlackThreads
@@ -139,7 +144,15 @@ def recovery(
     settings: Settings, store: PostgresStore, app: App, redactor: Redactor, paces: Paces, *, blueprints: Blueprints
 ) -> Recovery:
     """What looks after events that never arrived."""
-    history = GitHubHistory(
+    history = history_of(settings, app, redactor, paces, blueprints=blueprints)
+    return Recovery(store, store.logbook(settings.app_id), history, blueprints)
+
+
+def history_of(
+    settings: Settings, app: App, redactor: Redactor, paces: Paces, *, blueprints: Blueprints
+) -> GitHubHistory:
+    """What GitHub remembers."""
+    return GitHubHistory(
         app,
         parser(settings),
         label=settings.label,
@@ -147,7 +160,15 @@ def recovery(
         paces=paces,
         on_secret=redactor.add,
     )
-    return Recovery(store, store.logbook(settings.app_id), history, blueprints)
+
+
+def schedules(store: PostgresStore, forges: GitHubForges, history: GitHubHistory) -> Schedules:
+    """What asks for work by the clock."""
+
+    async def read(repository: Repository) -> RepoConfig:
+        return parsed(await forges.open(repository).file(CONFIG, "HEAD"))
+
+    return Schedules(store.timetable(), store.requests(), history, read)
 
 
 def opener(
@@ -274,6 +295,11 @@ def work(settings: Settings) -> None:
                     recovery(settings, store, app, redactor, paces, blueprints=blueprints).keep_looking()
                 ),
                 asyncio.create_task(Watch(store).keep_watching()),
+                asyncio.create_task(
+                    schedules(
+                        store, forges, history_of(settings, app, redactor, paces, blueprints=blueprints)
+                    ).keep_looking()
+                ),
             ]
             if there is not None:
                 teller = Teller(store.requests(), there, blueprints, settings.github_url)

@@ -51,6 +51,8 @@ _OWN_WORDS: Final = {
     "submodules": _YES_OR_NO,
     "docs_required": _YES_OR_NO,
     "tests_for_bugs": _YES_OR_NO,
+    "schedules": "must be a list, each entry with `cron` (five fields, the minute one number), `title` and `login`, and "
+    "perhaps `body` and `blueprint`",
     "rewritten_tests": "must be `report` or `stop`",
     "allow": f"must be one of {', '.join(f'`{word}`' for word in ALLOWANCES)}",
 }
@@ -84,6 +86,18 @@ def _as_allowance(said: str) -> str:
 
 Allowance = Annotated[str, AfterValidator(_as_allowance)]
 Allowances = Annotated[tuple[Allowance, ...], BeforeValidator(_as_list), Field(max_length=20)]
+
+
+class Schedule(BaseModel, frozen=True, extra="forbid"):
+    """Work that is wanted by the clock."""
+
+    cron: Annotated[str, Field(max_length=100, pattern=r"^[0-5]?[0-9]( +[0-9A-Za-z*,/-]+){4}$")]
+    """Minute, hour, day of the month, month, day of the week, in UTC. The minute is one number: at most hourly."""
+    title: Annotated[str, Field(min_length=1, max_length=250)]
+    body: Annotated[str, Field(max_length=20_000)] = ""
+    blueprint: Annotated[str, Field(min_length=1, max_length=50)] = "fix"
+    login: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}$")]
+    """The GitHub account that asks: it must be allowed to write here."""
 
 
 class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
@@ -143,6 +157,9 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     """What becomes of a change that rewrites tests which its code no longer passes as they were."""
     min_changed_coverage: Annotated[float, Field(ge=0, le=100, strict=False)] = 0
     """Per cent of the changed lines that tests must run, where the repository measures that; 0: it is only told."""
+
+    schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_as_list), Field(max_length=20, strict=False)] = ()
+    """What is wanted by the clock; each time opens an issue."""
 
     @classmethod
     def parse(cls, said: object) -> "RepoConfig":

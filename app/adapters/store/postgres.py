@@ -11,12 +11,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import orders, places, statements, tables
+from app.adapters.store import orders, places, schedules, statements, tables
 from app.adapters.store.access import PostgresTokens
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.reachable import reachable
 from app.adapters.store.requests import PostgresRequests
+from app.adapters.store.schedules import PostgresTimetable
 from app.adapters.store.turns import PostgresTurns
 from app.core import ranks
 from app.core.errors import NotFound
@@ -215,6 +216,10 @@ class PostgresStore:
 
         return PostgresRequests(self._engine, self._queue, start=start, read_run=_read_run)
 
+    def timetable(self) -> PostgresTimetable:
+        """What repositories want by the clock."""
+        return PostgresTimetable(self._engine)
+
     def api_tokens(self) -> PostgresTokens:
         """Who may ask over the API."""
         return PostgresTokens(self._engine)
@@ -354,7 +359,8 @@ class PostgresStore:
         return Receipt(reason=reason, run_id=run_id, is_new=True)
 
     async def _warm(self, connection: AsyncConnection, event: Pushed, reason: str) -> Receipt:
-        """Prepare for the next run, where there is likely to be one."""
+        """Prepare for the next run, where there is likely to be one; and look anew at what is wanted by the clock."""
+        await schedules.mark(connection, event.repository)
         row = tables.runs.c
         worked = select(row.id).where(
             row.repository_id == event.repository.id,

@@ -288,3 +288,14 @@ requests = Table(
 
 Index("requests_of_token", requests.c.token_id, requests.c.id, postgresql_where=text("token_id IS NOT NULL"))
 Index("requests_untold", requests.c.door, requests.c.id, postgresql_where=text("NOT is_told"))
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("repository_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("repository", JSONB, nullable=False),
+    Column("entries", JSONB, nullable=False, server_default="[]"),
+    Column("is_stale", Boolean, nullable=False, server_default=text("true")),
+    _moment("read_at"),
+)
+"""What each repository wants to be done by the clock, and whether its file has to be read again."""
