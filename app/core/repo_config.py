@@ -51,7 +51,7 @@ _OWN_WORDS: Final = {
     "submodules": _YES_OR_NO,
     "docs_required": _YES_OR_NO,
     "tests_for_bugs": _YES_OR_NO,
-    "schedules": "must be a list, each entry with `cron` (five fields, the minute one number), `title` and `login`, and "
+    "schedules": "must be a list, each entry with `cron` (five fields, the minute one number), `title`, `login` and "
     "perhaps `body` and `blueprint`",
     "rewritten_tests": "must be `report` or `stop`",
     "allow": f"must be one of {', '.join(f'`{word}`' for word in ALLOWANCES)}",
