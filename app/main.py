@@ -172,11 +172,15 @@ def schedules(store: PostgresStore, forges: GitHubForges, history: GitHubHistory
 
 
 def opener(
-    store: PostgresStore, forges: GitHubForges, blueprints: Blueprints, threads: "SlackThreads | None"
+    store: PostgresStore,
+    forges: GitHubForges,
+    blueprints: Blueprints,
+    threads: "SlackThreads | None",
+    redactor: Redactor,
 ) -> Opener:
     """What makes issues and runs of what was asked for elsewhere."""
     complete = threads.complete if threads else as_it_is
-    return Opener(store.requests(), forges, blueprints, lambda: datetime.now(UTC), complete)
+    return Opener(store.requests(), forges, blueprints, lambda: datetime.now(UTC), complete, redactor)
 
 
 def places(settings: Settings) -> Places:
@@ -307,7 +311,7 @@ def work(settings: Settings) -> None:
             try:
                 await queue.work(
                     worker.runner(blueprints, forges.of).advance,
-                    open_request=opener(store, forges, blueprints, there).open,
+                    open_request=opener(store, forges, blueprints, there, redactor).open,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
                     leave=shift.end,

@@ -6,14 +6,16 @@ whatever happens in between, there is one issue and one run.
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from app.core import wording
 from app.core.errors import MinionsError, RateLimited, Unavailable
 from app.core.events import WorkRequested
+from app.core.forms import answered, fields
 from app.core.hidden import strip_hidden
+from app.core.redaction import Redactor
 from app.core.requests import Request, Requests, Trackers, Wanted
 from app.core.shift import HandedOver
 from app.core.store import StoreDown
@@ -44,6 +46,8 @@ class Opener:
     """The time of day, with time zone."""
     complete: Complete = as_it_is
     """Finds out what the door did not tell, such as the words of a thread. Raises MinionsError."""
+    redactor: Redactor = field(default_factory=Redactor)
+    """An issue is read by more people than a thread in Slack: secrets that were pasted there stay there."""
 
     async def open(self, request_id: int) -> None:
         """Open it, or note why not. Raises what may pass, so that it is tried again."""
@@ -62,7 +66,7 @@ class Opener:
             await self._refuse(request, str(error))
 
     async def _open(self, request: Request) -> None:
-        wanted = await self.complete(request)
+        wanted = self._redacted(await self.complete(request))
         if wanted.blueprint not in self.blueprints:
             known = ", ".join(self.blueprints)
             await self._refuse(request, f"There is no blueprint {wanted.blueprint!r}. There are: {known}.")
@@ -86,6 +90,10 @@ class Opener:
         await self.requests.start(request, draft(event, self.blueprints), reason)
         _log.info("%s", reason)
 
+    def _redacted(self, wanted: Wanted) -> Wanted:
+        said = {"title": wanted.title, "body": wanted.body, "instructions": wanted.instructions}
+        return wanted.model_copy(update={name: self.redactor.redact(text) for name, text in said.items()})
+
     async def _refuse(self, request: Request, why: str) -> None:
         _log.info("Request %s is refused: %s", request.id, why)
         await self.requests.refuse(request, why)
@@ -100,7 +108,8 @@ def _task(request: Request, wanted: Wanted, person: Person) -> Task:
         repository=repository,
         number=request.number,
         title=wording.issue_title(wanted),
-        body=strip_hidden(wanted.body),
+        body=answered(strip_hidden(wanted.body)),
+        form=fields(strip_hidden(wanted.body)),
         # A thread is written by many, of whom only one asks.
         author=None if wanted.door == "slack" else person,
         requester=person,

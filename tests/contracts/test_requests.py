@@ -64,6 +64,15 @@ async def test_a_request_becomes_an_issue_and_a_run(desk: Desk) -> None:
     assert (await desk.requests.find(asked.key)).number == 1
 
 
+async def test_a_secret_that_was_pasted_goes_nowhere(desk: Desk) -> None:
+    secret = f"ghp_{'a1B2' * 10}"
+    asked = await desk.taken(body=f"It fails with {secret}.")
+    await desk.work()
+    run = await desk.requests.run_of(asked)
+    assert run is not None
+    assert secret not in f"{desk.tracker.issues} {run.task}"
+
+
 async def test_the_same_word_five_times_at_once_is_one_request(desk: Desk) -> None:
     taken = await asyncio.gather(*(desk.taken() for _ in range(5)))
     assert len({one.id for one in taken}) == 1

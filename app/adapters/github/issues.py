@@ -1,5 +1,6 @@
 """Issues that we open for what was asked elsewhere, each once."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from app.core.forge import Permission
 from app.core.requests import Asker
 from app.core.task import Person
 
+LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
+"""It becomes a part of an address."""
 _SKEW: Final = timedelta(minutes=5)
 """Our clock may differ from GitHub's by so much."""
 
@@ -39,6 +42,8 @@ class GitHubTracker:
 
     async def asker(self, login: str) -> Asker | None:
         """The account and whether it may write; None if there is no such account."""
+        if not LOGIN.fullmatch(login):
+            return None
         await self._client.locate()  # apart: a repository that is gone says nothing about the person
         try:
             told = await self._client.read(f"read what {login} may do", lambda remote: _permission(remote, login))
