@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -32,7 +32,7 @@ from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
 from app.adapters.workspace.leftovers import MachineLeftovers
 from app.adapters.workspace.workspace import Author
-from app.core.errors import ForgeError, SettingsError, Unavailable
+from app.core.errors import ForgeError, NotFound, SettingsError, Unavailable
 from app.core.events import Event
 from app.core.pace import THE_APP, Allowance
 from app.core.places import Limits as Places
@@ -177,10 +177,21 @@ def opener(
     blueprints: Blueprints,
     threads: "SlackThreads | None",
     redactor: Redactor,
+    *,
+    label: str,
 ) -> Opener:
     """What makes issues and runs of what was asked for elsewhere."""
+
+    async def suggestions(repository: Repository) -> Collection[str]:
+        try:
+            return parsed(await forges.open(repository).file(CONFIG, "HEAD")).suggest
+        except NotFound:
+            return ()
+
     complete = threads.complete if threads else as_it_is
-    return Opener(store.requests(), forges, blueprints, lambda: datetime.now(UTC), complete, redactor)
+    return Opener(
+        store.requests(), forges, blueprints, lambda: datetime.now(UTC), complete, redactor, suggestions, label
+    )
 
 
 def places(settings: Settings) -> Places:
@@ -311,7 +322,7 @@ def work(settings: Settings) -> None:
             try:
                 await queue.work(
                     worker.runner(blueprints, forges.of).advance,
-                    open_request=opener(store, forges, blueprints, there, redactor).open,
+                    open_request=opener(store, forges, blueprints, there, redactor, label=settings.label).open,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
                     leave=shift.end,

@@ -1,5 +1,6 @@
 """Issues of repositories without a GitHub: they are kept here, and people have the rights that they are given."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,6 +16,8 @@ class MemoryTracker:
     writers: dict[str, int]
     issues: list[tuple[str, str, str]] = field(default_factory=list)
     """Marker, title, body."""
+    labels: list[str] = field(default_factory=list)
+    """Of the issues that were opened."""
     trouble: list[ForgeError] = field(default_factory=list)
     """Raised by the next calls that open an issue, after it was opened."""
 
@@ -24,7 +27,16 @@ class MemoryTracker:
         number = self.writers.get(login)
         return Asker(person=Person(id=number, login=login), may_ask=True) if number else None
 
-    async def find_or_create_issue(self, *, marker: str, title: str, body: str, since: datetime) -> int:  # noqa: ARG002
+    async def find_or_create_issue(
+        self,
+        *,
+        marker: str,
+        title: str,
+        body: str,
+        since: datetime,  # noqa: ARG002
+        labels: Sequence[str] = (),
+    ) -> int:
+        self.labels += labels
         known = [number for number, issue in enumerate(self.issues, 1) if issue[0] == marker]
         if not known:
             self.issues.append((marker, title, body))

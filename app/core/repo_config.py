@@ -51,6 +51,7 @@ _OWN_WORDS: Final = {
     "submodules": _YES_OR_NO,
     "docs_required": _YES_OR_NO,
     "tests_for_bugs": _YES_OR_NO,
+    "suggest": "must be `failed on main`, `flaky`, or both as a list",
     "schedules": "must be a list, each entry with `cron` (five fields, the minute one number), `title`, `login` and "
     "perhaps `body` and `blueprint`",
     "rewritten_tests": "must be `report` or `stop`",
@@ -86,6 +87,10 @@ def _as_allowance(said: str) -> str:
 
 Allowance = Annotated[str, AfterValidator(_as_allowance)]
 Allowances = Annotated[tuple[Allowance, ...], BeforeValidator(_as_list), Field(max_length=20)]
+
+
+Suggestion = Literal["failed on main", "flaky"]
+"""What an issue may be opened about that nobody asked for; a person then asks for work on it, or does not."""
 
 
 class Schedule(BaseModel, frozen=True, extra="forbid"):
@@ -158,6 +163,8 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     min_changed_coverage: Annotated[float, Field(ge=0, le=100, strict=False)] = 0
     """Per cent of the changed lines that tests must run, where the repository measures that; 0: it is only told."""
 
+    suggest: Annotated[tuple[Suggestion, ...], BeforeValidator(_as_list), Field(max_length=2)] = ()
+    """What Minions may open issues about by itself; nothing starts by them."""
     schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_as_list), Field(max_length=20, strict=False)] = ()
     """What is wanted by the clock; each time opens an issue."""
 

@@ -12,11 +12,13 @@ from typing import Literal, Protocol
 from pydantic import BaseModel
 
 from app.core.errors import MinionsError
+from app.core.repo_config import Suggestion
 from app.core.run import Run
 from app.core.store import Draft
 from app.core.task import Person, Repository
 
-Door = Literal["api", "slack", "schedule"]
+Door = Literal["api", "slack", "schedule", "event"]
+"""By `event` nobody asks: an issue is opened about what was noticed, and no run is started."""
 
 
 class Differs(MinionsError):
@@ -60,6 +62,8 @@ class Wanted(BaseModel, frozen=True):
     token_id: int | None = None
     """The API token that it came with."""
     thread: Thread | None = None
+    suggestion: Suggestion | None = None
+    """What was noticed, if this is that."""
 
 
 class Request(BaseModel, frozen=True):
@@ -151,7 +155,9 @@ class Tracker(Protocol):
         """The account and whether it may write; None if there is no such account, or if it has no right at all."""
         ...
 
-    async def find_or_create_issue(self, *, marker: str, title: str, body: str, since: datetime) -> int:
+    async def find_or_create_issue(
+        self, *, marker: str, title: str, body: str, since: datetime, labels: Sequence[str] = ()
+    ) -> int:
         """Open our issue that carries `marker`, or find it; answer with its number. None is older than `since`."""
         ...
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from app.core.errors import MinionsError
-from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, Pushed, StopRequested
+from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, Pushed, StopRequested
 from app.core.journal import Entry, Journal
 from app.core.orders import Given
 from app.core.run import Run
@@ -51,7 +51,7 @@ class Draft(BaseModel, frozen=True):
     """Name of the first node; empty if there is no such blueprint, which admission will say."""
 
 
-Act = Draft | StopRequested | OrderGiven | BranchDeleted | InstallationChanged | Pushed
+Act = Draft | StopRequested | OrderGiven | BranchDeleted | InstallationChanged | Pushed | Noticed
 """What a delivery can lead to."""
 
 

@@ -5,7 +5,7 @@ whatever happens in between, there is one issue and one run.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,7 +19,7 @@ from app.core.redaction import Redactor
 from app.core.requests import Request, Requests, Trackers, Wanted
 from app.core.shift import HandedOver
 from app.core.store import StoreDown
-from app.core.task import Person, Task
+from app.core.task import Person, Repository, Task
 from app.engine.dispatch import Blueprints, draft
 
 _log = logging.getLogger(__name__)
@@ -27,12 +27,23 @@ _log = logging.getLogger(__name__)
 PATIENCE: Final = timedelta(days=1)
 """For so long a request waits for a GitHub that is away; later on, nobody expects it any more."""
 
+_AGAIN_AFTER: Final = timedelta(days=30)
+"""So long after an issue about a workflow there may be another one about the same."""
+SUGGESTED: Final = "suggested"
+"""Label of issues that nobody asked for. It starts nothing."""
+
+Suggestions = Callable[[Repository], Awaitable[Collection[str]]]
 Complete = Callable[[Request], Awaitable[Wanted]]
 
 
 async def as_it_is(request: Request) -> Wanted:
     """What was wanted, where the door told all of it at once."""
     return request.wanted
+
+
+async def nothing(_: Repository) -> Collection[str]:
+    """What a repository wants to be told unasked, where nobody looks."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,11 @@ class Opener:
     """Finds out what the door did not tell, such as the words of a thread. Raises MinionsError."""
     redactor: Redactor = field(default_factory=Redactor)
     """An issue is read by more people than a thread in Slack: secrets that were pasted there stay there."""
+
+    suggestions: Suggestions = nothing
+    """What a repository wants to be told unasked. Raises MinionsError."""
+    label: str = "minion"
+    """That asks for work."""
 
     async def open(self, request_id: int) -> None:
         """Open it, or note why not. Raises what may pass, so that it is tried again."""
@@ -66,6 +82,9 @@ class Opener:
             await self._refuse(request, str(error))
 
     async def _open(self, request: Request) -> None:
+        if request.wanted.door == "event":
+            await self._suggest(request)
+            return
         wanted = self._redacted(await self.complete(request))
         if wanted.blueprint not in self.blueprints:
             known = ", ".join(self.blueprints)
@@ -89,6 +108,20 @@ class Opener:
         reason = wording.asked_elsewhere(wanted, number)
         await self.requests.start(request, draft(event, self.blueprints), reason)
         _log.info("%s", reason)
+
+    async def _suggest(self, request: Request) -> None:
+        """Open an issue about what was noticed, where that is wanted; one a month about the same."""
+        repository, wanted = request.repository, self._redacted(request.wanted)
+        if repository is None or request.number or wanted.suggestion not in await self.suggestions(repository):
+            return
+        number = await self.trackers.tracker(repository).find_or_create_issue(
+            marker=wording.suggestion_marker(wanted),
+            title=wording.issue_title(wanted),
+            body=wording.suggestion_body(wanted, self.label),
+            since=request.asked_at - _AGAIN_AFTER,
+            labels=(SUGGESTED,),
+        )
+        await self.requests.opened(request, repository, number)
 
     def _redacted(self, wanted: Wanted) -> Wanted:
         said = {"title": wanted.title, "body": wanted.body, "instructions": wanted.instructions}

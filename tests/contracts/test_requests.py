@@ -1,6 +1,7 @@
 """What the doors may rely on: a request is kept once, opened once, and has one run."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from app.adapters.store import PostgresStore, ProcrastinateQueue
 from app.core.access import digest_of, new_secret
 from app.core.errors import NotFound, Unavailable
+from app.core.events import Noticed
 from app.core.requests import Differs, Request, TooMany, Wanted
+from app.core.task import Repository
 from app.engine.requests import Opener
 from blueprints import BLUEPRINTS
 from tests.trackers import MemoryTracker, MemoryTrackers
@@ -71,6 +74,38 @@ async def test_a_secret_that_was_pasted_goes_nowhere(desk: Desk) -> None:
     run = await desk.requests.run_of(asked)
     assert run is not None
     assert secret not in f"{desk.tracker.issues} {run.task}"
+
+
+FAILED = Noticed(
+    repository=Repository(id=5, full_name="octo/cat", installation_id=3),
+    what="failed on main",
+    name="CI",
+    url="https://github.test/octo/cat/actions/runs/1",
+    sha="1" * 40,
+)
+
+
+@pytest.mark.parametrize("wanted", [(), ("flaky",), ("failed on main",)])
+async def test_what_is_noticed_opens_one_issue_where_that_is_wanted_and_starts_nothing(
+    desk: Desk, wanted: tuple[str, ...]
+) -> None:
+    async def suggestions(_: Repository) -> tuple[str, ...]:
+        return wanted
+
+    desk.opener = replace(desk.opener, suggestions=suggestions)
+    for sha in ("1", "1", "2"):
+        await desk.store.accept(None, FAILED.model_copy(update={"sha": sha * 40}), "noticed")
+        await desk.work()
+    assert await desk.store.counts() == {}
+    if "failed on main" not in wanted:
+        assert desk.tracker.issues == []
+        return
+    ((_, title, body),) = desk.tracker.issues
+    assert title == "CI failed on the default branch"
+    assert all(
+        words in body for words in (FAILED.url, "put the label `minion` on this issue", "Nothing starts by itself")
+    )
+    assert set(desk.tracker.labels) == {"suggested"}
 
 
 async def test_the_same_word_five_times_at_once_is_one_request(desk: Desk) -> None:

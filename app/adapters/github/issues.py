@@ -1,6 +1,7 @@
 """Issues that we open for what was asked elsewhere, each once."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -53,7 +54,9 @@ class GitHubTracker:
         known = Permission(told.permission) if told.permission in list(Permission) else Permission.NONE
         return Asker(person=person, may_ask=known.may_write)
 
-    async def find_or_create_issue(self, *, marker: str, title: str, body: str, since: datetime) -> int:
+    async def find_or_create_issue(
+        self, *, marker: str, title: str, body: str, since: datetime, labels: Sequence[str] = ()
+    ) -> int:
         """Open our issue that carries `marker`, or find it; answer with its number."""
         login = (await self._app.identity()).login
         doing = "open an issue"
@@ -65,7 +68,7 @@ class GitHubTracker:
         async def create() -> int:
             return await self._client.write(
                 doing,
-                lambda remote: present(remote.create_issue(title=title, body=text).number, int),
+                lambda remote: present(remote.create_issue(title=title, body=text, labels=list(labels)).number, int),
                 notifies=True,
             )
 

@@ -21,7 +21,7 @@ from app.adapters.store.schedules import PostgresTimetable
 from app.adapters.store.turns import PostgresTurns
 from app.core import ranks
 from app.core.errors import NotFound
-from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, Pushed, StopRequested
+from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, Pushed, StopRequested
 from app.core.journal import Entry
 from app.core.orders import Given, Order, Stop
 from app.core.pace import Allowance
@@ -77,7 +77,7 @@ class PostgresStore:
                 return Receipt(reason=f"Delivery {delivery.guid} was received before: nothing to do.")
             return await self._carry_out(connection, delivery, decision, reason)
 
-    async def _carry_out(
+    async def _carry_out(  # noqa: PLR0911 - a table: one act, one way
         self, connection: AsyncConnection, delivery: Delivery | None, decision: Act, reason: str
     ) -> Receipt:
         match decision:
@@ -89,6 +89,9 @@ class PostgresStore:
                 return await self._give(connection, decision, reason)
             case BranchDeleted():
                 return await self._end_without_branch(connection, decision, reason)
+            case Noticed():
+                await self.requests().notice(connection, decision)
+                return Receipt(reason=reason, is_new=True)
             case Pushed():
                 return await self._warm(connection, decision, reason)
             case InstallationChanged():

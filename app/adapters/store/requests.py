@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.store import tables
 from app.adapters.store.reachable import reachable
+from app.core import wording
 from app.core.errors import NotFound
+from app.core.events import Noticed
 from app.core.plain import plain
 from app.core.requests import Differs, Door, Request, TooMany, Wanted
 from app.core.run import Run
@@ -62,6 +64,23 @@ class PostgresRequests:
         if found.wanted != wanted:
             raise Differs("Something else was asked for by the same key before: use another key.")
         return found
+
+    async def notice(self, connection: AsyncConnection, event: Noticed) -> None:
+        """Keep what was noticed, once for a commit, with the job that looks whether it is to be told."""
+        wanted = Wanted(
+            door="event",
+            full_name=event.repository.full_name,
+            title=wording.noticed_title(event),
+            body=wording.noticed_body(event),
+            blueprint="",
+            login="",
+            source=event.name,
+            suggestion=event.what,
+        )
+        words = (event.repository.id, event.what, event.name, event.sha)
+        request = await self._insert(connection, f"noticed/{'/'.join(map(str, words))}", wanted)
+        there = event.repository.model_dump(mode="json")
+        await connection.execute(update(tables.requests).where(_row.id == request.id).values(repository=there))
 
     async def _insert(self, connection: AsyncConnection, intent: str, wanted: Wanted) -> Request:
         values = {

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any, Final
 
 from app.core.blueprint import Blueprint
+from app.core.events import Noticed
 from app.core.hidden import one_line
 from app.core.neutral import code, fitted, neutral
 from app.core.requests import Request, Wanted
@@ -15,7 +16,7 @@ _TITLE: Final = 250
 """Characters; GitHub takes 256."""
 _BODY: Final = 50_000
 """Characters; GitHub takes 65,536, and the end says who asked."""
-_DOORS: Final = {"api": "over the API", "slack": "in Slack", "schedule": "by a schedule"}
+_DOORS: Final = {"api": "over the API", "slack": "in Slack", "schedule": "by a schedule", "event": "by nobody"}
 
 
 def request_marker(request: Request) -> str:
@@ -34,6 +35,34 @@ def issue_body(wanted: Wanted) -> str:
     how = f"{_DOORS[wanted.door]}{f', {code(wanted.source)}' if wanted.source else ''}"
     asked = f"<sub>Asked for by {code(wanted.login)} {how}, as {code(wanted.blueprint)}.</sub>"
     return f"{fitted(neutral(more), _BODY)}\n\n{asked}".strip()
+
+
+def noticed_title(event: Noticed) -> str:
+    """What was noticed, in one line."""
+    said = "failed on the default branch" if event.what == "failed on main" else "is flaky on the default branch"
+    return f"{one_line(event.name)} {said}"
+
+
+def noticed_body(event: Noticed) -> str:
+    """What was seen, and what a person can do about it: nothing starts by itself."""
+    seen = (
+        f"The workflow failed at {event.sha}"
+        if event.what == "failed on main"
+        else f"The workflow failed at {event.sha}, and passed there when it was run again"
+    )
+    return f"{seen}: {event.url}"
+
+
+def suggestion_body(wanted: Wanted, label: str) -> str:
+    """The issue that tells of it."""
+    how = f"To have a minion see to it, put the label {code(label)} on this issue, or comment {code('/minion fix')}."
+    return f"{neutral(wanted.body)}\n\n{how} Nothing starts by itself; close it if nothing is to be done."
+
+
+def suggestion_marker(wanted: Wanted) -> str:
+    """By which an issue about the same is found again."""
+    said = f"{wanted.full_name.lower()}\n{wanted.suggestion}\n{wanted.source}"
+    return f"<!-- minions:noticed={hashlib.sha256(said.encode()).hexdigest()[:24]} -->"
 
 
 def asked_elsewhere(wanted: Wanted, number: int) -> str:
