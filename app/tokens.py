@@ -1,9 +1,11 @@
 """`minions token …`: tokens of the HTTP API, on the database of this installation."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Final, TypeVar
 
 from app.adapters.postgres import EmbeddedPostgres
@@ -65,13 +67,23 @@ def _on_tokens(settings: Settings, do: Callable[[ApiTokens], Awaitable[T]]) -> T
 def _reached(settings: Settings) -> Iterator[str]:
     """The database: of a server that runs on this machine, if there is one, which has it up to date."""
     embedded = EmbeddedPostgres(settings.home)
-    if settings.database_url or (settings.home / "postgres" / _SOCKET).exists():
+    if settings.database_url or _answers(settings.home / "postgres" / _SOCKET):
         url = with_driver(settings.database_url) if settings.database_url else embedded.url
         check(url)
         yield url
         return
     with database(settings) as url:
         yield url
+
+
+def _answers(place: Path) -> bool:
+    """Whether somebody listens there: one that was killed leaves its socket behind."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(place))
+        except OSError:
+            return False
+    return True
 
 
 def _day(at: datetime | None) -> str:

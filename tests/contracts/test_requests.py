@@ -117,6 +117,28 @@ async def test_the_same_word_five_times_at_once_is_one_request(desk: Desk) -> No
         await desk.taken(title="Something else")
 
 
+async def test_a_request_does_not_wait_until_a_run_has_ended(desk: Desk) -> None:
+    """However many runs a worker has in hand, and however long they take."""
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def advance(_run_id: int, _revision: int | None) -> None:
+        begun.set()
+        await may_end.wait()
+
+    await desk.taken()
+    await desk.opener.open(1)
+    work = desk.queue.work(advance, open_request=desk.opener.open, concurrency=1)
+    working = asyncio.create_task(work)
+    async with asyncio.timeout(60):
+        await begun.wait()
+        await desk.taken("two")
+        while len(desk.tracker.issues) < 2:
+            await asyncio.sleep(0.05)
+        may_end.set()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
 async def test_an_issue_whose_answer_got_lost_is_there_once(desk: Desk) -> None:
     asked = await desk.taken()
     desk.tracker.trouble = [Unavailable("GitHub did not answer.")]

@@ -1,6 +1,7 @@
 """The queue: Procrastinate, on the same database. Its jobs are "advance run N", "open request N", "warm repository N".
 
-A worker advances several runs at a time and warms one repository beside them, which never takes a run's place.
+A worker advances several runs at a time. Beside them, and never in a run's place, it opens requests and warms one
+repository.
 
 Told to stop, it takes no more jobs, and goes on saying that it lives until the last run that it has in hand is handed
 over: one that falls silent is taken for dead, and its runs are taken over while it is still at work on them.
@@ -42,6 +43,8 @@ _WARMING: Final = "warm"
 _OPENING: Final = "open"
 _REQUESTS: Final = "requests"
 """A queue of its own: an older worker, which knows nothing of requests, leaves them to newer ones."""
+_OPENED_AT_ONCE: Final = 4
+"""Each takes a few calls of GitHub, whose pace all workers keep together."""
 _LONGEST_PAUSE_S: Final = 300
 _GRACE_S: Final = 5.0
 """When the database is away, a node has this long to end; then it is broken off and goes on elsewhere."""
@@ -138,10 +141,11 @@ class ProcrastinateQueue:
         """
         self._advance, self._warm, self._open = advance, warm, open_request
         async with self._app.open_async():
-            queues = [_RUNS, _REQUESTS] if open_request else [_RUNS]
-            worker = self._worker(queues, concurrency=concurrency, wait=forever)
+            worker = self._worker([_RUNS], concurrency=concurrency, wait=forever)
             beside = [asyncio.create_task(self._keep_taking_over())]
-            warming = [asyncio.create_task(self._keep_warming())] if warm and forever else []
+            warming = [asyncio.create_task(self._keep_doing(self._warm_all))] if warm and forever else []
+            if open_request and forever:
+                warming.append(asyncio.create_task(self._keep_doing(self._open_all)))
 
             def stop() -> None:
                 leave()
@@ -154,6 +158,8 @@ class ProcrastinateQueue:
             try:
                 with _told_to_stop(stop) if forever else nullcontext():
                     await worker.run()
+                if open_request and not forever:
+                    await self._open_all(wait=False)
                 if warm and not forever:
                     await self._warm_all(wait=False)
             finally:
@@ -161,13 +167,17 @@ class ProcrastinateQueue:
                     task.cancel()
                 await asyncio.gather(*beside, *warming, return_exceptions=True)
 
-    async def _keep_warming(self) -> None:
+    async def _keep_doing(self, work_all: Callable[..., Awaitable[None]]) -> None:
         while True:
             try:
-                await self._warm_all(wait=True)
+                await work_all(wait=True)
             except ConnectorException as error:
-                _log.warning("The database cannot be asked for repositories to warm: %s", error)
+                _log.warning("The database cannot be asked for what is to be done beside runs: %s", error)
             await asyncio.sleep(self._lost_after_s)
+
+    async def _open_all(self, *, wait: bool) -> None:
+        """Beside the runs: somebody waits for an issue, and must not wait until a run has ended."""
+        await self._worker([_REQUESTS], concurrency=_OPENED_AT_ONCE, wait=wait).run()
 
     async def _warm_all(self, *, wait: bool) -> None:
         worker = self._worker([_WARMING], concurrency=1, wait=wait)
