@@ -13,7 +13,7 @@ ENV UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true UV
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY app app
 COPY blueprints blueprints
-RUN uv sync --locked --no-dev --no-editable
+RUN uv sync --locked --no-dev --no-editable --extra traces
 
 FROM ${BASE}
 RUN apt-get update \

@@ -293,13 +293,25 @@ def revoke_token(name: Annotated[str, typer.Argument(help="Its name.")]) -> None
 
 
 @cli.command()
+def schema() -> None:
+    """Print the JSON Schema of `.github/minion.yml`, for editors."""
+    import json
+
+    from app.core.repo_schema import schema as made
+
+    print(json.dumps(made(), indent=2))
+
+
+@cli.command()
 def settings() -> None:
     """List every setting with its default."""
     print(settings_table())
 
 
 def _settings(*, quiet: bool = False) -> Settings:
-    settings = load()
+    from app.credentials import completed
+
+    settings = completed(load())
     level = "WARNING" if quiet else settings.log_level
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # These log requests and jobs whole, tokens included, one level below what is useful here.

@@ -4,10 +4,12 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -23,6 +25,7 @@ from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import Tokens
+from app.adapters.json_log import JsonLog
 from app.adapters.litellm import warm_up
 from app.adapters.redacted import RedactedLog
 from app.adapters.slack.directory import directory
@@ -41,6 +44,7 @@ from app.core.repo_config import PATH as CONFIG
 from app.core.repo_config import RepoConfig
 from app.core.shift import Shift
 from app.core.task import Repository
+from app.core.tracing import Tracer
 from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
 from app.engine.requests import Opener, as_it_is
@@ -54,6 +58,7 @@ from app.settings import Settings
 from app.web.api import CALLS_PER_MINUTE, PATH, Api
 from app.web.health import Health
 from app.web.hints import Hints
+from app.web.metrics import Metrics
 from app.web.pages import Pages
 from app.web.rate import Rate
 from app.web.slack import Slack
@@ -125,11 +130,13 @@ def redactor_of(settings: Settings) -> Redactor:
             settings.review_api_key.get_secret_value(),
             settings.slack_bot_token.get_secret_value(),
             settings.slack_signing_secret.get_secret_value(),
+            settings.metrics_token.get_secret_value(),
             *(secret.get_secret_value() for secret in settings.webhook_secrets),
         ]
     )
+    lines = JsonLog(redactor) if settings.log_format == "json" else RedactedLog(_LOG_FORMAT, redactor)
     for handler in logging.getLogger().handlers:
-        handler.setFormatter(RedactedLog(_LOG_FORMAT, redactor))
+        handler.setFormatter(lines)
     return redactor
 
 
@@ -194,6 +201,25 @@ def opener(
     )
 
 
+@contextmanager
+def traces(settings: Settings) -> Iterator[Tracer | None]:
+    """Where traces of runs go, if anywhere; what is still on its way at the end is delivered. Raises SettingsError."""
+    if not settings.traces_url:
+        yield None
+        return
+    try:
+        from app.adapters.traces import delivering  # noqa: PLC0415 # the packages of an extra
+    except ImportError:
+        raise SettingsError(
+            "MINIONS_TRACES_URL needs packages that are not here: install minions[traces], or leave it empty."
+        ) from None
+    tracer = delivering(settings.traces_url, metadata.version("minions"))
+    try:
+        yield tracer
+    finally:
+        tracer.close()
+
+
 def places(settings: Settings) -> Places:
     """How many runs may be at work at once."""
     return Places(
@@ -217,7 +243,8 @@ def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = B
         await hints.close()
 
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    for part in (webhook, Pages(store, blueprints, github_url=settings.github_url), Health(store, counts)):
+    metrics = Metrics(store, counts, settings.metrics_token.get_secret_value())
+    for part in (webhook, Pages(store, blueprints, github_url=settings.github_url), Health(store, counts), metrics):
         app.include_router(part.router())
     if settings.slack_signing_secret.get_secret_value():
         app.include_router(slack(settings, store, blueprints).router())
@@ -298,6 +325,7 @@ def work(settings: Settings) -> None:
             store = await stack.enter_async_context(opened(url, queue, places(settings)))
             paces = chosen_paces(settings, store)
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
+            tracer = stack.enter_context(traces(settings))
             author = partial(commit_author, app, settings.github_url)
             worker = await outside(settings, store, redactor, author, shift, blueprints=blueprints)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
@@ -321,7 +349,7 @@ def work(settings: Settings) -> None:
                 beside.append(asyncio.create_task(teller.keep_telling()))
             try:
                 await queue.work(
-                    worker.runner(blueprints, forges.of).advance,
+                    replace(worker.runner(blueprints, forges.of, forges.leave), tracer=tracer).advance,
                     open_request=opener(store, forges, blueprints, there, redactor, label=settings.label).open,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,

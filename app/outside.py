@@ -10,10 +10,12 @@ from functools import partial
 from typing import Any, Final
 
 from app.adapters.diff_cover import DiffCover
+from app.adapters.json_schema import JsonSchema
 from app.adapters.mcp import McpServers
 from app.adapters.mcp import servers as mcp_servers
 from app.adapters.packages import RegistryIndex
 from app.adapters.redacted import RedactedForge
+from app.adapters.releases import RegistryReleases
 from app.adapters.ruff import RuffAnalysis
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.egress.registries import reach
@@ -41,6 +43,7 @@ from app.core.model import Model
 from app.core.outside import NoServers, Servers
 from app.core.patch import Patch
 from app.core.redaction import Redactor
+from app.core.releases import Releases
 from app.core.reviewer import NoReviewer, Reviewer
 from app.core.run import Run
 from app.core.shift import Shift
@@ -51,7 +54,7 @@ from app.core.world import World
 from app.engine.dispatch import Blueprints
 from app.engine.orders import Orders
 from app.engine.progress import Progress
-from app.engine.runner import OpenForge, Runner
+from app.engine.runner import Leave, OpenForge, Runner, nothing_to_leave
 from app.guards import ALL, GuardSet
 from app.models import Models, chosen_model, chosen_reviewer, fallback_model, in_turn
 from app.notary import RunNotary
@@ -81,11 +84,12 @@ class Outside:
     public_url: str
     signing_key: SigningKey
     servers: Servers
+    releases: Releases
     shift: Shift
     blueprints: Blueprints
 
-    def runner(self, blueprints: Blueprints, open_forge: OpenForge) -> Runner:
-        """What advances runs in this process."""
+    def runner(self, blueprints: Blueprints, open_forge: OpenForge, leave: Leave = nothing_to_leave) -> Runner:
+        """What advances runs in this process. `leave` gives up what a forge used for a run that is over."""
         return Runner(
             store=self.store,
             blueprints=blueprints,
@@ -97,6 +101,7 @@ class Outside:
             now=lambda: datetime.now(UTC),
             clock=time.monotonic,
             shift=self.shift,
+            leave=leave,
         )
 
     def page_url(self, run: Run) -> str:
@@ -125,10 +130,12 @@ class Outside:
             guards=self.guards,
             clean=CleanTrees(self.workspaces, run.id, run.task.repository.id, lambda write: forge.remote(write=write)),
             coverage=DiffCover(),
+            schemas=JsonSchema(),
             page_url=self.page_url(run),
             marker=wording.marker(run),
             now=lambda: datetime.now(UTC),
             patience=self.settings.patience,
+            releases=self.releases,
         )
 
     async def warm(self, repository: Repository, open_forge: Callable[[Repository], Forge]) -> None:
@@ -260,6 +267,7 @@ async def outside(
         public_url=settings.page_url,
         signing_key=SigningKey.at(settings.signing_key_file or settings.home / FILE),
         servers=McpServers(mcp_servers(settings.mcp_file), redactor) if settings.mcp_file else NoServers(),
+        releases=RegistryReleases(public_registries(settings)),
         shift=shift or Shift(),
         blueprints=blueprints,
     )
@@ -289,5 +297,9 @@ def chosen_boxes(settings: Settings, redactor: Redactor) -> BubblewrapBoxes:
 
 def chosen_index(settings: Settings) -> RegistryIndex:
     """Who is asked about new dependencies: the public registries, as far as set-up commands may reach them."""
-    allowed = reach(settings.registries, (), None).public
-    return RegistryIndex(frozenset(allowed), clock=time.monotonic, now=lambda: datetime.now(UTC))
+    return RegistryIndex(public_registries(settings), clock=time.monotonic, now=lambda: datetime.now(UTC))
+
+
+def public_registries(settings: Settings) -> frozenset[str]:
+    """Hosts of registries that are asked about packages: no others than set-up commands may reach."""
+    return frozenset(reach(settings.registries, (), None).public)

@@ -17,12 +17,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from app.adapters.postgres import EmbeddedPostgres
 from app.adapters.store.schema import migrate, with_driver
 from app.core.errors import SettingsError
+from app.credentials import completed, is_unset
+from app.set_up import set_up
 from app.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -151,9 +154,16 @@ class Child:
 
 def serve(settings: Settings, *, work: bool) -> None:
     """Run the web server, and a worker unless told not to, until SIGTERM or SIGINT. Raises SettingsError."""
+    check_address(settings)
+    if is_unset(settings):
+        if not settings.model:
+            raise SettingsError("\n".join([*settings.missing()[-1:], "`minions doctor` tells more."]))
+        prepared_home(settings)
+        if not set_up(settings, partial(print, flush=True)):
+            return
+        settings = completed(settings)
     if missing := settings.missing():
         raise SettingsError("\n".join([*missing, "`minions doctor` tells more."]))
-    check_address(settings)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())

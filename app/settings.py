@@ -62,6 +62,11 @@ class Settings(BaseSettings):
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(), description="Webhook secret of the App; two of them, parted by a comma, while you rotate it."
     )
+    credentials: Literal["file", "page"] = Field(
+        default="file",
+        description="Where `/setup` puts the credentials of the App that it makes: a `file` in `MINIONS_HOME` that "
+        "only this server reads, or once on the `page`, for a secret store.",
+    )
     label: str = Field(default="minion", description="Label that asks for work; `LABEL:BLUEPRINT` names a blueprint.")
     allowed_bots: Annotated[tuple[int, ...], NoDecode] = Field(
         default=(), description="Numeric ids of bot accounts that may ask for work, parted by commas."
@@ -255,6 +260,18 @@ class Settings(BaseSettings):
         description="File with an Ed25519 key as PEM that statements about runs are signed with; one of this machine's "
         "own in `MINIONS_HOME`, made at the first start, where this is empty.",
     )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Token for `/metrics` (Prometheus), sent as `Authorization: Bearer …`; without one there is none.",
+    )
+    traces_url: str = Field(
+        default="",
+        description="Where OpenTelemetry's collector takes traces by HTTP, such as `http://collector:4318/v1/traces`; "
+        "wants the extra `traces`. No traces where this is empty.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="`text`, or `json`: one object a line, with the id of the run that it is about."
+    )
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
     @field_validator(
@@ -289,7 +306,8 @@ class Settings(BaseSettings):
         return tuple(host.lower() for host in value)
 
     @field_validator(
-        "github_url", "github_api_url", "public_url", "model_api_base", "fallback_api_base", "review_api_base"
+        *("github_url", "github_api_url", "public_url", "traces_url"),
+        *("model_api_base", "fallback_api_base", "review_api_base"),
     )
     @classmethod
     def _without_slash(cls, value: str) -> str:

@@ -79,6 +79,9 @@ class LocalForge:
         """Nobody reviews here."""
         return ()
 
+    async def reply(self, place: Place, marker: str, text: str) -> None:
+        """Nobody reviews here."""
+
     async def talk(self, number: int, place: Place | None) -> Said:
         """A local repository has no issues."""
         raise NotFound("A repository of this machine has no issues.")

@@ -67,6 +67,10 @@ class RedactedForge:
         """As `Forge` says."""
         return await self._forge.remarks(number, since=since)
 
+    async def reply(self, place: Place, marker: str, text: str) -> None:
+        """As `Forge` says."""
+        await self._forge.reply(place, marker, self._clean(text))
+
     async def talk(self, number: int, place: Place | None) -> Said:
         """As `Forge` says."""
         found = await self._forge.talk(number, place)

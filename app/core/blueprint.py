@@ -183,13 +183,21 @@ class Blueprint(Generic[T]):
     start: Node[T]
     edges: Mapping[Node[T], Edge[T]]
     version: int = 1
-    """Counted up when a run of the old table could not go on with the new one."""
+    """Counted up with each change of the table: an older program leaves runs that a newer one had in hand to that."""
+    goes_on_from: int | None = None
+    """The oldest version whose runs go on with this table: nodes only came since, and what they answer. None: only its
+    own. A run that has not begun begins with the newest table anyway."""
     checks: Node[T] | None = None
     """The node that looks after the checks of what was pushed: where the button "Fix CI" leads."""
 
     def __post_init__(self) -> None:
-        for check in (self._check_names, self._check_words, self._check_reach, self._check_bounds):
+        for check in (self._check_names, self._check_version, self._check_words, self._check_reach, self._check_bounds):
             check()
+
+    def takes(self, version: int) -> bool:
+        """Whether a run that was begun with the table of this version goes on with this one."""
+        oldest = self.version if self.goes_on_from is None else self.goes_on_from
+        return oldest <= version <= self.version
 
     def arrows(self) -> Iterator[tuple[Node[T], str, Target[T]]]:
         """Every way through the table as (node, word, target); the word is empty where there is only one way on."""
@@ -240,6 +248,12 @@ class Blueprint(Generic[T]):
         for node in self.edges:
             if node.at_most is not None and node.at_most < 1:
                 raise BlueprintError(f"{self.name}: {node.name} may be visited {node.at_most} times; give at least 1")
+
+    def _check_version(self) -> None:
+        if self.goes_on_from is not None and not 1 <= self.goes_on_from <= self.version:
+            raise BlueprintError(
+                f"{self.name}: of version {self.version}, it cannot go on from version {self.goes_on_from}"
+            )
 
     def _check_words(self) -> None:
         for node, edge in self.edges.items():

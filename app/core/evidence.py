@@ -14,7 +14,7 @@ _MOST_CONNECTIONS: Final = 200
 
 
 class Where(StrEnum):
-    """At which point of the run a command was run. All of them run in a box; the last four in a clean tree."""
+    """At which point of the run a command was run. All of them run in a box; the last five in a clean tree."""
 
     SET_UP = "set-up"
     BEFORE = "before the change"
@@ -25,6 +25,7 @@ class Where(StrEnum):
     NEW_TESTS = "new tests, old code"
     OLD_TESTS = "old tests, new code"
     CLAIMED = "claimed, in a clean tree"
+    REPEATED = "repeated, in a clean tree"
 
 
 class Evidence(BaseModel, frozen=True):

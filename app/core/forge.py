@@ -186,6 +186,10 @@ class Forge(Protocol):
         """
         ...
 
+    async def reply(self, place: Place, marker: str, text: str) -> None:
+        """Answer in the thread of the review comment at `place`, once: an answer that carries `marker` is there."""
+        ...
+
     async def talk(self, number: int, place: Place | None) -> Said:
         """The issue or pull request as it stands, or the comment at `place`. Raises NotFound."""
         ...

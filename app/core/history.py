@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from app.core.events import StopRequested, WorkRequested
 from app.core.run import Run
+from app.core.task import Repository
 
 
 class Attempt(BaseModel, frozen=True):
@@ -32,6 +33,17 @@ class Attempt(BaseModel, frozen=True):
     """Whether it says that a label was put on an issue."""
     is_urgent: bool
     """Whether somebody may wait for what it leads to."""
+    is_hint: bool = False
+    """Whether it only told that others' checks moved: it is not asked for again, but who waits for some looks."""
+
+
+class Doubtful(BaseModel, frozen=True):
+    """What may not be wanted any more in a repository, by a glance at what changed there."""
+
+    numbers: Sequence[int]
+    """Issues and pull requests that are closed, and issues that do not have our label."""
+    until: datetime
+    """Where the next glance begins, by GitHub's time: shortly before the newest change that was looked at."""
 
 
 class History(Protocol):
@@ -54,6 +66,13 @@ class History(Protocol):
 
         From the time of the installation on, if that is later or `since` is None: what was labelled before was never
         meant for us. The words of an issue are those that it has now.
+        """
+        ...
+
+    async def doubtful(self, repository: Repository, since: datetime) -> Doubtful:
+        """What of all that changed in a repository from `since` on a run may have to end for.
+
+        Nothing is told of what was deleted or moved elsewhere: that is not listed any more.
         """
         ...
 

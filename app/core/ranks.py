@@ -14,6 +14,8 @@ BULK: Final = 1_000_000_000
 """Ranks of what bots ask for lie above it, so those of people come first: there are never so many runs."""
 BEGUN: Final = 1
 """Priority in the queue of runs that have begun: to go on, to be taken over, to stop."""
+LOOK_AGAIN: Final = 0
+"""Priority of parked runs that look again though nothing was heard: whoever heard something goes first."""
 
 
 def base(*, is_bulk: bool) -> int:
@@ -22,7 +24,7 @@ def base(*, is_bulk: bool) -> int:
 
 
 def next_rank(*, is_bulk: bool, begun: int | None, waiting: int | None) -> int:
-    """The rank of a new run.
+    """The rank of a new run. A store says the same in its own words, and a contract compares the two.
 
     `begun` is the highest rank of its kind that has begun, `waiting` the highest of its kind and repository that has
     not; None if there is none.

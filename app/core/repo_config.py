@@ -5,7 +5,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from app.core.allowances import ALLOWANCES
 from app.core.budget import Budget
@@ -23,9 +23,17 @@ def _as_list(value: Any) -> Any:
 
 
 Line = Annotated[str, Field(min_length=1, max_length=4_000)]
-Lines = Annotated[tuple[Line, ...], BeforeValidator(_as_list), Field(max_length=50)]
+Lines = Annotated[
+    tuple[Line, ...],
+    Field(max_length=50),
+    BeforeValidator(_as_list, json_schema_input_type=Line | tuple[Line, ...]),
+]
 Glob = Annotated[str, Field(min_length=1, max_length=300)]
-Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_list), Field(max_length=50)]
+Globs = Annotated[
+    tuple[Glob, ...],
+    Field(max_length=50),
+    BeforeValidator(_as_list, json_schema_input_type=Glob | tuple[Glob, ...]),
+]
 
 
 def _as_folder(said: str) -> str:
@@ -36,7 +44,11 @@ def _as_folder(said: str) -> str:
 
 
 Folder = Annotated[str, AfterValidator(_as_folder)]
-Folders = Annotated[tuple[Folder, ...], BeforeValidator(_as_list), Field(max_length=200)]
+Folders = Annotated[
+    tuple[Folder, ...],
+    Field(max_length=200),
+    BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...]),
+]
 _NO_FOLDER: Final = "must be a folder of the repository, such as `libs/parser`; globs are not known here"
 
 LONGEST_CHECKS_S: Final = 21_600
@@ -86,7 +98,14 @@ def _as_allowance(said: str) -> str:
 
 
 Allowance = Annotated[str, AfterValidator(_as_allowance)]
-Allowances = Annotated[tuple[Allowance, ...], BeforeValidator(_as_list), Field(max_length=20)]
+_WORD: Final = {"enum": list(ALLOWANCES)}
+_WORDS: Final = WithJsonSchema({"anyOf": [_WORD, {"type": "array", "items": _WORD}]})
+"""For editors, which want the list."""
+Allowances = Annotated[
+    tuple[Allowance, ...],
+    Field(max_length=20),
+    BeforeValidator(_as_list, json_schema_input_type=Annotated[Any, _WORDS]),
+]
 
 
 Suggestion = Literal["failed on main", "flaky"]
@@ -105,7 +124,7 @@ class Schedule(BaseModel, frozen=True, extra="forbid"):
     """The GitHub account that asks: it must be allowed to write here."""
 
 
-class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True):
+class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True):
     """Everything a repository can decide. None means: not said, so detect it or take the default."""
 
     setup: Lines | None = None

@@ -6,12 +6,13 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
+from app.core.census import Census
 from app.core.errors import MinionsError
 from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, Pushed, StopRequested
 from app.core.journal import Entry, Journal
 from app.core.orders import Given
 from app.core.run import Run
-from app.core.task import Task
+from app.core.task import Repository, Task
 
 
 class Stale(MinionsError):
@@ -30,6 +31,15 @@ class Occupied(MinionsError):
         self.run_id = run_id
 
 
+class Receipt(BaseModel, frozen=True):
+    """What became of a delivery."""
+
+    reason: str
+    """A sentence: the answer to GitHub and the line in the log."""
+    run_id: int | None = None
+    is_new: bool = False
+
+
 class Delivery(BaseModel, frozen=True):
     """One delivery of a webhook. (`app_id`, `guid`) names the event: a redelivery carries the same guid."""
 
@@ -37,6 +47,10 @@ class Delivery(BaseModel, frozen=True):
     guid: str
     event: str
     action: str
+
+    def known(self) -> Receipt:
+        """What became of it, where it was stored before."""
+        return Receipt(reason=f"Delivery {self.guid} was received before: nothing to do.")
 
 
 class Draft(BaseModel, frozen=True):
@@ -55,15 +69,6 @@ Act = Draft | StopRequested | OrderGiven | BranchDeleted | InstallationChanged |
 """What a delivery can lead to."""
 
 
-class Receipt(BaseModel, frozen=True):
-    """What became of a delivery."""
-
-    reason: str
-    """A sentence: the answer to GitHub and the line in the log."""
-    run_id: int | None = None
-    is_new: bool = False
-
-
 class Recorded(BaseModel, frozen=True):
     """A journal entry as it stands in the store."""
 
@@ -73,6 +78,14 @@ class Recorded(BaseModel, frozen=True):
     """Place in the journal of that visit, from 0."""
     at: datetime
     entry: Entry
+
+
+class Site(BaseModel, frozen=True):
+    """A repository in which runs on issues or pull requests have not ended."""
+
+    repository: Repository
+    since: datetime
+    """When the first of them was asked for, by GitHub's time."""
 
 
 class Store(Protocol):
@@ -161,6 +174,14 @@ class Store(Protocol):
         """Runs that have not ended, or that ended and were not reported yet."""
         ...
 
+    async def sites(self) -> Sequence[Site]:
+        """Where runs on issues or pull requests have not ended, by the repositories' ids."""
+        ...
+
+    async def unfinished_on(self, repository_id: int, numbers: Collection[int]) -> Sequence[int]:
+        """Runs on these issues or pull requests that have not ended, also those that opened them."""
+        ...
+
     async def stir(self, heads: Collection[tuple[int, str]]) -> int:
         """Something happened to these commits, each of a repository id: have the runs that wait at them look again.
 
@@ -173,6 +194,10 @@ class Store(Protocol):
 
         Answers with how many those are.
         """
+        ...
+
+    async def census(self, since: datetime) -> Census:
+        """How many of what there is, and what models took since then."""
         ...
 
     async def counts(self) -> Mapping[str, int]:

@@ -55,6 +55,8 @@ class Remark(BaseModel, frozen=True):
     line: int | None = None
     hunk: str = ""
     """The piece of the diff that it stands under."""
+    comment_id: int | None = None
+    """The comment that began its thread, under which an answer belongs; None if it is about all of the change."""
     at: datetime
 
 

@@ -14,8 +14,10 @@ from app.core.guards import Guards
 from app.core.minion import Minion
 from app.core.notary import NoNotary, Notary
 from app.core.patience import Patience
+from app.core.releases import NoReleases, Releases
 from app.core.reviewer import NoReviewer, Reviewer
 from app.core.sandbox import Sandbox
+from app.core.schema import SchemaReader
 from app.core.workspace import CleanTrees, Workspace
 
 
@@ -37,7 +39,10 @@ class World:
     """The time of day, with time zone."""
     coverage: CoverageReader | None = None
     """None where nobody reads reports of coverage."""
+    schemas: SchemaReader | None = None
+    """None where nobody holds settings against schemas."""
     patience: Patience = field(default_factory=Patience)
     """Of this installation; a repository may say something else."""
     reviewer: Reviewer = field(default_factory=NoReviewer)
     notary: Notary = field(default_factory=NoNotary)
+    releases: Releases = field(default_factory=NoReleases)

@@ -29,6 +29,7 @@ from app.demo import models
 from app.demo.github.objects import App
 from app.demo.github.server import serve as serve_github
 from app.demo.github.state import Hub
+from app.demo.script import Script
 
 _HERE: Final = Path(__file__).parent
 _APP_ID: Final = 1
@@ -142,7 +143,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    *, scripts: Path | None = None, port: int = 0, settings: Mapping[str, str] | None = None
+    *, scripts: Path | Mapping[str, Script] | None = None, port: int = 0, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Stage]:
     """Everything but the app itself, which `Stage.start_app` starts; all of it is stopped and removed at the end.
 

@@ -122,7 +122,7 @@ class Orders:
         if run.task.number and not await forge.issue_is_open(run.task.number):
             return await self._not_again(run, given, forge, wording.issue_is_closed(run.task.number))
         blueprint = self.blueprints.get(run.blueprint)
-        if blueprint is None or blueprint.version != run.blueprint_version:
+        if blueprint is None or not blueprint.takes(run.blueprint_version):
             return await self._anew(run, given, forge)
         node, why = _place_to_go_on(run, given, blueprint)
         if why:
@@ -139,6 +139,7 @@ class Orders:
         again = {
             "status": Status.RUNNING,
             "at": node,
+            "blueprint_version": blueprint.version,
             "state": state.model_dump(mode="json"),
             "wait": None,
             "error": "",

@@ -7,7 +7,10 @@ Three looks, from what GitHub knows best to what it knows least:
 - *Labels on open issues*, when we were away for longer than GitHub keeps deliveries, when an installation was suspended
   (GitHub tells nothing of that time), and at the very first start.
 - *Runs that are under way*: whether their issue is still open and labelled, their branch and pull request are there.
+  In each repository one glance at what changed there since the last one says which runs to look at; beside those, a few
+  have their turn in each look, for what is not listed there because it is gone.
   Of those that are parked, some look again for themselves: what they wait for may have come without our hearing of it.
+  They are more when GitHub tells that it could not tell us of checks.
 
 What is found goes the way of every event: a decision, and the store. When GitHub asks to slow down or does not answer,
 the rest of a look is left to the next one, which begins where the last whole one began.
@@ -48,14 +51,18 @@ _PAUSES_GROW: Final = 4
 """A repeat that failed is followed by the next after 30 s, 2, 8 and 32 minutes."""
 _MOST_AT_ONCE: Final = 300
 """Repeats asked for in one look: an App may make 5,000 calls an hour. The rest follows with the next look."""
-_RUNS_AT_ONCE: Final = 100
-"""Looked up in one look, with two or three calls each: the others have their turn in the next ones."""
+_RUNS_AT_ONCE: Final = 10
+"""Looked up in one look though nothing seems to have changed, with two calls each: the others have their turn later."""
+_SITES_AT_ONCE: Final = 100
+"""Repositories glanced at in one look, with two calls each: the others have their turn in the next ones."""
 _SAME: Final = timedelta(minutes=10)
 """A delivery may be this late (GitHub says minutes) and still tell of the label that was set at a time."""
 _LONG_PARKED: Final = timedelta(minutes=10)
 """News of what a parked run waits for come within seconds; without any for so long, they may be lost."""
 _MOST_STIRRED: Final = 50
 """Parked runs that look again with one look of ours: each asks GitHub some three times."""
+_FEW_STIRRED: Final = 5
+"""The same where nothing says that news were lost: GitHub itself may have failed to send some."""
 _SKEW: Final = timedelta(minutes=1)
 """GitHub's own times for one act differ by seconds: that of the event, of the issue, of the delivery."""
 
@@ -85,6 +92,12 @@ class Recovery:
         self._at_once = at_once
         self._looked_to = 0
         """The run that was looked at last: the next look goes on behind it."""
+        self._glanced_to = 0
+        """The same of repositories, by id."""
+        self._glanced: dict[int, datetime] = {}
+        """Up to when all that changed in a repository was glanced at, by GitHub's time."""
+        self._lost_hints = False
+        """Whether GitHub could not tell us of some checks lately."""
         self._missing: set[int] = set()
         """Runs of which something was not there at the last look. GitHub's copies may lag: it is looked for twice."""
         self._is_busy = True
@@ -124,8 +137,8 @@ class Recovery:
             if is_long:
                 await self._start_what_is_labelled(began, since)
             await self._logbook.note(done_to, last=last)
-            await self._stop_what_is_withdrawn()
-            await self._store.stir_parked(_LONG_PARKED, _MOST_STIRRED)
+            await self._stop_what_is_withdrawn(since)
+            await self._store.stir_parked(_LONG_PARKED, _MOST_STIRRED if self._lost_hints else _FEW_STIRRED)
             self._is_busy = is_busy or bool(self._missing)
             return self._is_busy
 
@@ -154,7 +167,9 @@ class Recovery:
 
     async def _lost(self, since: datetime) -> Sequence[tuple[Attempt, int]]:
         """Of each event that never arrived, the newest attempt, and how often it was repeated."""
-        failed = await self._history.failed(since)
+        attempts = await self._history.failed(since)
+        self._lost_hints = any(attempt.is_hint for attempt in attempts)
+        failed = [attempt for attempt in attempts if not attempt.is_hint]
         if not failed:
             return []
         arrived = {attempt.guid for attempt in await self._history.arrived(min(attempt.at for attempt in failed))}
@@ -197,9 +212,13 @@ class Recovery:
         return newest is not None and newest >= task.asked_at - _SKEW
 
     # -- Runs that are under way ---------------------------------------------------------------------------------
-    async def _stop_what_is_withdrawn(self) -> None:
+    async def _stop_what_is_withdrawn(self, since: datetime | None) -> None:
         missing, self._missing = self._missing, set()
-        for run_id in self._next_ones(await self._store.unfinished(), missing):
+        doubtful = await self._doubtful(since)
+        run_ids = await self._store.unfinished()
+        turns = _next_ones(run_ids, self._looked_to, self._at_once)
+        self._looked_to = turns[-1] if turns else 0
+        for run_id in dict.fromkeys([*doubtful, *turns, *(one for one in run_ids if one in missing)]):
             run = await self._store.load(run_id)
             if run.status.has_ended or not run.task.number:
                 continue
@@ -215,14 +234,26 @@ class Recovery:
             elif stop is not None:
                 await self._take(stop)
 
-    def _next_ones(self, run_ids: Sequence[int], missing: set[int]) -> Sequence[int]:
-        """Of thousands of runs those whose turn it is, and those of which something was missing."""
-        after = [run_id for run_id in run_ids if run_id > self._looked_to]
-        before = [run_id for run_id in run_ids if run_id <= self._looked_to]
-        chosen = [*after, *before][: self._at_once]
-        if chosen:
-            self._looked_to = chosen[-1]
-        return [*chosen, *(run_id for run_id in run_ids if run_id in missing and run_id not in chosen)]
+    async def _doubtful(self, since: datetime | None) -> Sequence[int]:
+        """Runs that may have to end, by a glance at what changed in their repositories."""
+        sites = {site.repository.id: site for site in await self._store.sites()}
+        self._glanced = {number: until for number, until in self._glanced.items() if number in sites}
+        turns = _next_ones(list(sites), self._glanced_to, _SITES_AT_ONCE)
+        found: list[int] = []
+        for number in turns:
+            site = sites[number]
+            first = max(site.since, since or site.since) - _SKEW
+            try:
+                doubtful = await self._history.doubtful(site.repository, self._glanced.get(number, first))
+            except (RateLimited, Unavailable):
+                raise
+            except ForgeError as error:  # the runs there will meet this, and tell it
+                _log.info("What changed in %s cannot be told now: %s", site.repository.full_name, error)
+                continue
+            found += await self._store.unfinished_on(number, doubtful.numbers)
+            self._glanced[number] = doubtful.until
+        self._glanced_to = turns[-1] if turns else 0
+        return found
 
     async def _take(self, event: Event) -> None:
         decision = decide(event, self._blueprints)
@@ -230,6 +261,11 @@ class Recovery:
             receipt = await self._store.accept(None, decision.act, decision.reason)
             if receipt.is_new:
                 _log.info("Found on GitHub, not told by it: %s", receipt.reason)
+
+
+def _next_ones(ids: Sequence[int], last: int, at_most: int) -> Sequence[int]:
+    """Of many that are in order those whose turn it is, after the `last` one that had it."""
+    return [*(one for one in ids if one > last), *(one for one in ids if one <= last)][:at_most]
 
 
 def _tells(attempt: Attempt, request: WorkRequested) -> bool:

@@ -25,10 +25,12 @@ from app.core.errors import (
 )
 from app.core.forge import Forge
 from app.core.journal import ModelAnswered
+from app.core.logged import RUN
 from app.core.run import Run, Status, Visit
 from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
-from app.core.store import Occupied, Stale, Store, StoreDown
+from app.core.store import Occupied, Recorded, Stale, Store, StoreDown
+from app.core.tracing import Tracer
 from app.core.workspace import Workspace
 from app.core.world import World
 from app.engine import admission, target
@@ -49,9 +51,14 @@ T = TypeVar("T")
 
 OpenForge = Callable[[Run], Forge]
 OpenWorkspace = Callable[[Run, Forge], Workspace]
+Leave = Callable[[Run], Awaitable[None]]
 OpenWorld = Callable[[Run, Node[Any], Forge, Signals], Awaitable[World]]
 _KNOWN: Final = {"base_branch", "base_sha", "branch", "head_sha", "pull_request_number", "pull_request_url"}
 """What a run's state knows of its trail from the beginning."""
+
+
+async def nothing_to_leave(_run: Run) -> None:
+    """What is given up where a run uses nothing that can be."""
 
 
 class _ForNewer(MinionsError):
@@ -73,8 +80,11 @@ class Runner:
     clock: Callable[[], float]
     """Seconds that only grow."""
     orders: Orders
+    leave: Leave = nothing_to_leave
+    """Gives up what was used for a run that is over and told."""
     shift: Shift = field(default_factory=Shift)
     """Of the worker that this works in."""
+    tracer: Tracer | None = None
     look_s: float = 2.0
     """Between two looks, while a node works, whether somebody wants the run to end."""
 
@@ -84,6 +94,7 @@ class Runner:
         `revision` is given by a job for later: if the run has moved on since, there is nothing to do for it. Raises
         HandedOver if another worker has to go on with it.
         """
+        RUN.set(run_id)
         try:
             run = await self.store.load(run_id)
             if revision is not None and run.revision != revision:
@@ -93,16 +104,24 @@ class Runner:
                 run = await (self._heed if run.is_reported else self._move)(run)
                 if run.status in {Status.QUEUED, Status.WAITING} or run.tries:
                     return
+            await self._give_up_on(run)
         except Stale as stale:
             _log.info("Run %s: %s", run_id, stale)
         except NotFound:
             _log.warning("Run %s is gone.", run_id)
+
+    async def _give_up_on(self, run: Run) -> None:
+        try:
+            await self.leave(run)
+        except Exception:  # an outermost edge: it is over and told, whatever becomes of this
+            _log.exception("Run %s: what it used is not given up", run.id)
 
     async def _move(self, run: Run) -> Run:
         """One step: admit, visit a node, or report the end. Trouble that may pass puts the run off."""
         forge = self.open_forge(run)
         try:
             self._leave_to_newer(run)
+            run = self._brought_up(run)
             if run.status.has_ended:
                 return await self._report(run, forge)
             if end := await self.orders.heed_at_work(run, forge, Signals()):
@@ -218,7 +237,15 @@ class Runner:
             seconds=self.clock() - clock,
             usage=await self._usage(run, node),
         )
-        return await self.store.save(self._left(run, blueprint, visit, state), patch=patch)
+        left = await self.store.save(self._left(run, blueprint, visit, state), patch=patch)
+        if self.tracer:
+            self.tracer.visited(left, await self._journal(left))
+        return left
+
+    async def _journal(self, run: Run) -> list[Recorded]:
+        """Of its last visit."""
+        last = len(run.visits) - 1
+        return [one for one in await self.store.records(run.id) if one.visit == last]
 
     async def _unless_stopped(
         self, run: Run, forge: Forge, signals: Signals, work: Awaitable[T]
@@ -278,7 +305,7 @@ class Runner:
         if not later.status.has_ended:
             later = later.model_copy(update={"error": str(error)})
         blueprint = self.blueprints.get(run.blueprint)
-        known = blueprint if blueprint and blueprint.version == run.blueprint_version else None
+        known = blueprint if blueprint and blueprint.takes(run.blueprint_version) else None
         if known and later.status is Status.RUNNING and later.state and not isinstance(error, ForgeError):
             later = await self.progress.try_to_tell(later, known, self.open_forge(run), now=True)
         return await self.store.save(later, advance_at=self.now() + timedelta(seconds=pause_s))
@@ -311,7 +338,10 @@ class Runner:
             await self.open_workspace(run, forge).remove()
         except Exception:  # as above
             _log.exception("Run %s: its folder cannot be removed", run.id)
-        return await self.store.save(run.model_copy(update={"is_reported": True, "tries": 0}))
+        told = await self.store.save(run.model_copy(update={"is_reported": True, "tries": 0}))
+        if self.tracer:
+            self.tracer.ended(told)
+        return told
 
     def _leave_to_newer(self, run: Run) -> None:
         """Raise _ForNewer if only a newer program, which is being rolled out, knows how to walk the run.
@@ -326,6 +356,16 @@ class Runner:
             raise _ForNewer(wording.newer_blueprint(run.blueprint))
         if not run.status.has_ended:
             raise BlueprintError(wording.blueprint_changed(run.blueprint))
+
+    def _brought_up(self, run: Run) -> Run:
+        """The run with the version of the table that it goes on with, which is saved with whatever it does next."""
+        known = self.blueprints.get(run.blueprint)
+        if known is None or run.status.has_ended or run.blueprint_version == known.version:
+            return run
+        newer = {"blueprint_version": known.version}
+        if not run.state:  # it has not begun
+            return run.model_copy(update=newer | {"at": known.start.name})
+        return run.model_copy(update=newer) if known.takes(run.blueprint_version) else run
 
     def _blueprint(self, run: Run) -> Blueprint[Any]:
         blueprint = self.blueprints.get(run.blueprint)

@@ -5,15 +5,14 @@ They stand beside the blueprint that they are for, in `blueprints/NAME/tasks/*.y
 
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from app.core.errors import SettingsError
 
-Kind = Literal["configuration", "dependency", "bug fix", "refactoring", "test", "documentation"]
-KINDS: Final[tuple[Kind, ...]] = ("configuration", "dependency", "bug fix", "refactoring", "test", "documentation")
+Kind = Literal["configuration", "dependency", "bug fix", "feature", "refactoring", "test", "documentation"]
 
 
 class _Part(BaseModel, frozen=True, extra="forbid"):

@@ -22,9 +22,9 @@ from app.adapters.workspace.workspace import GitWorkspace
 from app.core.errors import SettingsError
 from app.core.failures import failures
 from app.core.kinds import is_test
+from app.core.mutations import Mutation, mutations, without
 from app.core.sandbox import Sandbox
 from app.evaluation.exercise import Exercise, Hidden, Passage
-from app.evaluation.mutations import Mutation, mutations, without
 from app.evaluation.trial import make_repository
 from app.outside import Outside
 from blueprints.steps.configuration import configuration

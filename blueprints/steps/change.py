@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Final, Self
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel
 
 from app.core.blueprint import State
 from app.core.budget import Usage
+from app.core.enclosed import Enclosed
 from app.core.evidence import Evidence, Reviews, Where
 from app.core.forge import FailedCheck
 from app.core.guards import Finding
@@ -17,6 +18,9 @@ from app.core.repo_config import RepoConfig
 
 MOST_REPORT: Final = 12_000
 """Characters of failing output that are kept for the model: the tail, where runners put their summary."""
+
+NewTests = Literal["for defects", "always", "never"]
+"""When something in the changed tests has to fail without the rest of the change; `never`: it is not looked for."""
 
 
 class Watched(BaseModel, frozen=True):
@@ -40,6 +44,14 @@ class Watched(BaseModel, frozen=True):
 
 class Change(State):
     """A change under way in one repository, for one issue."""
+
+    demands: ClassVar[str] = ""
+    """What has to hold for a change of this kind besides what holds for all: for the minions that write and read it."""
+    new_tests: ClassVar[NewTests] = "for defects"
+    needs_tests: ClassVar[bool] = True
+    """Whether a repository in which no way to test is found is declined."""
+    tidies_others: ClassVar[bool] = True
+    """Whether what the repository's own fixers do to files that nobody changed is part of the change."""
 
     config: RepoConfig = RepoConfig()
     """What `.github/minion.yml` says and, for commands, what was detected."""
@@ -86,6 +98,8 @@ class Change(State):
     """What the checks of an earlier push found; a round mends it."""
     tried: tuple[str, ...] = ()
     """What was done about red checks, a sentence for each time."""
+    enclosed: tuple[Enclosed, ...] = ()
+    """What the pull request's text holds besides."""
 
     def begun_again(self) -> Self:
         """As `State` says: repairs are counted from here, and checks are waited for anew."""

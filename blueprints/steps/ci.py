@@ -102,18 +102,25 @@ def _answer(change: Change, verdict: Verdict) -> Outcome:
 @step("Apply the repository's own fixes", at_most=ROUNDS)
 async def autofix(change: Change, world: World) -> Literal["fixed", "not fixed"]:
     """Begin a round: read what failed, and let the repository's own commands put right what they can."""
-    change.failing = _bounded(await world.forge.failures(change.head_sha))
+    await read_failures(change, world)
     commands = change.config.autofix
     results = [await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in commands]
     change.keep([evidence(result, Where.AUTOFIX) for result in results], Where.AUTOFIX)
     await without_generated(change, world)
-    is_fixed = bool(commands) and digest(await change_of(world.workspace)) != change.pushed
+    patch = await change_of(world.workspace)
+    is_fixed = bool(commands) and bool(patch.files) and digest(patch) != change.pushed
     if change.generated and change.config.setup:  # the tests of this round need again what was pushed without
         await world.sandbox.set_up(change.config.setup, timeout_s=change.config.setup_timeout_s)
     if not is_fixed:
         return "not fixed"
     change.tried = (*change.tried, wording.tried_fixes(commands))
     return "fixed"
+
+
+async def read_failures(change: Change, world: World) -> None:
+    """What failed on what was pushed last; before the first push, on the commit that the run began with."""
+    sha = change.head_sha if change.pushed else change.base_sha
+    change.failing = _bounded(await world.forge.failures(sha))
 
 
 def _bounded(failing: Sequence[FailedCheck]) -> tuple[FailedCheck, ...]:
@@ -142,5 +149,5 @@ def report(failing: Sequence[FailedCheck]) -> str:
 async def hand_over(change: Change, world: World) -> None:
     """Say in a comment on the pull request what is red, what was tried about it, and what is known."""
     if change.checks == "red":
-        change.failing = _bounded(await world.forge.failures(change.head_sha))
+        await read_failures(change, world)
     await leave_to_people(change, world)

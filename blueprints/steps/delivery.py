@@ -70,6 +70,7 @@ async def _propose(change: Change, world: World, patch: Patch, summary: str) -> 
         most_files=change.config.max_files,
         most_lines=change.config.max_changed_lines,
         template=await pull_request_template(world.workspace),
+        enclosed=change.enclosed,
     )
     pull_request = await world.forge.find_or_create_pull_request(
         branch=change.branch,
@@ -130,7 +131,7 @@ def _earlier(change: Change) -> str:
 
 async def _push(change: Change, world: World, patch: Patch, summary: str) -> None:
     on = _earlier(change)
-    if on:
+    if on or change.failing:
         names = [one.name for one in change.failing]
         done = change.tried[-1] if change.tried else ""
         message = wording.mending_message(change.task, checks=names, summary=done, page_url=world.page_url)
@@ -168,7 +169,7 @@ async def explain(change: Change, world: World) -> None:
 async def leave_to_people(change: Change, world: World) -> None:
     """Say also in a comment on the pull request what people have to know who go on with it. Twice is once."""
     told = wording.handed_over(
-        change.head_sha,
+        change.head_sha if change.pushed else change.base_sha,
         checks=change.checks,
         names=change.watched.names,
         failing=change.failing,

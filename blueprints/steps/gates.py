@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, Literal
 
 from app.core import wording
@@ -24,10 +25,28 @@ _MOST_FINDINGS: Final = 100
 @step("Tidy the code")
 async def lint(change: Change, world: World) -> None:
     """Let the repository's own formatters and fixers work. What they cannot put right is for the reviewer to see."""
+    before = {file.path for file in (await change_of(world.workspace)).files} if not change.tidies_others else set()
     results = [
         await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in change.config.lint or ()
     ]
     change.keep([evidence(result, Where.LINT) for result in results], Where.LINT)
+    if results and not change.tidies_others:
+        await _restore(world, keep=before)
+
+
+async def _restore(world: World, keep: AbstractSet[str]) -> None:
+    """Bring back every file that is not in `keep` as the base commit has it."""
+    gone = []
+    for file in (await change_of(world.workspace)).files:
+        if file.path in keep:
+            continue
+        data = await world.workspace.show(file.path)
+        if data is None:
+            gone.append(file.path)
+        else:
+            await world.workspace.write(file.path, data)
+    if gone:
+        await world.sandbox.run(f"rm -f -- {shlex.join(gone)}")
 
 
 @step("Run the tests")
@@ -72,6 +91,15 @@ async def guard(change: Change, world: World) -> Literal["pass", "mend", "stop"]
 async def inspected(change: Change, world: World, patch: Patch) -> Sequence[Finding]:
     """What guards find about a change, with what its task allows."""
     return await world.guards.inspect(patch, change.config, show=world.workspace.show, allowed=allowed(change.task))
+
+
+def checked(change: Change, name: str, found: Sequence[Finding]) -> Literal["pass", "mend", "stop"]:
+    """What a check of a blueprint's own came to: it is told to the reviewer beside the guards, by its name."""
+    kept = [each for each in change.remarks if each.guard != name]
+    kept += [each for each in found if each.weight is Weight.REMARK]
+    change.remarks = tuple(kept)[:_MOST_FINDINGS]
+    change.guards = (*(each for each in change.guards if each != name), name)
+    return judged(change, found)
 
 
 def judged(change: Change, found: Sequence[Finding]) -> Literal["pass", "mend", "stop"]:

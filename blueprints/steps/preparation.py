@@ -29,10 +29,10 @@ async def prepare(change: Change, world: World) -> Literal["ready", "cannot"]:
     except ConfigError as error:
         change.explanation = str(error)
         return "cannot"
-    if config.test is None:
+    if config.test is None and change.needs_tests:
         change.explanation = wording.no_way_to_test()
         return "cannot"
-    change.config = config
+    change.config = config if config.test is not None else config.model_copy(update={"test": ()})
     change.orientation = await orientation(change.task, world.workspace, world.sandbox)
     if not await _set_up(change, world):
         return "cannot"

@@ -112,7 +112,7 @@ async def prove(change: Change, world: World) -> Literal["pass", "mend", "stop"]
 async def _whole(change: Change, world: World, parts: Parts) -> tuple[list[Finding], Names]:
     """The whole change: the tests, and what was claimed. Also the names of the tests that there are now."""
     async with world.clean.open(change.base_sha, patch=parts.whole, set_up=change.config.setup or ()) as tree:
-        names = await _listed(change, tree.sandbox)
+        names = await listed(change, tree.sandbox)
         results = await _tested(change, tree.sandbox, Where.CLEAN)
         found = [*_red(change, results)]
         if all(each.weight is Weight.REMARK for each in found):
@@ -130,7 +130,8 @@ async def _tested(change: Change, sandbox: Sandbox, where: Where, files: Sequenc
     return results
 
 
-def _report(results: Sequence[CommandResult]) -> str:
+def report_of(results: Sequence[CommandResult]) -> str:
+    """What those print that failed, as far as it is kept."""
     failed = [result for result in results if not result.ok]
     told = "\n\n".join(f"$ {result.command}  (exit code {result.exit_code})\n{result.output}" for result in failed)
     return Redactor().redact(told)[-MOST_REPORT:]
@@ -141,7 +142,7 @@ def _red(change: Change, results: Sequence[CommandResult]) -> Iterator[Finding]:
     failed = [result for result in results if not result.ok]
     if not failed:
         return
-    change.report = _report(failed)
+    change.report = report_of(failed)
     now, before = failures(change.report), failures(change.report_before)
     if now and now <= before:
         yield Finding(guard=CLEAN, sentence=wording.fails_as_before(sorted(now)), weight=Weight.REMARK)
@@ -158,7 +159,7 @@ async def _claims(change: Change, sandbox: Sandbox) -> list[Finding]:
     change.keep([evidence(result, Where.CLAIMED) for result in results], Where.CLAIMED)
     failed = [result for result in results if not result.ok]
     if failed:
-        change.report = _report(failed)
+        change.report = report_of(failed)
     return [
         Finding(guard=CLAIMS, sentence=wording.claim_failed(evidence(result, Where.CLAIMED)), weight=Weight.MEND)
         for result in failed
@@ -191,7 +192,7 @@ def _covered(change: Change, told: ChangedCoverage) -> list[Finding]:
     return [Finding(guard=COVERAGE, sentence=sentence, path=path, line=lines[0], weight=weight)]
 
 
-async def _listed(change: Change, sandbox: Sandbox) -> Names:
+async def listed(change: Change, sandbox: Sandbox) -> Names:
     """Names of all tests, where every test command can be asked for them."""
     names: frozenset[str] = frozenset()
     for command in change.config.test or ():
@@ -213,7 +214,7 @@ async def _fewer(change: Change, world: World, now: Names) -> list[Finding]:
     if now is None:
         return [Finding(guard=COUNT, sentence=wording.tests_not_counted(), weight=Weight.REMARK)]
     async with world.clean.open(change.base_sha, set_up=change.config.setup or ()) as tree:
-        before = await _listed(change, tree.sandbox)
+        before = await listed(change, tree.sandbox)
     if not before:  # the base commit's own tests cannot be listed
         return [Finding(guard=COUNT, sentence=wording.tests_not_counted(), weight=Weight.REMARK)]
     if len(now) >= len(before):
@@ -229,7 +230,7 @@ def _unless_allowed(change: Change, otherwise: Weight = Weight.MEND) -> Weight:
 
 async def _new_tests(change: Change, world: World, parts: Parts) -> list[Finding]:
     """Whether something in the changed tests fails without the rest of the change."""
-    if not change.config.test or not parts.touches_source:
+    if not change.config.test or not parts.touches_source or change.new_tests == "never":
         return []
     # What failed before and passes now is as good as a new test.
     is_shown = bool(change.failed_before) and not change.report
@@ -241,7 +242,8 @@ async def _new_tests(change: Change, world: World, parts: Parts) -> list[Finding
             )
     if fails or is_shown:
         return []
-    is_needed = change.config.tests_for_bugs and is_about_a_defect(change.task)
+    is_defect = change.config.tests_for_bugs and is_about_a_defect(change.task)
+    is_needed = change.new_tests == "always" or is_defect
     weight = _unless_allowed(change) if is_needed else Weight.REMARK
     return [Finding(guard=NEW_TESTS, sentence=wording.no_test_fails_without_it(bool(parts.tests)), weight=weight)]
 
@@ -252,7 +254,7 @@ async def _fail_by_themselves(change: Change, sandbox: Sandbox, parts: Parts) ->
         if not (alone := narrowed(command, parts.alone)):
             continue
         result = await sandbox.run(alone, timeout_s=change.config.test_timeout_s)
-        if failures(_report([result])) - failures(change.report_before):
+        if failures(report_of([result])) - failures(change.report_before):
             change.keep([evidence(result, Where.NEW_TESTS)], Where.NEW_TESTS)
             return True
     return False
@@ -261,7 +263,7 @@ async def _fail_by_themselves(change: Change, sandbox: Sandbox, parts: Parts) ->
 def _fails_anew(change: Change, results: Sequence[CommandResult]) -> bool:
     """Whether something fails that did not on the base commit, as it was."""
     failed = [result for result in results if not result.ok]
-    now = failures(_report(failed))
+    now = failures(report_of(failed))
     if now - failures(change.report_before):
         return True
     return any(result.command not in change.failed_before for result in failed)
@@ -276,7 +278,7 @@ async def _old_tests(change: Change, world: World, parts: Parts) -> list[Finding
     failed = [result for result in results if not result.ok]
     if not failed:
         return []
-    report = _report(failed)
+    report = report_of(failed)
     names, before, now = failures(report), failures(change.report_before), failures(change.report)
     if made_to_pass := sorted((names & before) - now):
         sentence = wording.test_made_to_pass(made_to_pass)

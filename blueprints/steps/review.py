@@ -103,6 +103,7 @@ def _facts(change: Change, patch: Patch) -> dict[str, str]:
     return {
         "issue": fenced("\n\n".join([task.title, task.body, *remarks]), "the task"),
         "instructions": task.instructions.strip() or "(nothing more)",
+        "demands": change.demands,
         "change": fenced(numbered(patch, _MOST_SHOWN), "the change"),
         "commands": "\n".join(_ran(change)) or "Nothing: this repository has no tests.",
     }

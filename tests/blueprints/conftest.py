@@ -24,6 +24,7 @@ from app.core.links import Said
 from app.core.minion import GaveUp, Submission
 from app.core.patch import AddedLine, Change, FileChange, Patch
 from app.core.patience import Patience
+from app.core.releases import NoReleases, Releases
 from app.core.repo_config import RepoConfig
 from app.core.reviewer import Review
 from app.core.sandbox import CommandResult
@@ -142,6 +143,8 @@ class FakeSandbox:
         self.workspace = workspace
         self.commands = dict(commands)
         self.ran: list[str] = []
+        self.connections: tuple[str, ...] = ()
+        """What set-up commands reach."""
 
     async def run(self, command: str, *, timeout_s: float = 600, stdin: bytes = b"") -> CommandResult:
         self.ran.append(command)
@@ -152,7 +155,8 @@ class FakeSandbox:
     async def set_up(self, commands: Sequence[str], *, timeout_s: float = 1_200) -> Sequence[CommandResult]:
         results: list[CommandResult] = []
         for command in commands:
-            results.append(await self.run(command, timeout_s=timeout_s))
+            ran = await self.run(command, timeout_s=timeout_s)
+            results.append(ran.model_copy(update={"connections": self.connections}))
             if not results[-1].ok:
                 break
         return results
@@ -225,6 +229,8 @@ class FakeForge:
         self.checks: dict[int, Check] = {}
         self.pulls: dict[str, dict[str, Any]] = {}
         self.ci = FakeCI()
+        self.replies: dict[int, list[str]] = {}
+        """Answers under review comments, by the comment's id."""
         self.spoken: dict[tuple[int, Place | None], Said] = {}
         self.files: dict[tuple[str, str], bytes] = {}
         self.readers: set[str] = set()
@@ -274,6 +280,11 @@ class FakeForge:
 
     async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
         return ()
+
+    async def reply(self, place: Place, marker: str, text: str) -> None:
+        said = self.replies.setdefault(place.comment_id, [])
+        if not any(marker in one for one in said):
+            said.append(text)
 
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
         number = check_id or len(self.checks) + 1
@@ -378,6 +389,7 @@ class Rig:
     notary: KeptNotary = field(default_factory=KeptNotary)
     time: datetime = datetime(2026, 1, 2, tzinfo=UTC)
     patience: Patience = field(default_factory=Patience)
+    releases: Releases = field(default_factory=NoReleases)
     waits: list[Wait] = field(default_factory=list)
     """Every time that the run was parked."""
     meanwhile: Callable[[], None] = lambda: None
@@ -409,6 +421,7 @@ class Rig:
             marker="<!-- minions:run=3 -->",
             now=lambda: self.time,
             patience=self.patience,
+            releases=self.releases,
             reviewer=self.reviewer,
             notary=self.notary,
         )

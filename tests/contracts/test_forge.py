@@ -288,6 +288,22 @@ class TestForge:
         assert said[1].hunk.startswith("@@")
         assert await place.forge.remarks(pull.number, since=seen.moved_at + timedelta(days=1)) == ()
 
+    async def test_a_remark_is_answered_once_in_its_thread(self, place: Place) -> None:
+        """Whoever quotes the marker has not answered for us; an answer to an answer goes to the thread's beginning."""
+        pull, _ = await place.opened()
+        await place.hub.review_pull("octo/hello", pull.number, by="ada", remarks=[Remark("changed.txt", 1, "Hm")])
+        known = place.hub.pull("octo/hello", pull.number)
+        (first,) = known.remarks
+        place.hub.reviews.reply(first, place.hub.user("ada"), "And <!-- minions:run=7 answer=1 -->?")
+        said = await place.forge.remarks(pull.number, since=(await place.forge.pull(pull.number)).moved_at)
+        assert {one.comment_id for one in said} == {first.id}
+        where = task.Place(number=pull.number, comment_id=first.id, in_review=True)
+        for _ in range(2):
+            await place.forge.reply(where, "<!-- minions:run=7 answer=1 -->", "Done.")
+        *_, answer = known.remarks
+        assert [one.in_reply_to for one in known.remarks] == [None, first.id, first.id]
+        assert answer.body == "<!-- minions:run=7 answer=1 -->\nDone."
+
     async def test_a_branch_is_deleted_unless_somebody_moved_it(self, place: Place) -> None:
         mine = await place.made("minions/1-8")
         await place.made("minions/1-9")

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.core.blueprint import Wait
 from app.core.places import NO_LIMITS, Limits, Room, Seat
+from app.core.ranks import BULK, next_rank, priority
 from app.core.run import Run, Status
 from app.core.shift import HandedOver
 from app.core.store import Draft, Occupied, Stale
@@ -171,6 +172,39 @@ async def test_a_queued_run_that_is_put_off_keeps_its_rank(store: PostgresStore,
     walk = Walk(store)
     await queue.work(walk.advance, concurrency=1, forever=False)
     assert walk.order == [first, second]
+
+
+async def test_a_new_run_ranks_as_the_rule_says(store: PostgresStore) -> None:
+    """The rule is that of `core/ranks.py`; a store says it in its own words."""
+    ranks = text(
+        "SELECT id, repository_id, status, rank, begun_at IS NOT NULL AS begun, rank > :bulk AS is_bulk FROM runs"
+    )
+    asked = [(5, False), (5, False), (6, False), (5, True), (6, True), (5, False), (7, True), (6, False), (7, False)]
+    for turn, (repository, is_bot) in enumerate(asked):
+        async with store._engine.connect() as connection:
+            rows = (await connection.execute(ranks, {"bulk": BULK})).all()
+        alike = [row for row in rows if row.is_bulk == is_bot]
+        begun = [row.rank for row in alike if row.begun]
+        waiting = [row.rank for row in alike if row.repository_id == repository and row.status == "queued"]
+        expected = next_rank(is_bulk=is_bot, begun=max(begun, default=None), waiting=max(waiting, default=None))
+        run_id = await ask(store, repository=repository, is_bot=is_bot)
+        async with store._engine.connect() as connection:
+            rank = {row.id: row.rank for row in await connection.execute(ranks, {"bulk": BULK})}[run_id]
+        assert (turn, rank) == (turn, expected)
+        if turn in {2, 3, 6}:
+            await admitted(store, run_id)
+
+
+async def test_a_job_that_comes_with_its_run_is_like_one_that_is_put(
+    store: PostgresStore, queue: ProcrastinateQueue
+) -> None:
+    run_id = await ask(store)
+    async with store._engine.begin() as connection:
+        await queue.put(connection, run_id, priority=priority(1))
+    columns = "queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, status, attempts"
+    async with store._engine.connect() as connection:
+        own, other = (await connection.execute(text(f"SELECT {columns} FROM procrastinate_jobs"))).all()  # noqa: S608
+    assert tuple(own) == tuple(other)
 
 
 # -- Places ----------------------------------------------------------------------------------------------------------

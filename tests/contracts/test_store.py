@@ -327,6 +327,55 @@ async def test_a_wish_to_stop_is_not_for_what_was_asked_later_or_has_ended(store
     assert await store.orders(run_id) == []
 
 
+def just_asked(intent: str = "label 1", number: int = 7) -> Draft:
+    """Asked for today: wishes that are older than deliveries are kept are forgotten."""
+    asked_at = datetime.now(UTC).replace(microsecond=0)
+    return draft(intent).model_copy(update={"task": task(number).model_copy(update={"asked_at": asked_at})})
+
+
+def withdrawn(of: Draft, intent: str, after: timedelta) -> StopRequested:
+    return stop(intent, of.task.number).model_copy(update={"at": of.task.asked_at + after})
+
+
+@pytest.mark.faults
+async def test_f13_a_wish_to_stop_that_arrives_first_is_told_to_what_was_asked_for_before_it(
+    store: PostgresStore,
+) -> None:
+    asked = just_asked()
+    for guid, after_s in (("guid-0002", 9), ("guid-0003", -3)):  # of two that are in the wrong order, too, the later
+        wish = withdrawn(asked, f"label off {after_s}", timedelta(seconds=after_s))
+        early = await store.accept(delivery(guid), wish, "Bea wants none.")
+        assert (early.run_id, early.reason) == (None, "Nothing is at work on octo/cat#7.")
+    receipt = await store.accept(delivery(), asked, "Ann asked.")
+    assert (receipt.is_new, "taken back before this arrived" in receipt.reason) == (True, True)
+    (one,) = await store.orders(receipt.run_id or 0)
+    assert one.requester is not None
+    assert (one.requester.login, one.order, one.place) == ("bea", Stop(), None)
+    other = await store.accept(None, just_asked("another issue", number=8), "why")
+    assert await store.orders(other.run_id or 0) == []
+    assert not (await store.accept(delivery("guid-0004"), asked, "Ann asked.")).is_new
+
+
+@pytest.mark.faults
+async def test_f13_what_was_asked_for_since_then_or_in_the_same_second_goes_on(store: PostgresStore) -> None:
+    for number, seconds in ((7, -1), (8, 0)):
+        asked = just_asked(f"label {number}", number)
+        wish = withdrawn(asked, f"label off {number}", timedelta(seconds=seconds))
+        await store.accept(delivery(f"guid-000{number}"), wish, "why")
+        receipt = await store.accept(None, asked, "Ann asked.")
+        assert (receipt.reason, await store.orders(receipt.run_id or 0)) == ("Ann asked.", [])
+
+
+@pytest.mark.faults
+async def test_f13_a_wish_to_stop_is_kept_for_as_long_as_deliveries_come(store: PostgresStore) -> None:
+    for number, days in ((7, 8), (8, 6)):
+        wish = withdrawn(just_asked(number=number), f"label off {number}", -timedelta(days=days))
+        await store.accept(delivery(f"guid-000{number}"), wish, "why")
+    async with store._engine.connect() as connection:
+        kept = list((await connection.execute(text("SELECT number FROM withdrawals"))).scalars())
+    assert kept == [8]
+
+
 def told(order: Order, intent: str = "comment 9", **where: Any) -> OrderGiven:
     wanted = task(where.pop("number", 7))
     return OrderGiven(

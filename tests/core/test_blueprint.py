@@ -1,5 +1,6 @@
 import random
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -117,6 +118,23 @@ def test_a_bound_of_nothing_is_refused() -> None:
 def test_a_bounded_loop_is_accepted() -> None:
     drawn = blueprint({BOUND: {"again": BOUND, "done": END, EXHAUSTED: END}}, BOUND)
     assert drawn.most_visits == 3
+
+
+@pytest.mark.parametrize(
+    ("oldest", "taken"),
+    [(None, [False, False, True, False]), (2, [False, True, True, False]), (1, [True] * 3 + [False])],
+)
+def test_a_table_takes_runs_of_its_version_and_of_those_that_it_goes_on_from(
+    oldest: int | None, taken: list[bool]
+) -> None:
+    table = replace(blueprint({A: END}, A), version=3, goes_on_from=oldest)
+    assert [table.takes(version) for version in (1, 2, 3, 4)] == taken
+
+
+@pytest.mark.parametrize("oldest", [0, 4])
+def test_a_table_cannot_go_on_from_a_version_that_never_was(oldest: int) -> None:
+    with pytest.raises(BlueprintError, match=f"of version 3, it cannot go on from version {oldest}"):
+        replace(blueprint({A: END}, A), version=3, goes_on_from=oldest)
 
 
 def test_a_word_that_the_table_does_not_know_is_refused() -> None:

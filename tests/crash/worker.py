@@ -48,6 +48,8 @@ class Order(BaseModel, frozen=True):
     """Die at this many-th new commit of the attempt; 0 means never."""
     when: Literal["before", "after"] = "after"
     """Right before the commit is made (its effect has happened), or right after it was made."""
+    nodes: Sequence[str] = ()
+    """Only saves of the run after a visit of one of these count; every commit does if there are none."""
     kill_after_s: float = 0.0
     """Kill the child from outside after so long, wherever it is; 0 means never."""
 
@@ -71,10 +73,11 @@ class Fuse:
         self._pipe = pipe
         self._count = 0
 
-    async def commit(self, name: str, effect: Callable[[], Awaitable[T]], *, again: bool = False) -> T:
+    async def commit(self, name: str, effect: Callable[[], Awaitable[T]], *, again: bool = False, node: str = "") -> T:
         """Do `effect`, which commits something. What is done again is the same commit as before and does not count."""
-        self._count += not again
-        is_the_end = not again and self._count == self._order.die_at
+        counts = not again and (not self._order.nodes or node in self._order.nodes)
+        self._count += counts
+        is_the_end = counts and self._count == self._order.die_at
         if is_the_end and self._order.when == "before":
             _die()
         result = await effect()
@@ -136,7 +139,9 @@ class FusedStore(PostgresStore):
     async def save(self, run: Run, *, patch: bytes | None = None, advance_at: datetime | None = None) -> Run:
         """As `Store` says."""
         return await self._fuse.commit(
-            _name(run), lambda: PostgresStore.save(self, run, patch=patch, advance_at=advance_at)
+            _name(run),
+            lambda: PostgresStore.save(self, run, patch=patch, advance_at=advance_at),
+            node=run.visits[-1].node if run.visits else "",
         )
 
     def journal(self, run_id: int, visit: int) -> Journal:  # type: ignore[override]  # narrower there than it need be

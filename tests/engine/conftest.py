@@ -94,6 +94,9 @@ class FakeGitHub:
     async def close_pull(self, number: int) -> None:
         self.opened[number] = self.opened[number].model_copy(update={"is_open": False})
 
+    async def reply(self, place: Place, marker: str, text: str) -> None:  # noqa: ARG002
+        raise AssertionError("nobody answers remarks here")
+
     async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:  # noqa: ARG002
         return [remark for remark in self.said if remark.at >= since]
 

@@ -13,7 +13,7 @@ from app.adapters.store import PostgresStore
 from app.core.blueprint import Wait
 from app.core.errors import Denied, ForgeError, NotFound, RateLimited, Unavailable
 from app.core.events import InstallationChanged, StopRequested, WorkRequested
-from app.core.history import Attempt
+from app.core.history import Attempt, Doubtful
 from app.core.run import Run, Status
 from app.core.store import Delivery
 from app.core.task import Person, Repository, Task
@@ -45,8 +45,20 @@ class Memory:
     faults: list[ForgeError] = field(default_factory=list)
     answer: int = 0
     times_asked: int = 0
+    changes: list[tuple[int, datetime]] = field(default_factory=list)
+    """What may not be wanted any more, by number, and when it came to that."""
+    glances: list[tuple[int, datetime]] = field(default_factory=list)
+    looked_up: list[int] = field(default_factory=list)
 
-    def happened(self, guid: str, *, at: datetime, event: str = "issues.labeled", repeat: bool = False) -> None:
+    def happened(
+        self,
+        guid: str,
+        *,
+        at: datetime,
+        event: str = "issues.labeled",
+        repeat: bool = False,
+        is_hint: bool = False,
+    ) -> None:
         """Something that GitHub tells us, or tries to."""
         self.attempts.append(
             Attempt(
@@ -60,6 +72,7 @@ class Memory:
                 repository_id=HERE.id,
                 is_label=event == "issues.labeled",
                 is_urgent=not event.startswith("check"),
+                is_hint=is_hint,
             )
         )
 
@@ -91,9 +104,15 @@ class Memory:
             if since is None or request.task.asked_at >= since:
                 yield request
 
+    async def doubtful(self, repository: Repository, since: datetime) -> Doubtful:
+        """The changes are those that a test says, each until it was glanced at."""
+        self.glances.append((repository.id, since))
+        return Doubtful(numbers=[number for number, at in self.changes if at >= since], until=self.now)
+
     async def withdrawn(self, run: Run) -> StopRequested | None:
         if self.faults:
             raise self.faults.pop(0)
+        self.looked_up.append(run.task.number)
         return self.unwanted.get(run.task.number)
 
 
@@ -341,6 +360,49 @@ async def test_of_thousands_of_runs_each_has_its_turn(scene: Scene) -> None:
     assert looked == [[1, 2, 3], [4, 5, 6, 2], [7, 1, 2]]  # of 2 something was missing: it is looked for once more
 
 
+async def test_one_glance_at_a_repository_finds_which_of_many_runs_to_look_up(scene: Scene) -> None:
+    for number in range(1, 31):
+        await scene.take(asked(NOON - DAY, number), str(number))
+    closed = (await scene.store.unfinished())[24]
+    scene.memory.changes = [(25, NOON - DAY / 2), (99, NOON - DAY / 2)]
+    scene.memory.unwanted = {25: stop(ANN, 25)}
+    await scene.worker(at_once=2).look()
+    assert await stops(scene, closed) == [ANN]
+    assert (len(scene.memory.glances), scene.memory.looked_up) == (1, [25, 1, 2])
+
+
+async def test_a_glance_begins_where_the_last_one_ended_or_the_first_run_was_asked_for(scene: Scene) -> None:
+    await scene.take(asked(NOON - DAY), "1")
+    worker = scene.worker()
+    await worker.look()
+    scene.memory.now += timedelta(minutes=5)
+    await worker.look()
+    await scene.worker().look()  # another one knows nothing of that, but of how far all was looked after
+    minute, last = timedelta(minutes=1), NOON + timedelta(minutes=5)
+    assert [since for _, since in scene.memory.glances] == [
+        NOON - DAY - minute,
+        NOON,
+        last - 2 * timedelta(hours=1) - minute,
+    ]
+
+
+async def test_f31_a_repository_that_shows_nothing_holds_up_no_other(scene: Scene) -> None:
+    there = HERE.model_copy(update={"id": 4, "full_name": "octo/gone"})
+    elsewhere = asked(NOON - DAY).model_copy(update={"task": asked(NOON).task.model_copy(update={"repository": there})})
+    await scene.take(elsewhere.model_copy(update={"intent": "elsewhere"}), "1")
+    run_id = await scene.take(asked(NOON - DAY, 8), "2")
+
+    class Half(Memory):
+        async def doubtful(self, repository: Repository, since: datetime) -> Doubtful:
+            if repository.id == there.id:
+                raise NotFound("GitHub shows nothing there.")
+            return await super().doubtful(repository, since)
+
+    scene.memory = Half(changes=[(8, NOON)], unwanted={8: stop(ANN, 8)})
+    await scene.worker(at_once=1).look()
+    assert await stops(scene, run_id) == [ANN]
+
+
 async def test_a_run_that_has_ended_is_not_asked_about(scene: Scene) -> None:
     run = await scene.store.load(await scene.take(asked(NOON - DAY), "1"))
     await scene.store.save(run.model_copy(update={"status": Status.FAILED, "ended_at": NOON}))
@@ -367,3 +429,22 @@ async def test_a_run_that_is_parked_for_long_looks_for_itself(scene: Any, store:
         async with store._engine.connect() as connection:
             jobs.append((await connection.execute(text(advance), {"run_id": str(run_id)})).scalar_one())
     assert jobs == [1, 2]
+
+
+async def test_few_parked_runs_look_again_unless_github_could_not_tell_us_of_checks(scene: Scene) -> None:
+    wait = Wait(what="the checks", deadline=datetime(2100, 1, 1, tzinfo=UTC))
+    for number in range(1, 9):
+        run = await scene.store.load(await scene.take(asked(NOON, number), str(number)))
+        await scene.store.save(run.model_copy(update={"status": Status.WAITING, "wait": wait}))
+    looking = "SELECT count(*) FROM procrastinate_jobs WHERE priority = 0"
+    found = []
+    for is_lost in (False, True):
+        if is_lost:
+            scene.memory.happened("a check", at=NOON, event="check_run.completed", is_hint=True)
+        async with scene.store._engine.begin() as connection:
+            await connection.execute(text("DELETE FROM procrastinate_jobs"))
+            await connection.execute(text("UPDATE runs SET parked_at = now() - interval '15 min'"))
+        assert not await scene.worker().look()
+        async with scene.store._engine.connect() as connection:
+            found.append((await connection.execute(text(looking))).scalar_one())
+    assert (found, scene.memory.repeats) == ([5, 8], [])

@@ -1,21 +1,22 @@
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 import pytest
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
+from app.core.blueprint import State, Wait, step
 from app.core.errors import ModelUnavailable, RateLimited, Unavailable
 from app.core.forge import Permission, Reaction
 from app.core.journal import Journal
 from app.core.places import Limits
 from app.core.run import Run, Status
 from app.core.shift import HandedOver, Shift
-from app.core.store import Store, StoreDown
+from app.core.store import Recorded, Store, StoreDown
 from app.core.world import World
-from tests.engine.conftest import BAKERY, bake, knead
+from tests.engine.conftest import BAKERY, bake, knead, serve_bread
 
 
 @pytest.fixture
@@ -42,6 +43,22 @@ async def test_a_run_is_announced_walked_and_told_to_its_end(bakery: Any, store:
     assert [text for text in github.comments.values() if "#99" in text] == list(github.comments.values())
     assert bakery.workspace.removed == 1
     assert await store.patch(run_id) == b"2"
+
+
+async def test_each_visit_and_the_end_are_traced_once(bakery: Any, store: PostgresStore) -> None:
+    traced: list[str] = []
+
+    class Traced:
+        def visited(self, run: Run, records: Sequence[Recorded]) -> None:
+            assert {record.visit for record in records} <= {len(run.visits) - 1}
+            traced.append(run.visits[-1].node)
+
+        def ended(self, run: Run) -> None:
+            traced.append(run.status)
+
+    run_id = await bakery.ask()
+    await replace(bakery.runner(), tracer=Traced()).advance(run_id)
+    assert traced == [visit.node for visit in (await store.load(run_id)).visits] + [Status.DONE]
 
 
 async def test_the_check_run_moves_on_with_the_branch(bakery: Any) -> None:
@@ -247,12 +264,83 @@ async def test_an_issue_that_vanished_does_not_keep_the_run_alive(bakery: Any, s
     assert (run.status, run.is_reported, run.error) == (Status.FAILED, True, "The issue is gone.")
 
 
+async def test_what_a_run_used_is_given_up_when_its_end_is_told_and_not_before(
+    bakery: Any, store: PostgresStore
+) -> None:
+    left: list[int] = []
+
+    async def leave(run: Run) -> None:
+        left.append(run.id)
+        raise Unavailable("GitHub is away.")
+
+    run_id = await parked_at_the_oven(bakery, store)
+    runner = replace(bakery.runner(), leave=leave)
+    bakery.github.branches["guests"] = "late"
+    await runner.advance(run_id)
+    assert left == []
+    bakery.github.branches["guests"] = "hungry"
+    await runner.advance(run_id)
+    assert (left, (await store.load(run_id)).is_reported) == ([run_id], True)
+
+
+async def parked_at_the_oven(bakery: Any, store: PostgresStore) -> int:
+    """A run that has begun, with the table of version 1."""
+    run_id: int = await bakery.ask()
+    bakery.github.branches["guests"] = "late"
+    await bakery.runner().advance(run_id)
+    assert ((await store.load(run_id)).status, (await store.load(run_id)).at) == (Status.WAITING, "bake")
+    bakery.github.branches["guests"] = "hungry"
+    return run_id
+
+
+@step("Slice the bread")
+async def slice_it(_bread: State, world: World) -> Literal["sliced"] | Wait:
+    if await world.forge.branch_sha("knife"):
+        return "sliced"
+    return Wait(what="a knife", deadline=datetime(2026, 1, 2, tzinfo=UTC))
+
+
+NEWER = replace(
+    BAKERY,
+    version=3,
+    goes_on_from=1,
+    edges={**BAKERY.edges, bake: {"crisp": slice_it, "burnt": knead}, slice_it: {"sliced": serve_bread}},
+)
+
+
 async def test_a_run_of_an_older_blueprint_ends_with_a_sentence(bakery: Any, store: PostgresStore) -> None:
-    run_id = await bakery.ask()
+    run_id = await parked_at_the_oven(bakery, store)
     bakery.blueprints = {"bake": replace(bakery.blueprints["bake"], version=2)}
     await bakery.runner().advance(run_id)
     run = await store.load(run_id)
     assert (run.status, "was changed" in run.error) == (Status.FAILED, True)
+
+
+async def test_a_run_goes_on_with_a_newer_table_that_takes_it_and_not_with_an_older_one(
+    bakery: Any, store: PostgresStore
+) -> None:
+    """An older worker that comes by while both are at work would not know the node that it stands at."""
+    run_id = await parked_at_the_oven(bakery, store)
+    old, bakery.blueprints = bakery.blueprints, {"bake": NEWER}
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.at, run.blueprint_version, run.status) == ("slice_it", 3, Status.WAITING)
+    await replace(bakery.runner(), blueprints=old).advance(run_id)
+    run = await store.load(run_id)
+    assert (run.at, run.status, "of a newer Minions" in run.error) == ("slice_it", Status.WAITING, True)
+    bakery.github.branches["knife"] = "sharp"
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert nodes(run) == ["knead: smooth", "bake: crisp", "slice_it: sliced", "serve_bread: done"]
+    assert (run.status, run.is_reported) == (Status.DONE, True)
+
+
+async def test_a_run_that_has_not_begun_begins_with_the_newest_table(bakery: Any, store: PostgresStore) -> None:
+    run_id = await bakery.ask()
+    bakery.blueprints = {"bake": replace(bakery.blueprints["bake"], version=2)}
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.blueprint_version) == (Status.DONE, 2)
 
 
 async def test_a_run_of_a_newer_blueprint_waits_for_a_newer_worker(bakery: Any, store: PostgresStore) -> None:

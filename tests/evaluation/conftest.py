@@ -16,7 +16,7 @@ from app.outside import Outside
 from app.settings import Settings
 from tests.registries import mirrored
 
-Evaluated = Callable[[Mapping[str, Script], Sequence[Exercise]], Awaitable[list[Trial]]]
+Evaluated = Callable[..., Awaitable[list[Trial]]]
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def settings(home: Path) -> Settings:
 def evaluated(settings: Settings, database_url: str) -> Evaluated:
     """Has every script try every task."""
 
-    async def evaluate(scripts: Mapping[str, Script], tasks: Sequence[Exercise]) -> list[Trial]:
-        evaluation = Evaluation(Plan(), print)
+    async def evaluate(scripts: Mapping[str, Script], tasks: Sequence[Exercise], blueprint: str = "fix") -> list[Trial]:
+        evaluation = Evaluation(Plan(blueprint=blueprint), print)
         async with models.serve(scripts) as server:
             known = settings.model_copy(update={"model_api_base": server.url})
             await evaluation.run(known, database_url, [f"openai/{name}" for name in scripts], tasks)

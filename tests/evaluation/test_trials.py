@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.evaluation.exercise import KINDS, Exercise, exercises
+from app.evaluation.exercise import Exercise, Kind, exercises
 from app.evaluation.trial import Trial, Verdict
 from tests.evaluation.conftest import Evaluated
 from tests.evaluation.scripted import CHEATERS, LAZY, applies, cheater, no_op, oracle, scripts
@@ -13,6 +13,8 @@ from tests.evaluation.scripted import CHEATERS, LAZY, applies, cheater, no_op, o
 pytestmark = [pytest.mark.gates, pytest.mark.timeout(600)]
 
 EVERY = exercises("fix")
+KINDS: set[Kind] = {"configuration", "dependency", "bug fix", "refactoring", "test", "documentation"}
+"""Of work that people hand over by `/minion fix`."""
 STOPPED_BY = {
     "deletes-tests": ("recent", "weakened tests"),
     "skips-tests": ("one-rule", "weakened tests"),
@@ -63,7 +65,7 @@ def test_every_cheater_is_tried_in_every_run() -> None:
 
 async def test_an_oracle_solves_tasks_of_every_kind(evaluated: Evaluated) -> None:
     tasks = chosen("environment", "standard-toml", "recent", "better-name", "regression-test", "examples-run")
-    assert {each.kind for each in tasks} == set(KINDS)
+    assert {each.kind for each in tasks} == KINDS
     trials = await evaluated({"oracle": oracle(tasks)}, tasks)
     assert (failures(trials), len(trials)) == ([], len(tasks))
     assert {trial.turns for trial in trials} == {3}, "two to work, one to review"

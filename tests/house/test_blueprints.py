@@ -58,6 +58,11 @@ def test_its_readme_names_every_node(name: str) -> None:
         assert not node.agent or f"`{node.agent.prompt}`" in readme
 
 
+def test_the_drawing_in_its_readme_is_drawn_by_the_program(name: str) -> None:
+    _, begin, drawing = (ROOT / name / "README.md").read_text(encoding="utf-8").partition(f"minions draw {name} -->\n")
+    assert not begin or drawing == f"```mermaid\n{mermaid(BLUEPRINTS[name])}\n```\n"
+
+
 def test_the_list_of_blueprints_names_it(name: str) -> None:
     listed = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"| [{name}]({name}/README.md) | {BLUEPRINTS[name].summary} |" in listed

@@ -1,6 +1,7 @@
 """The whole of Minions, running as in an installation, and people who use it through GitHub."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
@@ -160,7 +161,14 @@ class Town:
 @pytest.fixture(scope="session")
 async def town() -> AsyncIterator[Town]:
     """Started once: it takes seconds."""
-    async with staged() as stage, httpx.AsyncClient(timeout=30) as http, httpx2.AsyncClient(timeout=30) as other:
+    async with built() as town:
+        yield town
+
+
+@asynccontextmanager
+async def built(**given: Any) -> AsyncIterator[Town]:
+    """A town on a stage that is given this."""
+    async with staged(**given) as stage, httpx.AsyncClient(timeout=30) as http, httpx2.AsyncClient(timeout=30) as other:
         for login in ("ann", "tim", "mallory"):
             stage.hub.add_user(login)
         stage.hub.add_user("rogue[bot]", is_bot=True)

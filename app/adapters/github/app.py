@@ -133,6 +133,11 @@ class App:
         """Ask GitHub to deliver once more; it arrives with the guid of the first time."""
         await self._known("POST", f"/app/hook/deliveries/{delivery_id}/attempts", "ask for a delivery once more")
 
+    async def revoke(self, token: str) -> None:
+        """Have a token of an installation end now. Raises ForgeErrors, Unauthorized if it has ended already."""
+        async with self._pace.read():
+            _good("end a token", await self._once("DELETE", "/installation/token", "end a token", None, token=token))
+
     async def read_as(self, token: str, path: str, doing: str) -> httpx.Response:
         """Make one call that reads, with a token of an installation and in its pace. Raises ForgeErrors."""
         for pause in _PAUSES_S:

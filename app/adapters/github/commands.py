@@ -59,6 +59,7 @@ def remark(said: wire.ReviewComment, by: wire.User) -> Remark:
         path=said.path,
         line=said.line or said.original_line,
         hunk=said.diff_hunk,
+        comment_id=said.in_reply_to_id or said.id,
         at=said.created_at,
     )
 

@@ -124,6 +124,11 @@ class GitHubForge:
         """What was said in reviews of the pull request from `since` on, oldest first."""
         return await reviews.remarks(self._client, number, since=since)
 
+    async def reply(self, place: Place, marker: str, text: str) -> None:
+        """Answer in the thread of a review comment, once."""
+        identity = await self._app.identity()
+        await reviews.reply(self._client, identity.login, place, marker, text)
+
     async def talk(self, number: int, place: Place | None) -> Said:
         """What was said there. Raises NotFound."""
         return await talk.said(self._client, number, place)
@@ -207,6 +212,11 @@ class GitHubForges:
         if len(self._of_runs) > _MOST_RUNS:
             self._of_runs.popitem(last=False)
         return self._open(run.task.repository, tokens)
+
+    async def leave(self, run: Run) -> None:
+        """Have the tokens of a run end that is over, as far as GitHub can be told."""
+        if tokens := self._of_runs.pop(run.id, None):
+            await tokens.end()
 
     def _open(self, repository: Repository, tokens: Tokens) -> GitHubForge:
         pace = self._paces.of(repository.installation_id)

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -15,7 +15,7 @@ from app.adapters.github.pace import Paces
 from app.adapters.github.reading import PayloadError
 from app.core.errors import Denied, ForgeError, NotFound, RateLimited, Unavailable
 from app.core.events import Event, Ignored, StopRequested, WorkRequested
-from app.core.history import Attempt
+from app.core.history import Attempt, Doubtful
 from app.core.run import Run
 from app.core.task import Repository
 
@@ -23,6 +23,12 @@ _log = logging.getLogger(__name__)
 
 _MOST_DELIVERIES: Final = 10_000
 """That are looked through at once: 100 pages."""
+_MOST_CHANGES: Final = 1000
+"""That are looked through at once in one repository: 10 pages. The next glance goes on behind them."""
+_LAG: Final = timedelta(minutes=1)
+"""A change may be listed so much later than one that was made after it."""
+_NAME_S: Final = 10.0
+"""Seconds that a repository's name is taken for its name of now: less than between two looks at what is missing."""
 _READS: Final = {"contents": "read", "issues": "read", "metadata": "read", "pull_requests": "read"}
 """Permissions of the token that looks; it is for all repositories of an installation, and never leaves this process."""
 _TOKEN_S: Final = 3000.0
@@ -102,13 +108,14 @@ class GitHubHistory:
         self._on_secret = on_secret
         self._clock = clock
         self._tokens: dict[int, tuple[str, float]] = {}
+        self._names: dict[int, tuple[str, float]] = {}
 
     # -- Deliveries ----------------------------------------------------------------------------------------------
     async def failed(self, since: datetime) -> Sequence[Attempt]:
         """Attempts from `since` on that failed, newest first."""
         found = await self._app.deliveries(since=since, status="failure", at_most=_MOST_DELIVERIES)
         # A server that does not know `status` answers with all of them.
-        return [_attempt(one) for one in found if not one.arrived and not _is_hint(one)]
+        return [_attempt(one) for one in found if not one.arrived]
 
     async def arrived(self, since: datetime) -> Sequence[Attempt]:
         """Attempts from `since` on that arrived, newest first."""
@@ -170,19 +177,34 @@ class GitHubHistory:
                     yield event
 
     # -- Runs ----------------------------------------------------------------------------------------------------
+    async def doubtful(self, repository: Repository, since: datetime) -> Doubtful:
+        """What of all that changed in a repository from `since` on a run may have to end for."""
+        here = await self._named(repository, "look what changed")
+        start = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        wanted = {"state": "all", "since": start, "sort": "updated", "direction": "asc", "per_page": 100}
+        numbers: list[int] = []
+        newest, seen = since, 0
+        async for found in self._each(here, f"/issues?{urlencode(wanted)}", "look what changed"):
+            issue = _as(_Issue, found)
+            if issue.state != "open" or (issue.pull_request is None and not self._is_labelled(issue)):
+                numbers.append(issue.number)
+            newest, seen = max(newest, issue.updated_at), seen + 1
+            if seen >= _MOST_CHANGES:
+                return Doubtful(numbers=numbers, until=newest)
+        return Doubtful(numbers=numbers, until=max(since, newest - _LAG))
+
     async def withdrawn(self, run: Run) -> StopRequested | None:
         """Why nobody wants the run any more, by what its issue, pull request and branch look like now."""
         task, trail = run.task, run.trail
         doing = f"look whether #{task.number} is still wanted"
-        answer = await self._read(task.repository.installation_id, f"/repositories/{task.repository.id}", doing)
-        here = task.repository.model_copy(update={"full_name": read(_Repository, answer).full_name})
+        here = await self._named(task.repository, doing)
         for number in dict.fromkeys(filter(None, (task.number, trail.pull_request_number))):
             found = await self._found(here, f"/issues/{number}", doing)
             if found is None:
                 return _gone(run)
             if stop := await self._withdrawn(here, found, run):
                 return stop.model_copy(update={"number": task.number})
-        if trail.branch and trail.head_sha:
+        if trail.branch and trail.head_sha and trail.pull_request_number is None:  # an open one has its branch
             branch = await self._found(here, f"/branches/{quote(trail.branch, safe='')}", doing)
             return None if branch is not None else _gone(run)
         return None
@@ -209,6 +231,15 @@ class GitHubHistory:
         return name.partition(":")[0].strip().lower() == self._label.lower()
 
     # -- Calls ---------------------------------------------------------------------------------------------------
+    async def _named(self, repository: Repository, doing: str) -> Repository:
+        """The repository by its name of now: under a former one everything seems to have moved away."""
+        name, until = self._names.get(repository.id, ("", 0.0))
+        if until <= self._clock():
+            answer = await self._read(repository.installation_id, f"/repositories/{repository.id}", doing)
+            name = read(_Repository, answer).full_name
+            self._names[repository.id] = name, self._clock() + _NAME_S
+        return repository.model_copy(update={"full_name": name})
+
     async def _newest(self, here: Repository, number: int, event: _Action, label: str) -> _Happened | None:
         """The newest time that this happened with this label, or with any of ours if it is empty."""
         newest: _Happened | None = None
@@ -322,6 +353,7 @@ def _attempt(one: Delivery) -> Attempt:
         repository_id=one.repository_id,
         is_label=event == "issues.labeled",
         is_urgent=one.event in _FOR_PEOPLE,
+        is_hint=_is_hint(one),
     )
 
 

@@ -7,8 +7,10 @@ from github.NamedUser import NamedUser
 from github.Repository import Repository as Remote
 
 from app.adapters.github.client import Client
+from app.adapters.github.comments import marked
+from app.adapters.github.errors import present
 from app.core.hidden import strip_hidden
-from app.core.task import Person, Remark
+from app.core.task import Person, Place, Remark
 
 
 async def remarks(client: Client, number: int, *, since: datetime) -> tuple[Remark, ...]:
@@ -24,6 +26,23 @@ async def remarks(client: Client, number: int, *, since: datetime) -> tuple[Rema
     return await client.read(f"read the reviews of #{number}", read)
 
 
+async def reply(client: Client, login: str, place: Place, marker: str, text: str) -> None:
+    """Answer in the thread of a review comment, unless there is an answer by `login` that carries `marker`."""
+    doing = f"answer a remark on #{place.number}"
+
+    def look(remote: Remote) -> int | None:
+        for said in remote.get_pull(place.number).get_review_comments():
+            if marker in (said.body or "") and said.user is not None and said.user.login == login:
+                return said.id
+        return None
+
+    def make(remote: Remote) -> int:
+        made = remote.get_pull(place.number).create_review_comment_reply(place.comment_id, marked(text, marker))
+        return present(made.id, int)
+
+    await client.find_or_create(lambda: client.read(doing, look), lambda: client.write(doing, make, notifies=True))
+
+
 def _at_lines(remote: Remote, number: int, since: datetime) -> Iterator[Remark]:
     for said in remote.get_pull(number).get_review_comments(since=since):
         if said.user is not None:
@@ -33,6 +52,7 @@ def _at_lines(remote: Remote, number: int, since: datetime) -> Iterator[Remark]:
                 path=said.path or "",
                 line=said.line or said.original_line,
                 hunk=said.diff_hunk or "",
+                comment_id=said.in_reply_to_id or said.id,
                 at=said.created_at,
             )
 

@@ -1,6 +1,7 @@
 """Installation tokens: each for one repository and the permissions that its use needs, and no more."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from pydantic import BaseModel, Field
 
 from app.adapters.github.app import App, read
 from app.adapters.github.errors import Invalid, Unauthorized, server_time
-from app.core.errors import Denied, NotFound, Unavailable
+from app.core.errors import Denied, ForgeError, NotFound, Unavailable
 from app.core.task import Repository
+
+_log = logging.getLogger(__name__)
 
 Permissions = Mapping[str, str]
 """GitHub's names of permissions, each with `read` or `write`."""
@@ -136,6 +139,15 @@ class Tokens:
         if self._kept.get(key) == refused:
             del self._kept[key]
         return not is_fresh and tries == 0
+
+    async def end(self) -> None:
+        """Have every token that is kept here end now, as far as GitHub can be told. By itself it takes an hour."""
+        kept, self._kept = self._kept, {}
+        for token in kept.values():
+            try:
+                await self._app.revoke(token.value)
+            except ForgeError as error:
+                _log.info("A token ends by itself: %s", error)
 
     async def _mint(self, repository: Repository, permissions: Permissions) -> Token:
         doing = f"work in {repository.full_name}"

@@ -101,6 +101,7 @@ class ReviewComment(Comment):
     line: int | None = None
     original_line: int | None = None
     diff_hunk: str = ""
+    in_reply_to_id: int | None = None
 
 
 class Review(BaseModel):

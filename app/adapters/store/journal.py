@@ -23,6 +23,7 @@ class PostgresJournal:
 
     def __init__(self, engine: AsyncEngine, run_id: int, visit: int) -> None:
         self._engine = engine
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._run_id = run_id
         self._visit = visit
         self._next: int | None = None
@@ -32,7 +33,7 @@ class PostgresJournal:
         """Everything so far, oldest first."""
         row = tables.journal.c
         query = select(row.entry).where(row.run_id == self._run_id, row.visit == self._visit).order_by(row.number)
-        async with reachable(), self._engine.connect() as connection:
+        async with reachable(), self._reads.connect() as connection:
             found = list((await connection.execute(query)).scalars())
         entries = [_ENTRY.validate_python(entry) for entry in found]
         self._next = len(entries)
@@ -48,15 +49,13 @@ class PostgresJournal:
         values = {"run_id": self._run_id, "visit": self._visit, "number": self._next}
         try:
             async with reachable(), self._engine.begin() as connection:
-                await connection.execute(
-                    insert(tables.journal).values(**values, entry=plain(entry.model_dump(mode="json")))
-                )
+                added = insert(tables.journal).values(**values, entry=plain(entry.model_dump(mode="json")))
+                await connection.execute(added.returning(func.pg_notify("minions_run", str(self._run_id))))
                 if patch is not None:
                     run = tables.runs
                     await connection.execute(update(run).where(run.c.id == self._run_id).values(patch=patch))
                 if isinstance(entry, ModelAnswered):
                     await self._charge(connection, entry)
-                await connection.execute(select(func.pg_notify("minions_run", str(self._run_id))))
         except IntegrityError:
             raise Stale(f"Another worker writes the journal of run {self._run_id}.") from None
         self._next = (self._next or 0) + 1

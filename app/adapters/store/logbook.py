@@ -21,6 +21,7 @@ class PostgresLogbook:
 
     def __init__(self, engine: AsyncEngine, app_id: str) -> None:
         self._engine = engine
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._app_id = app_id
 
     @asynccontextmanager
@@ -36,7 +37,7 @@ class PostgresLogbook:
     async def looked_at(self) -> datetime | None:
         """Up to when all that GitHub told us is known to have been looked after."""
         row = tables.recoveries.c
-        async with reachable(), self._engine.connect() as connection:
+        async with reachable(), self._reads.connect() as connection:
             found = await connection.execute(select(row.looked_at).where(row.app_id == self._app_id))
             looked_at: datetime | None = found.scalar_one_or_none()
         return looked_at
@@ -53,7 +54,7 @@ class PostgresLogbook:
         """Which of these deliveries are in the store."""
         row = tables.deliveries.c
         query = select(row.guid).where(row.app_id == self._app_id, row.guid.in_(guids))
-        async with reachable(), self._engine.connect() as connection:
+        async with reachable(), self._reads.connect() as connection:
             return frozenset((await connection.execute(query)).scalars())
 
     async def asked_at(self, repository_id: int, number: int) -> datetime | None:
@@ -61,6 +62,6 @@ class PostgresLogbook:
         row = tables.runs.c
         newest = func.max(row.task["asked_at"].astext.cast(DateTime(timezone=True)))
         query = select(newest).where(row.repository_id == repository_id, row.number == number)
-        async with reachable(), self._engine.connect() as connection:
+        async with reachable(), self._reads.connect() as connection:
             asked_at: datetime | None = (await connection.execute(query)).scalar_one_or_none()
         return asked_at

@@ -6,10 +6,26 @@ there is never a run that waits although there is a place for it: it found none 
 that got free since then was given to somebody whom it would have fitted, too.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Row, and_, column, exists, func, literal_column, or_, select, table, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Row,
+    ScalarSelect,
+    and_,
+    bindparam,
+    column,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,18 +44,28 @@ _REQUESTER: Final = _row.task[("requester", "id")].astext.cast(BigInteger)
 _IS_HELD: Final = and_(_row.was_held, _row.status == Status.QUEUED.value)
 
 
-async def rank_of(connection: AsyncConnection, draft: Draft) -> int:
-    """The rank of a new run. Two that are asked for in one moment may get the same one: the first stored goes first."""
-    is_bulk = draft.task.requester.is_bot
-    above = ranks.base(is_bulk=is_bulk)
-    kind = (_row.rank > above, _row.rank <= above + ranks.BULK)
-    begun = select(func.max(_row.rank)).where(_row.begun_at.is_not(None), *kind)
-    waiting = select(func.max(_row.rank)).where(
-        _row.repository_id == draft.task.repository.id, _row.status == Status.QUEUED.value, *kind
+def _newest(*where: ColumnElement[bool]) -> ScalarSelect[Any]:
+    above: BindParameter[int] = bindparam("above", type_=BigInteger)
+    return (
+        select(func.max(_row.rank)).where(_row.rank > above, _row.rank <= above + ranks.BULK, *where).scalar_subquery()
     )
-    query = select(begun.scalar_subquery().label("begun"), waiting.scalar_subquery().label("waiting"))
-    found = (await connection.execute(query)).one()
-    return ranks.next_rank(is_bulk=is_bulk, begun=found.begun, waiting=found.waiting)
+
+
+RANK: Final[ColumnElement[int]] = 1 + func.greatest(
+    bindparam("above", type_=BigInteger),
+    _newest(_row.begun_at.is_not(None)),
+    _newest(_row.repository_id == bindparam("repository_id", type_=BigInteger), _row.status == Status.QUEUED.value),
+)
+"""The rank of a new run, as a part of the statement that stores it: `core.ranks.next_rank` for a database.
+
+Two that are asked for in one moment may get the same one: the first stored goes first.
+"""
+
+
+def above(draft: Draft) -> Mapping[str, Any]:
+    """What `RANK` has to be told of the run."""
+    repository_id = draft.task.repository.id
+    return {"above": ranks.base(is_bulk=draft.task.requester.is_bot), "repository_id": repository_id}
 
 
 async def lock(connection: AsyncConnection, installation_id: int) -> None:

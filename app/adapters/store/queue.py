@@ -20,14 +20,27 @@ import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import DeleteJobCondition, Job, Status
 from procrastinate.worker import Worker
+from sqlalchemy import ColumnElement, Integer, Text, cast, func, literal, null
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import UserDefinedType
 
 from app.core import ranks
 from app.core.shift import HandedOver
 from app.core.task import Repository
 
 _log = logging.getLogger(__name__)
+
+
+class _Job(UserDefinedType[Any]):
+    """What Procrastinate's function takes many of."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "procrastinate_job_to_defer_v1"
+
 
 Advance = Callable[[int, int | None], Awaitable[None]]
 
@@ -86,6 +99,19 @@ class ProcrastinateQueue:
         raw = await _raw(connection)
         job = self._app.configure_task(_TASK, lock=f"run {run_id}", priority=priority, connection=raw)
         await job.defer_async(run_id=run_id)
+
+    def putting(self, run_id: ColumnElement[int], priority: ColumnElement[int]) -> ColumnElement[Any]:
+        """The same as a part of somebody's statement, by the function of the database that `put` calls, too."""
+        values = (
+            literal(_RUNS, Text),
+            literal(_TASK, Text),
+            cast(priority, Integer),
+            literal("run ", Text) + cast(run_id, Text),
+            null(),
+            func.jsonb_build_object("run_id", run_id),
+            null(),
+        )
+        return func.procrastinate_defer_jobs_v1(array([cast(func.row(*values), _Job())]))
 
     async def put_later(
         self, connection: AsyncConnection, run_id: int, revision: int, at: datetime, *, priority: int = ranks.BEGUN

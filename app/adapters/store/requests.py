@@ -1,16 +1,18 @@
 """Requests in PostgreSQL: each stored together with the job that opens it, each with one run."""
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import tables
+from app.adapters.store import runs, tables
+from app.adapters.store.drafts import Drafts
+from app.adapters.store.jobs import Queue
 from app.adapters.store.reachable import reachable
 from app.core import wording
 from app.core.errors import NotFound
@@ -27,27 +29,14 @@ _HOUR: Final = timedelta(hours=1)
 _NEWS: Final = timedelta(days=7)
 """A run that goes on for longer is parked at its checks, which are over by then."""
 
-Start = Callable[[AsyncConnection, Draft, str], Awaitable[object]]
-ReadRun = Callable[[AsyncConnection, Any], Awaitable[Run]]
-
-
-class Queue(Protocol):
-    """Takes "open request N" in the transaction of the caller."""
-
-    async def put_request(self, connection: AsyncConnection, request_id: int) -> None:
-        """Have the request opened once the transaction is committed."""
-        ...
-
 
 class PostgresRequests:
     """`Requests` on PostgreSQL."""
 
-    def __init__(self, engine: AsyncEngine, queue: Queue, *, start: Start, read_run: ReadRun) -> None:
-        """`start` stores a run with its job; `read_run` reads one, and raises NotFound."""
+    def __init__(self, engine: AsyncEngine, queue: Queue) -> None:
         self._engine = engine
         self._queue = queue
-        self._start = start
-        self._read_run = read_run
+        self._drafts = Drafts(engine, queue)
 
     async def take(self, intent: str, wanted: Wanted, *, per_hour: int = 0) -> Request:
         """Keep a request with the job that opens it. Raises TooMany and Differs."""
@@ -151,7 +140,7 @@ class PostgresRequests:
         """Start the run, unless the request was refused meanwhile."""
         async with reachable(), self._engine.begin() as connection:
             if not await _lock(connection, request.id):
-                await self._start(connection, draft, reason)
+                await self._drafts.store(connection, None, draft, reason)
 
     async def tell(self, request: Request, told: str, *, is_end: bool) -> None:
         """Note what was told where it came from."""
@@ -173,7 +162,7 @@ class PostgresRequests:
 
     async def _run(self, connection: AsyncConnection, request: Request) -> Run | None:
         try:
-            return await self._read_run(connection, tables.runs.c.intent == request.run_intent)
+            return await runs.read(connection, tables.runs.c.intent == request.run_intent)
         except NotFound:
             return None
 

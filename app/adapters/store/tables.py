@@ -141,6 +141,18 @@ orders = Table(
 )
 """What runs were told; `fate` is empty until the run's worker has settled it: `heeded` or `passed over`."""
 
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("repository_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("requester", JSONB, nullable=False),
+)
+"""That somebody wants no work on an issue, where there was none: what asks for it may arrive later."""
+Index("withdrawals_at", withdrawals.c.at)
+
 journal = Table(
     "journal",
     metadata,
@@ -164,6 +176,8 @@ ledger = Table(
     Column("usd", Float, nullable=False),
     _moment("at", now=True),
 )
+
+Index("ledger_at", ledger.c.at, postgresql_using="brin")
 
 deliveries = Table(
     "deliveries",

@@ -8,11 +8,14 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from app.core.enclosed import Enclosed
 from app.core.evidence import Evidence, Reviews, Where
+from app.core.fence import fence_for
 from app.core.guards import Finding
 from app.core.neutral import code, code_cell, fitted, neutral, neutral_line, neutral_plain, quoted
 from app.core.patch import Patch
 from app.core.task import Task
+from app.core.visible import visible
 from app.core.wording.explanations import found_here
 from app.core.wording.figures import counted, dollars, duration, table
 from app.core.wording.review import folded, review
@@ -66,6 +69,7 @@ class PullRequestFacts(BaseModel, frozen=True):
     """How large the change may be at most; 0 if that is not to be told."""
     template: str = ""
     """The repository's own template for pull requests."""
+    enclosed: tuple[Enclosed, ...] = ()
 
 
 def pull_request_title(task: Task) -> str:
@@ -90,9 +94,17 @@ def pull_request_body(task: Task, facts: PullRequestFacts, *, page_url: str, mar
     checklist = f"### For the reviewer\n\n{_checklist(facts)}"
     record = folded("Gates, rules, models and cost", table(("What", "Figures"), _record(facts, page_url)))
     footer = f"<sub>{' · '.join(_footer(task, facts, page_url))}</sub>"
-    text = fitted("\n\n".join(part for part in (template, closes, *ours, checklist, record, footer) if part))
+    more = [folded(each.title, _enclosed(each)) for each in facts.enclosed]
+    text = fitted("\n\n".join(part for part in (template, closes, *ours, checklist, *more, record, footer) if part))
     left_open = text.count("<details>") - text.count("</details>")  # where it was cut
     return "\n\n".join([text, *["</details>"] * left_open, marker])
+
+
+def _enclosed(piece: Enclosed) -> str:
+    """What others wrote between fences that it cannot close: nothing in it reaches anybody."""
+    shown = visible(piece.text).strip("\n")
+    fence = fence_for(shown)
+    return "\n\n".join(part for part in (piece.said, f"{fence}text\n{shown}\n{fence}" if shown else "") if part)
 
 
 def _asked(task: Task) -> str:
@@ -110,7 +122,7 @@ def _asked(task: Task) -> str:
 
 def _evidence(facts: PullRequestFacts) -> str:
     if not facts.evidence:
-        return "Nothing was run: this repository says that it has no tests."
+        return "Nothing was run: this repository says that it has no tests, or none were found."
     rows = [
         (each.where.value, code_cell(each.command[:200]), _exit(each), duration(each.seconds))
         for each in facts.evidence[-_MOST_ROWS:]

@@ -32,6 +32,8 @@ EMOJI = {
 }
 MARKS = {"success": "✅", "failure": "❌", "cancelled": "⏹️", "timed_out": "⏱️", "neutral": "⬜", "skipped": "⬜"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'"
+SENDING = POLICY.replace("form-action 'none'", "form-action http: https:")
+"""Of pages with a form: what is made may lead back to any App's server."""
 
 
 class Pages:
@@ -49,10 +51,10 @@ class Pages:
             "clock": lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
         }
 
-    def show(self, name: str, **facts: Any) -> HTMLResponse:
+    def show(self, name: str, *, policy: str = POLICY, **facts: Any) -> HTMLResponse:
         """One page."""
         html = self._environment.get_template(name).render(facts)
-        return HTMLResponse(html, headers={"Content-Security-Policy": POLICY})
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
 
 def pages_of(request: Request) -> Pages:

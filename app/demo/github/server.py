@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from app.core.errors import SettingsError
-from app.demo.github import git, pages
+from app.demo.github import git, making, pages
 from app.demo.github.dressing import Dressing
 from app.demo.github.refusal import Refusal
 from app.demo.github.rest import (
@@ -47,6 +47,7 @@ def build(hub: Hub) -> FastAPI:
     app = FastAPI(title="loopback GitHub", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub = hub
     app.state.pages = pages.Pages()
+    app.state.codes = {}
     # Order matters where paths overlap: `commits/{ref}/check-runs` stands before `commits/{ref}`.
     topics = (meta, apps, checks, statuses, actions, reactions, issues, reviews, pulls, git_data, repositories)
     for topic in topics:
@@ -54,6 +55,8 @@ def build(hub: Hub) -> FastAPI:
     app.include_router(repositories.here, prefix="/api/v3")
     app.include_router(actions.blobs)
     app.include_router(git.router)
+    app.include_router(making.api, prefix="/api/v3")
+    app.include_router(making.router)
     app.include_router(pages.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _refused)

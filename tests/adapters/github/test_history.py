@@ -233,6 +233,23 @@ async def test_f25_what_would_have_been_told_is_found(past: Past, how: str) -> N
     assert (found.intent, found.at, found.requester, found.number) == (told.intent, told.at, told.requester, 1)
 
 
+async def test_f25_a_glance_tells_what_changed_and_is_not_wanted_any_more(past: Past) -> None:
+    hub, past_s = past.hub, timedelta(hours=1)
+    for number, title in enumerate(["closed long ago", "closed", "label taken off", "wanted", "commented"], 2):
+        hub.open_issue(HERE, by="ada", title=title, labels=["minion"])
+        assert hub.issue(HERE, number).title == title
+    for number in (2, 3):
+        hub.close_issue(HERE, number, by="ada")
+    hub.remove_label(HERE, 4, "minion", by="bob")
+    hub.issue(HERE, 2).updated_at -= past_s
+    newest = max(issue.updated_at for issue in hub.repository(HERE).issues.values())
+    here = past.run().task.repository
+    found = await past.history.doubtful(here, newest - past_s / 2)
+    assert sorted(found.numbers) == [1, 3, 4]  # the first one never had it
+    assert found.until == newest - timedelta(minutes=1)
+    assert sorted((await past.history.doubtful(here, LONG_AGO)).numbers) == [1, 2, 3, 4]
+
+
 async def test_a_run_that_a_comment_asked_for_needs_no_label(past: Past) -> None:
     assert await past.history.withdrawn(past.run(comment_id=5)) is None
 

@@ -290,6 +290,21 @@ async def test_a_run_has_one_token_for_each_purpose_and_no_other_run_has_it(scen
     assert scene.minted == 5
 
 
+async def test_the_tokens_of_a_run_that_is_over_end(scene: Scene) -> None:
+    def live() -> set[str]:
+        return {value for value in scene.secrets if scene.hub.accounts.token(value)}
+
+    await scene.forges.of(run(scene, 7)).remote(write=True)
+    of_it = live()
+    await scene.forges.of(run(scene, 8)).remote(write=True)
+    of_another = live() - of_it
+    await scene.forges.leave(run(scene, 7))
+    assert (len(of_it), live()) == (2, of_another)
+    scene.fail("DELETE", r"/installation/token", 502, times=9)
+    await scene.forges.leave(run(scene, 8))  # they end by themselves
+    assert live() == of_another
+
+
 def run(scene: Scene, run_id: int) -> Run:
     now = datetime.now(UTC)
     ann = Person(id=1, login="ada")

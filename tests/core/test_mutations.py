@@ -1,6 +1,6 @@
 import ast
 
-from app.evaluation.mutations import mutations, without
+from app.core.mutations import mutations, without
 
 SOURCE = '''\
 """Words."""

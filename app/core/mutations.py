@@ -46,6 +46,18 @@ def mutations(source: str) -> Iterator[Mutation]:
                 yield Mutation(name, node.lineno, _replaced(lines, node, ast.unparse(changed)))
 
 
+def returns(source: str) -> Iterator[Mutation]:
+    """Each `return` of a function that answers with something, with nothing instead."""
+    tree = ast.parse(source)
+    lines = source.encode().splitlines(keepends=True)
+    for name, function in _functions(tree, ""):
+        for node in ast.walk(function):
+            value = node.value if isinstance(node, ast.Return) else None
+            is_nothing = isinstance(value, ast.Constant) and value.value is None
+            if value is not None and not is_nothing and value.lineno == value.end_lineno:
+                yield Mutation(name, value.lineno, _replaced(lines, value, "None"))
+
+
 def _functions(tree: ast.AST, within: str) -> Iterator[tuple[str, ast.FunctionDef]]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("__"):

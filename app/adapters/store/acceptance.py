@@ -1,0 +1,143 @@
+"""What events lead to. A delivery, the decision on it and the jobs that it causes are stored together or not at all."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.adapters.store import orders, schedules, tables, withdrawals
+from app.adapters.store.drafts import Drafts
+from app.adapters.store.jobs import Queue
+from app.adapters.store.reachable import reachable
+from app.adapters.store.requests import PostgresRequests
+from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, Pushed, StopRequested
+from app.core.orders import Order, Stop
+from app.core.store import Act, Delivery, Draft, Receipt
+
+RECENT: Final = timedelta(days=30)
+"""A repository in which no run was asked for since is not prepared for another: its mirror would be gone by then."""
+
+
+class Acceptance:
+    """Takes events, each once."""
+
+    def __init__(self, engine: AsyncEngine, queue: Queue) -> None:
+        self._engine = engine
+        self._queue = queue
+        self._drafts = Drafts(engine, queue)
+        self._requests = PostgresRequests(engine, queue)
+
+    async def accept(self, delivery: Delivery | None, decision: Act, reason: str) -> Receipt:
+        """Store a delivery, the decision and the jobs that it causes; the second time it only says so."""
+        if isinstance(decision, Draft):
+            return await self._drafts.take(delivery, decision, reason)
+        async with reachable(), self._engine.begin() as connection:
+            if delivery is not None and not await _is_first(connection, delivery, reason):
+                return delivery.known()
+            return await self._carry_out(connection, delivery, decision, reason)
+
+    async def _carry_out(  # noqa: PLR0911 - a table: one act, one way
+        self, connection: AsyncConnection, delivery: Delivery | None, decision: Act, reason: str
+    ) -> Receipt:
+        match decision:
+            case StopRequested():
+                return await self._stop(connection, delivery, decision, reason)
+            case OrderGiven():
+                return await self._give(connection, decision, reason)
+            case BranchDeleted():
+                return await self._end_without_branch(connection, decision, reason)
+            case Noticed():
+                await self._requests.notice(connection, decision)
+                return Receipt(reason=reason, is_new=True)
+            case Pushed():
+                return await self._warm(connection, decision, reason)
+            case InstallationChanged():
+                await _note_installation(connection, delivery, decision)
+                return Receipt(reason=reason, is_new=True)
+            case Draft():
+                return await self._drafts.store(connection, None, decision, reason)
+
+    async def _stop(
+        self, connection: AsyncConnection, delivery: Delivery | None, event: StopRequested, reason: str
+    ) -> Receipt:
+        """Note on every run that is meant that it shall end, and have each looked after: it may wait for something."""
+        meant = await orders.to_stop(connection, event)
+        if meant:
+            return await self._tell(connection, meant, event.intent, Stop(), reason, requester=event.requester)
+        if delivery is not None:
+            await withdrawals.note(connection, event)
+        return Receipt(reason=f"Nothing is at work on {event.repository.full_name}#{event.number}.", is_new=True)
+
+    async def _end_without_branch(self, connection: AsyncConnection, event: BranchDeleted, reason: str) -> Receipt:
+        meant = await orders.on_branch(connection, event.repository.id, event.branch)
+        if not meant:
+            return Receipt(reason=f"Nothing is at work on {event.branch}.", is_new=True)
+        return await self._tell(connection, meant, f"gone/{event.repository.id}/{event.branch}", Stop(), reason)
+
+    async def _give(self, connection: AsyncConnection, event: OrderGiven, reason: str) -> Receipt:
+        """Note an order on the run that is meant. Where there is none, that is what somebody is to be told."""
+        meant = await orders.told(connection, event)
+        if meant:
+            who = {"requester": event.requester, "place": event.place, "task": event.task}
+            return await self._tell(connection, meant, event.intent, event.order, reason, **who)
+        if event.task is None:
+            return Receipt(reason=f"There is no such run in {event.repository.full_name}.", is_new=True)
+        draft = Draft(intent=event.intent, task=event.task, blueprint=event.order.kind, blueprint_version=0, start="")
+        return await self._drafts.store(connection, None, draft, reason)
+
+    async def _tell(
+        self, connection: AsyncConnection, run_ids: Sequence[int], intent: str, order: Order, reason: str, **who: Any
+    ) -> Receipt:
+        new = [run_id for run_id in run_ids if await orders.note(connection, run_id, intent, order, **who)]
+        for run_id in new:
+            await self._queue.put(connection, run_id)
+        if not new:
+            return Receipt(reason="This very wish was noted before: nothing to do.", run_id=run_ids[-1])
+        return Receipt(reason=reason, run_id=run_ids[-1], is_new=True)
+
+    async def _warm(self, connection: AsyncConnection, event: Pushed, reason: str) -> Receipt:
+        """Prepare for the next run, where there is likely to be one; and look anew at what is wanted by the clock."""
+        await schedules.mark(connection, event.repository)
+        row = tables.runs.c
+        worked = select(row.id).where(
+            row.repository_id == event.repository.id,
+            row.asked_at > func.now() - RECENT,
+            row.trail["base_sha"].astext != "",  # a run that was refused has none
+        )
+        where = event.repository.full_name
+        if (await connection.execute(worked.limit(1))).scalar_one_or_none() is None:
+            return Receipt(reason=f"No minion worked in {where} in the last {RECENT.days} days.", is_new=True)
+        if not await self._queue.put_warming(connection, event.repository):
+            return Receipt(reason=f"{event.branch} of {where} moved, and is about to be fetched already.", is_new=True)
+        return Receipt(reason=reason, is_new=True)
+
+
+async def _is_first(connection: AsyncConnection, delivery: Delivery, reason: str) -> bool:
+    values = {**delivery.model_dump(), "reason": reason}
+    stored = await connection.execute(
+        upsert(tables.deliveries).values(**values).on_conflict_do_nothing().returning(tables.deliveries.c.guid)
+    )
+    return stored.scalar_one_or_none() is not None
+
+
+async def _note_installation(
+    connection: AsyncConnection, delivery: Delivery | None, change: InstallationChanged
+) -> None:
+    if delivery is not None and change.change == "unsuspended":
+        # Nothing was told of that time: the next look is one at everything, as the first one was.
+        await connection.execute(delete(tables.recoveries).where(tables.recoveries.c.app_id == delivery.app_id))
+    if change.change == "deleted":
+        await connection.execute(
+            delete(tables.installations).where(tables.installations.c.id == change.installation_id)
+        )
+        return
+    state = "suspended" if change.change == "suspended" else "active"
+    values = {"account": change.account, "state": state, "changed_at": change.at or datetime.now(UTC)}
+    await connection.execute(
+        upsert(tables.installations)
+        .values(id=change.installation_id, **values)
+        .on_conflict_do_update(index_elements=["id"], set_=values)
+    )

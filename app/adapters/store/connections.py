@@ -1,0 +1,48 @@
+"""Connections to the database, which are tried before they are used if they rested for long."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from sqlalchemy import event
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+_RESTED_S: Final = 1.0
+"""A database that was started anew meanwhile was away for longer. Trying costs as much as a statement."""
+_USED_AT: Final = "used_at"
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[AsyncEngine]:
+    """Connections to the database at `url`, closed at the end."""
+    engine = create_async_engine(url, pool_size=10)
+    _try_what_rested(engine)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def _try_what_rested(engine: AsyncEngine) -> None:
+    dialect = engine.dialect
+
+    def given_back(_: Any, record: Any) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    def taken(connection: Any, record: Any, _: Any) -> None:
+        used_at = record.info.get(_USED_AT)
+        if used_at is not None and time.monotonic() - used_at > _RESTED_S and not _answers(dialect, connection):
+            raise InvalidatePoolError  # this one and those that are older are replaced by new ones
+
+    event.listen(engine.sync_engine, "checkin", given_back)
+    event.listen(engine.sync_engine, "checkout", taken)
+
+
+def _answers(dialect: Dialect, connection: Any) -> bool:
+    try:
+        return dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error:
+        return False

@@ -1,0 +1,33 @@
+"""The manifest from which GitHub makes an App: what Minions asks for, with the reason for each.
+
+https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+REASONS: Final[Mapping[str, tuple[str, str]]] = {
+    "actions": ("read", "see which workflows a push started, and read the logs of jobs that failed"),
+    "checks": ("write", "the check run with one row for each node of a run, and its buttons"),
+    "contents": ("write", "fetch the repository, make the branch of a run, push the change to it"),
+    "issues": ("write", "hear of labels and commands, react, keep one comment up to date"),
+    "metadata": ("read", "look up what the person who asks may do"),
+    "pull_requests": ("write", "open the pull request as a draft, comment on it"),
+    "statuses": ("read", "what CI outside of GitHub says about a commit"),
+}
+"""Each permission with its level, and what it is for in a few words."""
+
+
+def manifest(name: str, public_url: str, *, permissions: Mapping[str, str], events: Sequence[str]) -> dict[str, Any]:
+    """The manifest of an App of this name, whose server is at `public_url`. Nobody else can install it."""
+    return {
+        "name": name,
+        "url": public_url,
+        "description": "Label an issue, get a pull request. People always review.",
+        "public": False,
+        "redirect_url": f"{public_url}/setup/created",
+        "callback_urls": [f"{public_url}/signed-in"],
+        "hook_attributes": {"url": f"{public_url}/webhook", "active": True},
+        "default_permissions": dict(permissions),
+        "default_events": list(events),
+    }

@@ -1,0 +1,134 @@
+"""Figures for Prometheus. Labels are bounded: blueprints, statuses, events, models; never repositories or people."""
+
+import hmac
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from app.core.census import Census, Spending
+from app.core.store import Store, StoreDown
+
+_REFUSED: Final = "refused: "
+"""How the webhook counts what it does not take, before the status."""
+
+
+class Metrics:
+    """`/metrics`, for who knows the token. Without a token there is nothing to see."""
+
+    def __init__(self, store: Store, counts: Counter[str], token: str) -> None:
+        self._store = store
+        self._counts = counts
+        self._token = token
+        self._since = datetime.now(UTC)
+        self._spent: dict[str, Spending] = {}
+        """Since this process started, as counters are."""
+
+    def router(self) -> APIRouter:
+        """The route."""
+        router = APIRouter(include_in_schema=False)
+        router.add_api_route("/metrics", self.tell, methods=["GET"])
+        return router
+
+    async def tell(self, request: Request) -> Response:
+        """All figures in the format that Prometheus reads."""
+        if not self._token:
+            return PlainTextResponse("There are no figures here: set MINIONS_METRICS_TOKEN to have some.\n", 404)
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), self._token.encode()):
+            return PlainTextResponse("Send the token of MINIONS_METRICS_TOKEN: Authorization: Bearer …\n", 401)
+        try:
+            census: Census | None = await self._store.census(self._since)
+        except StoreDown:
+            census = None
+        if census:
+            self._since = census.at
+            for one in census.spendings:
+                self._spent[one.model] = _together(self._spent.get(one.model), one)
+        registry = CollectorRegistry()
+        registry.register(_Figures(census, dict(self._counts), self._spent))
+        ProcessCollector(registry=registry)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _together(one: Spending | None, other: Spending) -> Spending:
+    if one is None:
+        return other
+    summed = {name: getattr(one, name) + getattr(other, name) for name in Spending.model_fields if name != "model"}
+    return Spending(model=one.model, **summed)
+
+
+class _Figures(Collector):
+    """What was counted, in Prometheus' families."""
+
+    def __init__(self, census: Census | None, counts: dict[str, int], spent: dict[str, Spending]) -> None:
+        self._census = census
+        self._counts = counts
+        self._spent = spent
+
+    def collect(self) -> Iterator[Metric]:
+        """One family after the other; those of the database only while it answers."""
+        yield GaugeMetricFamily("minions_database_up", FAMILIES["minions_database_up"], value=bool(self._census))
+        yield from self._deliveries()
+        if self._census:
+            yield from self._runs(self._census)
+            yield from self._models()
+
+    def _deliveries(self) -> Iterator[Metric]:
+        taken = CounterMetricFamily("minions_deliveries", FAMILIES["minions_deliveries_total"], labels=["event"])
+        refused = CounterMetricFamily(
+            "minions_deliveries_refused", FAMILIES["minions_deliveries_refused_total"], labels=["status"]
+        )
+        for name, count in self._counts.items():
+            if name.startswith(_REFUSED):
+                refused.add_metric([name.removeprefix(_REFUSED)], count)
+            else:
+                taken.add_metric([name], count)
+        yield from (taken, refused)
+
+    def _runs(self, census: Census) -> Iterator[Metric]:
+        runs = GaugeMetricFamily("minions_runs", FAMILIES["minions_runs"], labels=["blueprint", "status"])
+        for one in census.standings:
+            runs.add_metric([one.blueprint, one.status], one.runs)
+        yield runs
+        for name, value in (
+            ("minions_queue_runs", census.waiting),
+            ("minions_queue_oldest_seconds", census.oldest_wait_s),
+            ("minions_workers", census.workers),
+        ):
+            yield GaugeMetricFamily(name, FAMILIES[name], value=value)
+
+    def _models(self) -> Iterator[Metric]:
+        calls = CounterMetricFamily("minions_model_calls", FAMILIES["minions_model_calls_total"], labels=["model"])
+        usd = CounterMetricFamily("minions_model_usd", FAMILIES["minions_model_usd_total"], labels=["model"])
+        tokens = CounterMetricFamily(
+            "minions_model_tokens", FAMILIES["minions_model_tokens_total"], labels=["model", "kind"]
+        )
+        for one in self._spent.values():
+            calls.add_metric([one.model], one.calls)
+            usd.add_metric([one.model], one.usd)
+            for kind in ("input", "output", "cached"):
+                tokens.add_metric([one.model, kind], getattr(one, f"{kind}_tokens"))
+        yield from (calls, usd, tokens)
+
+
+FAMILIES: Final = {
+    "minions_database_up": "Whether the database answers.",
+    "minions_deliveries_total": "Genuine deliveries since this process started, by event.",
+    "minions_deliveries_refused_total": "Deliveries that were not taken since this process started, by status.",
+    "minions_runs": "Runs by blueprint and status.",
+    "minions_queue_runs": "Runs that were asked for and have not begun.",
+    "minions_queue_oldest_seconds": "How long the oldest of them has waited.",
+    "minions_workers": "Workers that were heard of within the last half minute.",
+    "minions_model_calls_total": "Answers of models, by all workers, since this process started.",
+    "minions_model_usd_total": "US dollars that they cost.",
+    "minions_model_tokens_total": "Tokens, by kind: input (with cached ones), output, cached.",
+}
+"""What each is; a test compares this with the table of the documentation."""

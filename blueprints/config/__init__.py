@@ -1,0 +1,1 @@
+"""Change settings in YAML, TOML and JSON."""

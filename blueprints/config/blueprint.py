@@ -1,0 +1,151 @@
+"""Change settings: files stay of their format and as their schema says, and keep what stands in them for people."""
+
+import posixpath
+from collections.abc import Iterator
+from typing import ClassVar, Final, Literal
+
+from app.core.blueprint import Blueprint, agent, step
+from app.core.budget import Budget
+from app.core.guards import Finding, Weight
+from app.core.patch import Change as FileState
+from app.core.redaction import Redactor
+from app.core.world import World
+from blueprints.config.formats import (
+    MOST_CHARACTERS,
+    Unreadable,
+    flat,
+    is_plain,
+    is_settings,
+    lost_comments,
+    moved,
+    plain,
+    read,
+    rewritten,
+    schema_of,
+)
+from blueprints.steps.change import Change, NewTests
+from blueprints.steps.ci import watch
+from blueprints.steps.delivery import explain
+from blueprints.steps.gates import checked, lint
+from blueprints.steps.leftovers import change_of
+from blueprints.steps.preparation import prepare
+from blueprints.steps.texts import text_now
+from blueprints.steps.ways import to_a_pull_request
+from blueprints.steps.work import Worked, implemented
+
+SETTINGS: Final = "settings files"
+"""The check of the files, as people read it."""
+_MOST_FILES: Final = 100
+
+
+class Config(Change):
+    """A change of settings under way."""
+
+    demands: ClassVar[str] = (
+        "Changed YAML, TOML and JSON is parsed: no key may be there twice, and where a file names a JSON Schema of "
+        "this repository, it has to be as that says. Comments beside settings that did not change stay, keys stay in "
+        "their order, and lines that say the same look the same."
+    )
+    new_tests: ClassVar[NewTests] = "never"
+    needs_tests: ClassVar[bool] = False
+    tidies_others: ClassVar[bool] = False
+
+
+@agent("Change the settings", prompt="implement.md", budget=Budget(turns=60, usd=2.0), role="implement")
+async def implement(config: Config, world: World) -> Worked:
+    """Let a minion change the settings that the issue is about."""
+    return await implemented(config, world)
+
+
+@step("Check the settings")
+async def check(config: Config, world: World) -> Literal["pass", "mend", "stop"]:
+    """Parse each changed file, hold it against its schema, and see that it keeps comments, order and layout."""
+    patch = await change_of(world.workspace)
+    there = [file for file in patch.files if file.change is not FileState.DELETED and is_settings(file.path)]
+    found: list[Finding] = []
+    for file in there[:_MOST_FILES]:
+        text = await text_now(world.workspace, file.path)
+        if len(text) > MOST_CHARACTERS:
+            continue
+        before = await world.workspace.show(file.path)
+        try:
+            value = read(file.path, text)
+        except Unreadable as error:
+            if before is None or _is_readable(file.path, before):  # templates never were
+                found.append(_to_mend(file.path, f"It cannot be read any more: {error}. Correct it."))
+            continue
+        if before is not None:
+            found += _kept(file.path, before.decode(errors="replace"), text)
+        found += await _as_its_schema_says(world, file.path, text, value)
+    return checked(config, SETTINGS, found)
+
+
+def _is_readable(path: str, data: bytes) -> bool:
+    try:
+        read(path, data.decode(errors="replace"))
+    except Unreadable:
+        return False
+    return True
+
+
+def _to_mend(path: str, sentence: str) -> Finding:
+    return Finding(guard=SETTINGS, sentence=Redactor().redact(sentence), path=path, weight=Weight.MEND)
+
+
+def _kept(path: str, before: str, after: str) -> Iterator[Finding]:
+    """What stood there for people and went. Nothing of a file that could not be read before."""
+    try:
+        old, new = read(path, before), read(path, after)
+        lost = lost_comments(path, before, after)
+    except Unreadable:
+        return
+    if is_plain(path, before) and not is_plain(path, after):
+        yield _to_mend(
+            path, "It has comments or a comma too many now, which not every reader of JSON takes. Take them out."
+        )
+    for comment in lost[:10]:
+        yield _to_mend(path, f"The comment `{comment[:200]}` is gone, and what it is about is not. Bring it back.")
+    for place in list(moved(old, new))[:10]:
+        yield _to_mend(path, f"The keys of {place[:200]} come in another order than before. Bring them back into it.")
+    told, tells = dict(flat(old)), dict(flat(new))
+    changed = sum(told.get(key, flat) != tells.get(key, flat) for key in told.keys() | tells.keys())
+    if count := rewritten(before, after, changed):
+        yield _to_mend(path, f"{count} lines say the same as before and look otherwise. Leave them as they were.")
+
+
+async def _as_its_schema_says(world: World, path: str, text: str, value: object) -> list[Finding]:
+    named = schema_of(path, text, value)
+    if not named or "://" in named or world.schemas is None:
+        return []
+    at = posixpath.normpath(posixpath.join(posixpath.dirname(path), named.partition("#")[0]))
+    if at.startswith("..") or at == ".":
+        return []
+    documents = value if isinstance(value, list) and not path.endswith("json") else [value]
+    try:
+        schema = read("schema.json", await text_now(world.workspace, at))
+    except Unreadable as error:
+        return [_to_mend(path, f"Its schema `{at[:200]}` cannot be read: {error}. Correct where it is, or the schema.")]
+    found = []
+    for document in documents:
+        said = await world.schemas.mismatches(schema, plain(document))
+        if said is None:
+            sentence = f"It was not held against its schema `{at[:200]}`, which cannot be used by itself."
+            return [Finding(guard=SETTINGS, sentence=sentence, path=path, weight=Weight.REMARK)]
+        for one in said:
+            where = f" at `{one.at[:200]}`" if one.at else ""
+            found.append(_to_mend(path, f"Its schema `{at[:200]}` does not allow this{where}: {one.message}"))
+    return found
+
+
+BLUEPRINT: Final[Blueprint[Config]] = Blueprint(
+    name="config",
+    summary="Change settings in YAML, TOML and JSON, with comments, order and schemas kept",
+    state=Config,
+    start=prepare,
+    checks=watch,
+    edges={
+        prepare: {"ready": implement, "cannot": explain},
+        implement: {"changed": lint, "gave up": explain},
+        **to_a_pull_request(checks=[check]),
+    },
+)

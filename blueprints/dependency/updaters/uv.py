@@ -1,0 +1,79 @@
+"""`uv.lock`, by uv; and projects without a lock file that have a `pyproject.toml`, whose tool is uv, too."""
+
+from shlex import quote
+from typing import Final
+
+from blueprints.dependency.plan import Plan, Project
+from blueprints.dependency.updaters.python import PYTHON, admits, declared, locked, respecified, version_in, written
+from blueprints.dependency.wish import Wish
+
+_MANIFEST: Final = "pyproject.toml"
+_LOCK: Final = "uv.lock"
+
+
+class Uv:
+    """`Updater` by uv, where it locks."""
+
+    name = "uv"
+    ecosystem = "pypi"
+    manifests = (_MANIFEST, _LOCK)
+
+    def before(self, project: Project, name: str) -> str | None:
+        """As `Updater` says. What is locked without being wanted by itself counts, too."""
+        if not project.has(_LOCK):
+            return None
+        return locked(project.text(_LOCK), name) or None
+
+    def plan(self, project: Project, wish: Wish) -> Plan:
+        """As `Updater` says: the manifest is left alone where it lets the new version in already."""
+        commands = [
+            f"uv add --quiet --frozen --python {PYTHON} {' '.join(map(quote, option))} {quote(written(wanted, spec))}"
+            for option, wanted in declared(project.text(_MANIFEST), wish.name)
+            if not admits(wanted.specifier, wish.version) and (spec := respecified(wanted.specifier, wish.version))
+        ]
+        pinned = quote(f"{wish.name}=={wish.version}")
+        commands.append(f"uv lock --quiet --python {PYTHON} --upgrade-package {pinned}")
+        return Plan(
+            updater=self.name,
+            ecosystem=self.ecosystem,
+            name=wish.name,
+            before=self.before(project, wish.name) or "",
+            after=wish.version,
+            folder=project.folder,
+            commands=tuple(" ".join(command.split(" ")).replace("  ", " ") for command in commands),
+            files=(project.path(_MANIFEST), project.path(_LOCK)),
+            locks=(project.path(_LOCK),),
+        )
+
+
+class Unlocked:
+    """`Updater` by uv, where nothing is locked: only the manifest is changed."""
+
+    name = "uv, without a lock file"
+    ecosystem = "pypi"
+    manifests = (_MANIFEST,)
+
+    def before(self, project: Project, name: str) -> str | None:
+        """As `Updater` says."""
+        if any(project.has(lock) for lock in (_LOCK, "poetry.lock", "pdm.lock")):
+            return None
+        found = declared(project.text(_MANIFEST), name)
+        return version_in(found[0].requirement.specifier) if found else None
+
+    def plan(self, project: Project, wish: Wish) -> Plan:
+        """As `Updater` says."""
+        commands = []
+        for option, wanted in declared(project.text(_MANIFEST), wish.name):
+            spec = respecified(wanted.specifier, wish.version) or f">={wish.version}"
+            words = ["uv", "add", "--quiet", "--frozen", "--python", PYTHON, *option, written(wanted, spec)]
+            commands.append(" ".join(map(quote, words)))
+        return Plan(
+            updater=self.name,
+            ecosystem=self.ecosystem,
+            name=wish.name,
+            before=self.before(project, wish.name) or "",
+            after=wish.version,
+            folder=project.folder,
+            commands=tuple(commands),
+            files=(project.path(_MANIFEST),),
+        )

@@ -1,0 +1,1 @@
+"""Write or correct documentation."""

@@ -1,0 +1,1 @@
+"""Build a small feature that an issue describes."""

@@ -1,0 +1,1 @@
+"""Give code another form that does the same."""

@@ -1,0 +1,156 @@
+"""The nodes in which a minion changes code: what it is told, and what becomes of what it answers.
+
+The first one is each blueprint's own, with a prompt of its own; `implemented` is what it does. The others are the same
+for all. What differs in them is told by the state: `demands`. A blueprint that needs other words for one of them makes
+a node of its own with the same name, which calls `repair.run`, and hands it to `to_a_pull_request`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal
+
+from app.core import wording
+from app.core.blueprint import agent
+from app.core.budget import Budget
+from app.core.fence import fenced
+from app.core.minion import GaveUp
+from app.core.redaction import Redactor
+from app.core.repo_config import RepoConfig
+from app.core.task import Task
+from app.core.world import World
+from blueprints.steps.change import Change
+from blueprints.steps.ci import report
+from blueprints.steps.context import context
+from blueprints.steps.leftovers import change_of
+from blueprints.steps.review import MOST_ROUNDS, told_to_the_author
+
+REPAIRS: Final = 3
+"""More rounds than three hardly ever turn red into green; they turn tests into what passes."""
+_HUNK: Final = 2_000
+"""Characters of the piece of diff that a remark stands under: its end, which is the line that is meant."""
+_AFTER_CHECKS: Final = "After red checks"
+
+Worked = Literal["changed", "gave up"]
+"""What a node answers in which a minion worked."""
+
+
+async def implemented(change: Change, world: World, facts: Mapping[str, str] | None = None) -> Worked:
+    """Let a minion do what the issue asks for, by the prompt of the node that calls this, which may want more facts."""
+    return await worked(change, world, told(change) | {"baseline": _baseline(change)} | dict(facts or {}))
+
+
+@agent(
+    "Repair what is red",
+    prompt="repair.md",
+    budget=Budget(turns=40, tokens=2_000_000, usd=1.5, seconds=900),
+    role="repair",
+    at_most=REPAIRS,
+)
+async def repair(change: Change, world: World) -> Worked:
+    """Let a minion see what failed, and mend it."""
+    change.repairs += 1
+    facts = told(change) | {"report": failed(change), "attempt": f"{change.repairs} of {REPAIRS}"}
+    return await worked(change, world, facts, after="After gates stopped it" if change.findings else "After red tests")
+
+
+@agent(
+    "Mend what the checks found",
+    prompt="mend.md",
+    budget=Budget(turns=60, tokens=3_000_000, usd=2.0, seconds=1_200),
+    role="repair",
+)
+async def mend(change: Change, world: World) -> Worked:
+    """Let a minion see what the checks of the pull request found, and mend it."""
+    said = fenced(report(change.failing), "what the checks say, with the parts of their logs that matter")
+    outcome = await worked(change, world, told(change) | {"report": said}, after=_AFTER_CHECKS)
+    if outcome == "changed":
+        done = wording.tried_mending(change.summary.rpartition(f"{_AFTER_CHECKS}: ")[2])
+        change.tried = (*change.tried, done)
+    return outcome
+
+
+@agent(
+    "Answer the review",
+    prompt="answer.md",
+    budget=Budget(turns=40, tokens=2_000_000, usd=1.5, seconds=900),
+    role="repair",
+    at_most=MOST_ROUNDS,
+)
+async def answer(change: Change, world: World) -> Worked:
+    """Let a minion mend what a reviewer found and we saw fail. If it does not, people hear of both."""
+    said = fenced(told_to_the_author(change.reviews), "what the reviewer found")
+    facts = told(change) | {"report": said, "attempt": f"{change.reviews.sent_back} of {MOST_ROUNDS}"}
+    outcome = await worked(change, world, facts, after="After review")
+    if outcome == "changed":
+        change.reviews = change.reviews.sent()
+    else:
+        # The change as it was is still one that passes: it goes on, and so does what was said against it.
+        disputed = {"disputed": change.explanation, "sent_back": MOST_ROUNDS}
+        change.reviews, change.explanation = change.reviews.model_copy(update=disputed), ""
+    return outcome
+
+
+async def worked(change: Change, world: World, facts: dict[str, str], *, after: str = "") -> Worked:
+    """Let the minion work. Its summary comes behind the earlier ones, `after` says what."""
+    result = await world.minion.work(facts)
+    change.model = result.model or change.model
+    change.usage += result.usage
+    change.rules = tuple(dict.fromkeys((*change.rules, *result.rules)))
+    if isinstance(result, GaveUp):
+        change.explanation = wording.gave_up(result.reason, Redactor().redact(result.detail))
+        return "gave up"
+    if all(file.path in change.generated for file in (await change_of(world.workspace)).files):
+        change.explanation = wording.nothing_changed()
+        change.summary = change.summary or result.summary
+        return "gave up"
+    before = change.summary
+    change.summary = f"{before}\n\n{after}: {result.summary}" if before and after else result.summary
+    change.risks = result.risks or change.risks
+    change.claimed = result.verification or change.claimed
+    return "changed"
+
+
+def told(change: Change) -> dict[str, str]:
+    """What every prompt here is told: the task, where it is done, and how it will be judged."""
+    task = change.task
+    return context(change) | {
+        "issue": fenced("\n\n".join([task.title, task.body, *_remarks(task)]), "the issue"),
+        "instructions": task.instructions.strip() or "(nothing more)",
+        "commands": _commands(change.config),
+        "demands": change.demands,
+        "limits": f"at most {change.config.max_files} files and {change.config.max_changed_lines} changed lines",
+    }
+
+
+def failed(change: Change) -> str:
+    """What did not let the change pass. Names of tests and files in it were written by others."""
+    parts = []
+    if change.findings:
+        parts.append(fenced(wording.found_by_gates(change.findings), "what the gates found, which is to be put right"))
+    if change.report:
+        parts.append(fenced(change.report, "the end of the tests' output"))
+    return "\n\n".join(parts)
+
+
+def _remarks(task: Task) -> Iterator[str]:
+    """What reviewers said, each with the place that it is about."""
+    if task.remarks:
+        yield "What reviewers said about this pull request, which is to be answered by the change:"
+    for remark in task.remarks:
+        where = f", at {remark.path}" + (f", line {remark.line}" if remark.line else "") if remark.path else ""
+        hunk = f"\n\n```diff\n{remark.hunk[-_HUNK:]}\n```" if remark.hunk else ""
+        yield f"{remark.author.login}{where}:{hunk}\n\n{remark.body}"
+
+
+def _commands(config: RepoConfig) -> str:
+    lines = [f"- tests: `{command}`" for command in config.test or ()] or ["- tests: this repository has none"]
+    lines += [f"- tidying, done for you afterwards: `{command}`" for command in config.lint or ()]
+    return "\n".join(lines)
+
+
+def _baseline(change: Change) -> str:
+    if not change.config.test:
+        return "There are no tests to run."
+    if not change.failed_before:
+        return "Before any change, all tests pass."
+    shown = fenced(change.report_before, "the end of the tests' output before any change")
+    return f"Before any change, these fail already: {', '.join(change.failed_before)}\n\n{shown}"

@@ -1,0 +1,1 @@
+"""Write tests of code that has too few."""

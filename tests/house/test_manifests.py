@@ -1,0 +1,97 @@
+"""What an operator applies is what the program is."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from app.core.repo_schema import schema
+from app.settings import Settings
+from app.web.metrics import FAMILIES
+
+ROOT = Path(__file__).parents[2]
+MANIFESTS = ROOT / "manifests"
+OBJECTS = [
+    pytest.param(thing, id=f"{path.stem}-{thing['kind']}-{thing.get('metadata', {}).get('name', '')}")
+    for path in sorted((MANIFESTS / "kubernetes").glob("*.yaml"))
+    for thing in yaml.safe_load_all(path.read_text("utf-8"))
+]
+APPLIED = [one for one in OBJECTS if one.values[0]["kind"] != "Kustomization"]  # type: ignore[index]
+
+pytestmark = pytest.mark.house
+
+
+@pytest.mark.parametrize("thing", APPLIED)
+def test_kubernetes_knows_every_field(thing: dict[str, Any]) -> None:
+    kubernetes_validate.validate(thing, "1.33", strict=True)  # type: ignore[attr-defined]
+
+
+def test_everything_is_applied_but_the_example() -> None:
+    listed = yaml.safe_load((MANIFESTS / "kubernetes/kustomization.yaml").read_text("utf-8"))["resources"]
+    there = {path.name for path in (MANIFESTS / "kubernetes").glob("*.yaml")}
+    assert there - set(listed) == {"kustomization.yaml", "secret.example.yaml"}
+
+
+@pytest.mark.parametrize("thing", [one for one in APPLIED if one.values[0]["kind"] in {"Deployment", "StatefulSet"}])  # type: ignore[index]
+def test_nothing_runs_as_root_or_writes_to_its_image(thing: dict[str, Any]) -> None:
+    pod = thing["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    for container in pod["containers"]:
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["limits"]["memory"]
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    known = {f"MINIONS_{name.upper()}" for name in Settings.model_fields}
+    texts = [path.read_text("utf-8") for path in MANIFESTS.rglob("*") if path.suffix in {".yaml", ".md"}]
+    named = set(re.findall(r"\bMINIONS_[A-Z_]+\b", "\n".join(texts))) - {"MINIONS_IMAGE"}
+    assert named <= known
+
+
+def test_the_schema_is_that_of_the_program() -> None:
+    assert json.loads((MANIFESTS / "minion.schema.json").read_text("utf-8")) == schema()
+    Draft202012Validator.check_schema(schema())
+
+
+@pytest.mark.parametrize(
+    ("text", "is_good"),
+    [
+        ("test: pytest -q", True),
+        ("test: [pytest -q, ruff check]\nlint: ruff format", True),
+        ("test: []", True),
+        ("tests: pytest", False),
+        ("max_files: many", False),
+        ("allow: everything", False),
+        ("allow: [tests, locks]", True),
+    ],
+)
+def test_the_schema_tells_good_files_from_bad_ones(text: str, *, is_good: bool) -> None:
+    assert Draft202012Validator(schema()).is_valid(yaml.safe_load(text)) is is_good
+
+
+def test_dashboard_and_alerts_ask_for_figures_that_there_are() -> None:
+    texts = [path.read_text("utf-8") for path in (MANIFESTS / "monitoring").iterdir()]
+    asked = set(re.findall(r"\bminions_[a-z_]+\b", "\n".join(texts)))
+    assert asked == asked & set(FAMILIES)
+    assert len(asked) > 6
+
+
+def test_every_alert_leads_to_the_runbook() -> None:
+    text = (ROOT / "docs/operating.md").read_text("utf-8")
+    places = {
+        re.sub(r"[^a-z -]", "", line.lower()).strip().replace(" ", "-") for line in re.findall(r"(?m)^#+ (.*)$", text)
+    }
+    rules = yaml.safe_load((MANIFESTS / "monitoring/alerts.yaml").read_text("utf-8"))["groups"][0]["rules"]
+    assert {rule["annotations"]["runbook"].partition("#")[2] for rule in rules} <= places
+
+
+def test_every_metric_is_in_the_documentation() -> None:
+    rows = re.findall(r"(?m)^\| `(minions_[a-z_]+)` \| (.*?) \|$", (ROOT / "docs/operating.md").read_text("utf-8"))
+    assert dict(rows) == FAMILIES

@@ -1,0 +1,80 @@
+"""From nothing to a labelled issue: one command, two clicks, one label."""
+
+import asyncio
+import html
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.demo.stage import Stage, furnish, seed, staged
+
+pytestmark = pytest.mark.story
+
+NOBODY = {"MINIONS_APP_ID": "", "MINIONS_PRIVATE_KEY_FILE": "", "MINIONS_WEBHOOK_SECRETS": ""}
+
+
+async def told_url(stage: Stage, starting: asyncio.Task[None]) -> str:
+    """Where the server says to begin."""
+    while not (found := re.search(r"Make one: (\S+)", stage.log_end())):
+        assert not starting.done(), stage.log_end()
+        await asyncio.sleep(0.05)
+    return found[1]
+
+
+def form(page: httpx.Response, button: str) -> tuple[str, dict[str, str]]:
+    """The address and the hidden fields of the form with this button."""
+    assert page.status_code == 200, page.text
+    forms = re.findall(r"<form.*?</form>", page.text, re.DOTALL)
+    wanted = next(one for one in forms if button in one)
+    action = re.search(r'action="([^"]*)"', wanted)
+    assert action
+    fields = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', wanted)
+    return html.unescape(action[1]), {name: html.unescape(value) for name, value in fields}
+
+
+async def test_from_nothing_to_a_labelled_issue_and_a_content_doctor() -> None:
+    async with staged(settings=NOBODY) as stage, httpx.AsyncClient(timeout=30) as browser:
+        headers, wanted = furnish(stage, seed()), seed()
+        starting = asyncio.create_task(stage.start_app())
+        url = await told_url(stage, starting)
+
+        assert (await browser.get(f"{stage.app_url}/")).status_code == 503
+        assert (await browser.get(f"{stage.app_url}/setup")).status_code == 403
+        address, fields = form(await browser.get(url), "Create the App")
+        proposed = await browser.post(address, data=fields)
+        address, fields = form(proposed, "Create GitHub App")
+        done = await browser.post(f"{stage.hub.url}{address}", data=fields, follow_redirects=True)
+        assert done.status_code == 200
+        link = re.search(r'href="([^"]*/installations/new)"', done.text)
+        assert link
+        assert "PRIVATE KEY" not in done.text
+        await starting
+
+        kept = stage.home / "minions" / "github-app.json"
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert (await browser.get(url)).status_code == 404, "what makes an App is gone when there is one"
+        await browser.post(link[1], data={"repositories": [wanted.repository]})
+        assert await doctor(stage) == 0
+
+        api = f"{stage.hub.url}/api/v3/repos/{wanted.repository}"
+        wish = wanted.issue.model_dump()
+        number = (await browser.post(f"{api}/issues", json=wish, headers=headers)).json()["number"]
+        await browser.post(f"{api}/issues/{number}/labels", json={"labels": [wanted.label]}, headers=headers)
+        while not (await browser.get(f"{api}/pulls", headers=headers)).json():
+            await asyncio.sleep(0.1)
+
+
+async def doctor(stage: Stage) -> int:
+    """The exit code of `minions doctor` with the settings of this installation."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.cli", "doctor"),
+        env={**os.environ, **stage.environment},
+        stdout=asyncio.subprocess.DEVNULL,
+        cwd=Path(__file__).parents[2],
+    )
+    return await process.wait()
