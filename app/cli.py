@@ -119,7 +119,7 @@ def run(
     text = sys.stdin.read() if task == "-" else task
     settings = _settings(quiet=True)
     if model:
-        settings = settings.model_copy(update={"model": model})
+        settings = settings.with_model(model)
     if repo is None:
         sys.exit(try_issue(settings, issue, blueprint))
     sys.exit((try_here if dry_run else run_locally)(settings, repo.resolve(), text, blueprint))
@@ -194,6 +194,20 @@ def verify(
     from app.verify import verify as check
 
     sys.exit(check(_settings(quiet=True), statement, key=key, repository=repository))
+
+
+@cli.command()
+def replay(
+    run: Annotated[str, typer.Argument(help="The key of a run of this installation: the end of its page's address.")],
+    *,
+    repo: Annotated[
+        Path, typer.Option(help="A clone of its repository; it stays as it is.", exists=True, file_okay=False)
+    ],
+) -> None:
+    """Replay a run that ended from its record, without a model. Exit code 1 if it goes another way than then."""
+    from app.replay import replay as play
+
+    sys.exit(play(_settings(quiet=True), run, repo))
 
 
 @cli.command()

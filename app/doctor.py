@@ -25,13 +25,14 @@ from app.adapters.workspace.folders import GIB, Ways
 from app.core.errors import MinionsError, Unavailable
 from app.core.model import Model
 from app.core.redaction import Redactor
+from app.core.rollout import REVIEW
 from app.core.wording.figures import counted
 from app.main import github, redactor_of, threads
-from app.models import chosen_model, chosen_reviewer, fallback_model
+from app.models import chosen_models
 from app.outside import chosen_boxes
 from app.processes import prepared_home
 from app.registry import load
-from app.settings import NONE, Settings
+from app.settings import Settings
 
 _RESOLVE_S: Final = 5.0
 """For each name; resolvers answer within milliseconds."""
@@ -208,9 +209,9 @@ async def _app(settings: Settings) -> str:
 
 
 async def _model(settings: Settings, *, ask: bool) -> str:
-    if not settings.model:
+    if not settings.has_model:
         raise MinionsError("Set MINIONS_MODEL, for example to anthropic/claude-opus-4-8.")
-    models = [chosen_model(settings), *filter(None, [fallback_model(settings)])]
+    models = list(chosen_models(settings).at_work)
     if not ask:
         return f"{' and '.join(model.name for model in models)} (not asked; --ask-model asks for something)"
     return "; ".join([await _answered(model) for model in models])
@@ -225,12 +226,13 @@ async def _answered(model: Model) -> str:
 
 
 async def _reviewer(settings: Settings, *, ask: bool) -> str:
-    if settings.review_model == NONE:
-        return "none, as MINIONS_REVIEW_MODEL says"
-    if not settings.review_model:
+    models = chosen_models(settings)
+    pair = models.pair(REVIEW, {})
+    if pair is None:
+        return "none, as the settings say"
+    if REVIEW not in models.roles:
         return "by the model that works; one of another family in MINIONS_REVIEW_MODEL finds more"
-    model = chosen_reviewer(settings)
-    return await _answered(model) if ask and model else f"{settings.review_model} (not asked)"
+    return await _answered(pair[0]) if ask else f"{pair[0].name} (not asked)"
 
 
 def _slack(settings: Settings) -> str:

@@ -43,7 +43,7 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
     130 if it was told to stop, by `kill` as by Ctrl-C. Raises SettingsError and RepositoryError.
     """
     blueprints = load(settings.blueprints_folder)
-    check_choice(settings.model, blueprint, blueprints)
+    check_choice(settings, blueprint, blueprints)
     if not text.strip():
         raise SettingsError("The task is empty: say what to do.")
     notes = _git_folder(repository) / "minions"
@@ -59,9 +59,9 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
     return _tell(*ended, notes)
 
 
-def check_choice(model: str, blueprint: str, blueprints: Blueprints = BLUEPRINTS) -> None:
+def check_choice(settings: Settings, blueprint: str, blueprints: Blueprints = BLUEPRINTS) -> None:
     """Raise SettingsError if no model is named, or no blueprint that there is."""
-    if not model:
+    if not settings.has_model:
         raise SettingsError("Say which model works: --model anthropic/claude-opus-4-8, or MINIONS_MODEL.")
     check_blueprint(blueprint, blueprints)
 

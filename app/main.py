@@ -39,6 +39,7 @@ from app.core.errors import ForgeError, NotFound, SettingsError, Unavailable
 from app.core.events import Event
 from app.core.pace import THE_APP, Allowance
 from app.core.places import Limits as Places
+from app.core.purse import Caps
 from app.core.redaction import Redactor
 from app.core.repo_config import PATH as CONFIG
 from app.core.repo_config import RepoConfig
@@ -52,6 +53,7 @@ from app.engine.schedules import Schedules
 from app.engine.sweeps import Sweeps
 from app.engine.threads import Teller
 from app.engine.watch import Watch
+from app.models import roles_of, secrets_of
 from app.outside import outside
 from app.registry import load
 from app.settings import Settings
@@ -59,6 +61,7 @@ from app.web.api import CALLS_PER_MINUTE, PATH, Api
 from app.web.health import Health
 from app.web.hints import Hints
 from app.web.metrics import Metrics
+from app.web.models import ModelsPage
 from app.web.pages import Pages
 from app.web.rate import Rate
 from app.web.slack import Slack
@@ -131,6 +134,8 @@ def redactor_of(settings: Settings) -> Redactor:
             settings.slack_bot_token.get_secret_value(),
             settings.slack_signing_secret.get_secret_value(),
             settings.metrics_token.get_secret_value(),
+            settings.triage_api_key.get_secret_value(),
+            *secrets_of(settings),
             *(secret.get_secret_value() for secret in settings.webhook_secrets),
         ]
     )
@@ -229,6 +234,16 @@ def places(settings: Settings) -> Places:
     )
 
 
+def caps(settings: Settings) -> Caps:
+    """What runs may cost together in a month."""
+    return Caps(
+        repository=settings.repository_usd,
+        requester=settings.requester_usd,
+        organisation=settings.organisation_usd,
+        month=settings.month_usd,
+    )
+
+
 def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = BLUEPRINTS) -> FastAPI:
     """The web server's application."""
     parse = parser(settings)
@@ -244,7 +259,9 @@ def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = B
 
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     metrics = Metrics(store, counts, settings.metrics_token.get_secret_value())
-    for part in (webhook, Pages(store, blueprints, github_url=settings.github_url), Health(store, counts), metrics):
+    pages = Pages(store, blueprints, github_url=settings.github_url)
+    models = ModelsPage(roles_of(settings), store.rollouts())
+    for part in (webhook, pages, models, Health(store, counts), metrics):
         app.include_router(part.router())
     if settings.slack_signing_secret.get_secret_value():
         app.include_router(slack(settings, store, blueprints).router())
@@ -322,13 +339,13 @@ def work(settings: Settings) -> None:
         shift = Shift()
         blueprints = load(settings.blueprints_folder)
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(opened(url, queue, places(settings)))
+            store = await stack.enter_async_context(opened(url, queue, places(settings), caps(settings)))
             paces = chosen_paces(settings, store)
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
             tracer = stack.enter_context(traces(settings))
             author = partial(commit_author, app, settings.github_url)
             worker = await outside(settings, store, redactor, author, shift, blueprints=blueprints)
-            _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, settings.model)
+            _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, worker.models.told)
             there = threads(settings)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
@@ -343,6 +360,7 @@ def work(settings: Settings) -> None:
                         store, forges, history_of(settings, app, redactor, paces, blueprints=blueprints)
                     ).keep_looking()
                 ),
+                asyncio.create_task(worker.rollout.keep_looking()),
             ]
             if there is not None:
                 teller = Teller(store.requests(), there, blueprints, settings.github_url)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from app.adapters.diff_cover import DiffCover
 from app.adapters.json_schema import JsonSchema
@@ -31,6 +31,7 @@ from app.agent.reviewer import ModelReviewer
 from app.agent.rules import read_rules
 from app.agent.tools.outside import outside_tools
 from app.agent.tools.tool import Tool
+from app.agent.triage import VISIT, Triage
 from app.ahead import make_ready
 from app.core import wording
 from app.core.blueprint import AgentSpec, Node, State
@@ -45,18 +46,21 @@ from app.core.patch import Patch
 from app.core.redaction import Redactor
 from app.core.releases import Releases
 from app.core.reviewer import NoReviewer, Reviewer
+from app.core.rollout import REVIEW, TRIAGE
 from app.core.run import Run
 from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.store import Store
 from app.core.task import Repository
+from app.core.triage import Decided
 from app.core.world import World
 from app.engine.dispatch import Blueprints
 from app.engine.orders import Orders
 from app.engine.progress import Progress
+from app.engine.rollout import Rollout
 from app.engine.runner import Leave, OpenForge, Runner, nothing_to_leave
 from app.guards import ALL, GuardSet
-from app.models import Models, chosen_model, chosen_reviewer, fallback_model, in_turn
+from app.models import Models, chosen_models
 from app.notary import RunNotary
 from app.registry import check_wiring, load
 from app.settings import Settings
@@ -65,9 +69,6 @@ from blueprints.steps.change import Change
 from blueprints.steps.configuration import container_image, layout
 
 _log = logging.getLogger(__name__)
-
-REVIEW: Final = "review"
-"""The role of nodes in which a model reads and does not write."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Outside:
     workspaces: Workspaces
     redactor: Redactor
     models: Models
+    rollout: Rollout
     guards: Guards
     public_url: str
     signing_key: SigningKey
@@ -102,7 +104,20 @@ class Outside:
             clock=time.monotonic,
             shift=self.shift,
             leave=leave,
+            arms=self.rollout.arms,
+            triage=lambda run: self.triage(run, blueprints),
         )
+
+    async def triage(self, run: Run, blueprints: Blueprints) -> Decided:
+        """Which blueprint a run gets that nobody named one for."""
+        pair = self.models.pair(TRIAGE, run.terms.arms)
+        triage = Triage(
+            models=[model for model in pair or () if model],
+            blueprints={name: blueprint.summary for name, blueprint in blueprints.items()},
+            journal=self.store.journal(run.id, VISIT),
+            purse=self.store.purse(run),
+        )
+        return await triage.decide(run.task)
 
     def page_url(self, run: Run) -> str:
         """Where the page of a run is."""
@@ -150,9 +165,9 @@ class Outside:
             _log.exception("%s is not prepared for its next run", name)
 
     async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace, signals: Signals) -> Minion:
-        if node.agent is None or node.agent.role == REVIEW:
+        if node.agent is None or node.agent.role == REVIEW or (pair := self._in_turn(run, node.agent.role)) is None:
             return NoMinion()
-        model, fallback = self._in_turn(run)
+        model, fallback = pair
         return AgentLoop(
             model=model,
             fallback=fallback,
@@ -166,6 +181,7 @@ class Outside:
             signals=signals,
             shift=self.shift,
             more_tools=await self._outside_tools(run, node.agent),
+            purse=self.store.purse(run),
         )
 
     async def _outside_tools(self, run: Run, spec: AgentSpec) -> Sequence[Tool[Any]]:
@@ -173,9 +189,9 @@ class Outside:
         offers = await self.servers.offers(run.blueprint, spec.role)
         return outside_tools(offers, self.servers, only_reading=spec.role == REVIEW)
 
-    def _in_turn(self, run: Run) -> tuple[Model, Model | None]:
-        """Who works on this run, and who goes on if need be."""
-        return in_turn(self.models.worker, self.models.fallback, former=str(run.state.get("model", "")))
+    def _in_turn(self, run: Run, role: str) -> tuple[Model, Model | None] | None:
+        """Who works on this run in this role, and who goes on if need be; None if nobody does."""
+        return self.models.pair(role, run.terms.arms, former=str(run.state.get("model", "")))
 
     async def _reviewer(
         self, run: Run, node: Node[Any], forge: Forge, workspace: GitWorkspace, signals: Signals
@@ -192,11 +208,10 @@ class Outside:
                 await tree.check_out(run.trail.base_sha, patch=patch.data, set_up=_set_up_of(run, self.blueprints))
                 yield tree
 
-        reviewer = self.models.reviewer
-        if reviewer is not None and not self.settings.review_model:
-            reviewer, _ = self._in_turn(run)
+        reviewer, other = self._in_turn(run, REVIEW) or (None, None)
         return ModelReviewer(
             model=reviewer,
+            fallback=other,
             spec=replace(node.agent, budget=allowed(self.settings, run, node.agent.budget, self.blueprints)),
             prompt=load_prompt(node.module, node.agent.prompt),
             journal=self.store.journal(run.id, len(run.visits)),
@@ -206,6 +221,7 @@ class Outside:
             signals=signals,
             shift=self.shift,
             more_tools=await self._outside_tools(run, node.agent),
+            purse=self.store.purse(run),
         )
 
 
@@ -213,8 +229,9 @@ def allowed(settings: Settings, run: Run, usual: Budget, blueprints: Blueprints 
     """As the repository wants it, or as is usual in the node, within what the operator allows."""
     state = _state_of(run, blueprints)
     wanted = state.config.budget(usual) if isinstance(state, Change) else usual
-    left = settings.run_usd - run.usage.usd  # what people added to it comes on top, in the loop
-    return wanted.within(turns=settings.most_turns, usd=min(settings.most_usd, left), seconds=settings.most_seconds)
+    most = wanted.within(turns=settings.most_turns, usd=settings.most_usd, seconds=settings.most_seconds)
+    # What people added to it comes on top, in the loop.
+    return most.within_run(settings.run_usd - run.usage.usd, settings.run_usd)
 
 
 def _state_of(run: Run, blueprints: Blueprints) -> State:
@@ -251,6 +268,7 @@ async def outside(
     """
     blueprints = load(settings.blueprints_folder) if blueprints is None else blueprints
     check_wiring(blueprints)
+    models = chosen_models(settings)
     boxes = chosen_boxes(settings, redactor)
     if faults := await boxes.check():
         raise SettingsError("\n".join(["No box can be built on this machine, so no run can be worked on:", *faults]))
@@ -262,7 +280,8 @@ async def outside(
             settings.home, boxes, author=author, disk_bytes=int(settings.disk_gib * GIB), read_layout=layout
         ),
         redactor=redactor,
-        models=Models(chosen_model(settings), fallback_model(settings), chosen_reviewer(settings)),
+        models=models,
+        rollout=Rollout(models.roles, store.rollouts()),
         guards=GuardSet(ALL, index=chosen_index(settings), analysis=RuffAnalysis()),
         public_url=settings.page_url,
         signing_key=SigningKey.at(settings.signing_key_file or settings.home / FILE),

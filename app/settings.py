@@ -118,6 +118,21 @@ class Settings(BaseSettings):
     fallback_price: Annotated[tuple[float, ...], NoDecode] = Field(
         default=(), description="As `MINIONS_MODEL_PRICE`, for this model."
     )
+    models_file: Path | None = Field(
+        default=None,
+        description="TOML file that says which pinned model works in which role, who goes on where it does not answer, "
+        "and which ones are tried on a share of the runs; instead of all the settings of single models.",
+    )
+    triage_model: str = Field(
+        default="",
+        description="Cheap model that chooses the blueprint for an issue with the bare label, or declines it with a "
+        "reason; where this is empty, such an issue gets the blueprint `fix`.",
+    )
+    triage_api_base: str = Field(default="", description="Address of its server, if it is self-hosted.")
+    triage_api_key: SecretStr = Field(default=SecretStr(""), description="Key of its provider.")
+    triage_price: Annotated[tuple[float, ...], NoDecode] = Field(
+        default=(), description="As `MINIONS_MODEL_PRICE`, for `MINIONS_TRIAGE_MODEL`."
+    )
     most_turns: int = Field(
         default=200, ge=1, description="Turns of a minion in one node, whatever its blueprint or a repository says."
     )
@@ -132,6 +147,21 @@ class Settings(BaseSettings):
     run_usd: float = Field(
         default=6.0, ge=0, description="US dollars of all minions of one run together, besides what people add to it."
     )
+    repository_usd: float = Field(
+        default=0.0,
+        ge=0,
+        description="US dollars of all runs in one repository in a calendar month (UTC); 0: any amount. Money is set "
+        "aside before each call of a model, so no call goes beyond it. It holds for models whose price is known.",
+    )
+    requester_usd: float = Field(
+        default=0.0,
+        ge=0,
+        description="The same for all runs that one person asks for in one organisation.",
+    )
+    organisation_usd: float = Field(
+        default=0.0, ge=0, description="The same for all runs in one installation of the App."
+    )
+    month_usd: float = Field(default=0.0, ge=0, description="The same for everything that is spent here.")
     review_model: str = Field(
         default="",
         description="Model that reads each change before it is proposed, best one of another family; the one that "
@@ -283,6 +313,7 @@ class Settings(BaseSettings):
         "model_price",
         "fallback_price",
         "review_price",
+        "triage_price",
         mode="before",
     )
     @classmethod
@@ -307,7 +338,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("github_url", "github_api_url", "public_url", "traces_url"),
-        *("model_api_base", "fallback_api_base", "review_api_base"),
+        *("model_api_base", "fallback_api_base", "review_api_base", "triage_api_base"),
     )
     @classmethod
     def _without_slash(cls, value: str) -> str:
@@ -332,6 +363,15 @@ class Settings(BaseSettings):
         """How long is waited for checks where a repository does not say."""
         return Patience(self.checks_wait_s, self.checks_start_s, self.checks_settle_s)
 
+    def with_model(self, model: str) -> "Settings":
+        """The same with this model at work in every role that wants one, whatever the models file says."""
+        return self.model_copy(update={"model": model, "models_file": None})
+
+    @property
+    def has_model(self) -> bool:
+        """Whether they say who works."""
+        return bool(self.model or self.models_file)
+
     def missing(self) -> list[str]:
         """What a server cannot do without and was not given, each with what to do."""
         needed = {
@@ -341,7 +381,7 @@ class Settings(BaseSettings):
                 "the .pem file that GitHub gave you for the App",
             ),
             "MINIONS_WEBHOOK_SECRETS": (self.webhook_secrets, "the webhook secret that you gave the App"),
-            "MINIONS_MODEL": (self.model, "a model, for example anthropic/claude-opus-4-8"),
+            "MINIONS_MODEL": (self.models_file or self.model, "a model, for example anthropic/claude-opus-4-8"),
         }
         return [f"Set {name} to {what}." for name, (value, what) in needed.items() if not value]
 

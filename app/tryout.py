@@ -49,7 +49,7 @@ def try_issue(settings: Settings, issue: str, blueprint: str, *, tell: Callable[
     match = _ISSUE.fullmatch(issue)
     if match is None:
         raise SettingsError(f"{issue!r} is no issue: give OWNER/NAME#NUMBER.")
-    check_choice(settings.model, blueprint, load(settings.blueprints_folder))
+    check_choice(settings, blueprint, load(settings.blueprints_folder))
     if missing := [sentence for sentence in settings.missing() if "APP_ID" in sentence or "PRIVATE_KEY" in sentence]:
         raise SettingsError("\n".join(missing))
     past = asyncio.run(_past(settings, match[1], int(match[2])))
@@ -64,7 +64,7 @@ def try_here(
     settings: Settings, repository: Path, text: str, blueprint: str, *, tell: Callable[[str], None] = print
 ) -> int:
     """The same for a repository of this machine, which stays as it is, and a task in words."""
-    check_choice(settings.model, blueprint, load(settings.blueprints_folder))
+    check_choice(settings, blueprint, load(settings.blueprints_folder))
     if not text.strip():
         raise SettingsError("The task is empty: say what to do.")
     with tempfile.TemporaryDirectory(prefix="minions-tryout-") as folder:

@@ -80,6 +80,7 @@ TASK = Task(
     requester=Person(id=1, login="ann"),
     asked_at=NOW,
 )
+OF_RUN = "the run's budget of 6.00 US dollars"
 USUAL = Budget(turns=80, tokens=4_000_000, usd=3.0, seconds=1_800)
 
 
@@ -105,13 +106,13 @@ def run(config: RepoConfig, *, spent: float = 0.0) -> Run:
         ({}, 0.0, USUAL),
         ({"minion_turns": 20}, 0.0, Budget(turns=20, tokens=1_000_000, usd=3.0, seconds=1_800)),
         ({"minion_turns": 900, "minion_usd": 900.0, "minion_seconds": 86_400.0}, 0.0, None),
-        ({}, 4.5, Budget(turns=80, tokens=4_000_000, usd=1.5, seconds=1_800)),
-        ({}, 7.0, Budget(turns=80, tokens=4_000_000, usd=-1.0, seconds=1_800)),
+        ({}, 4.5, Budget(turns=80, tokens=4_000_000, usd=1.5, seconds=1_800, usd_of=OF_RUN)),
+        ({}, 7.0, Budget(turns=80, tokens=4_000_000, usd=-1.0, seconds=1_800, usd_of=OF_RUN)),
     ],
 )
 def test_a_minion_may_use_what_is_usual_asked_for_and_allowed(
     config: dict[str, Any], spent: float, budget: Budget | None
 ) -> None:
     """200 turns, 7,200 seconds and 6 dollars a run at the most, where the operator says nothing else."""
-    most = Budget(turns=200, tokens=45_000_000, usd=6.0, seconds=7_200)
+    most = Budget(turns=200, tokens=45_000_000, usd=6.0, seconds=7_200, usd_of=OF_RUN)
     assert allowed(settings(), run(RepoConfig(**config), spent=spent), USUAL) == (budget or most)

@@ -83,7 +83,9 @@ class RedactedForge:
     async def put_check(self, sha: str, check: Check, *, check_id: int | None) -> int:
         """As `Forge` says."""
         texts = {name: self._clean(getattr(check, name)) for name in ("title", "summary", "text")}
-        return await self._forge.put_check(sha, check.model_copy(update=texts), check_id=check_id)
+        noted = tuple(one.model_copy(update={"message": self._clean(one.message)}) for one in check.annotations)
+        clean = check.model_copy(update=texts | {"annotations": noted})
+        return await self._forge.put_check(sha, clean, check_id=check_id)
 
     async def put_comment(self, number: int, marker: str, text: str, *, comment_id: int | None) -> int:
         """As `Forge` says."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from app.core.budget import Budget, Usage
 from app.core.minion import GaveUp
+from app.core.purse import Held, Level
 
 _NEAR: Final = 0.85
 """Share of a bound at which the minion is told: late enough not to disturb, early enough to finish something."""
@@ -41,6 +42,42 @@ def longer(budget: Budget, usage: Usage, *, changed_at: int) -> str:
     return f"{LONGER}Your turns are used up, but the work moves: you have {MORE_TURNS} more, and no others. Finish it."
 
 
+_SHARED: Final[Mapping[Level, str]] = {
+    "repository": "this repository",
+    "requester": "the person who asked",
+    "organisation": "this organisation",
+    "month": "everybody together",
+}
+
+
+def money_notice(budget: Budget, usage: Usage, held: Held) -> str:
+    """What to tell the minion if its run, or what the run shares with others, has money for a few turns only.
+
+    Turns as they were so far; before the first one, for another call like this one. Empty if there is more.
+    """
+    few = LAST_TURNS * usage.usd / usage.turns if usage.turns else held.usd
+    left = budget.usd - usage.usd - held.usd
+    if budget.usd_of and left < few:
+        return f"{WRAP_UP}Of {budget.usd_of}, {left + held.usd:.2f} are left: submit what works now, or give up."
+    if held.level is None or held.left_usd >= few:
+        return ""
+    left = held.left_usd + held.usd
+    return (
+        f"{WRAP_UP}Of this month's budget of {_SHARED[held.level]}, {left:.2f} US dollars are left: submit what works "
+        f"now, or give up."
+    )
+
+
+def out_of_shared(held: Held) -> GaveUp:
+    """The result for a budget that the run shares with others: `budget of` its level."""
+    whose = _SHARED[held.level or "month"]
+    return GaveUp(
+        reason=f"budget of {held.level}",
+        detail=f"The budget of {whose} for this month is {held.limit_usd:.2f} US dollars. {max(held.left_usd, 0):.2f} "
+        f"of them are left, and the next call of the model might cost {held.usd:.2f}.",
+    )
+
+
 def exhausted(budget: Budget, usage: Usage, seconds: float) -> GaveUp | None:
     """The result that ends the work if a bound is reached."""
     for bound, (used, limit) in _table(budget, usage, seconds).items():
@@ -57,6 +94,8 @@ def out_of(bound: str, budget: Budget) -> GaveUp:
         "dollars": f"{max(budget.usd, 0):.2f} US dollars",
         "seconds": f"{budget.seconds:.0f} seconds",
     }[bound]
+    if bound == "dollars" and budget.usd_of:
+        return GaveUp(reason=bound, detail=f"What was left of {budget.usd_of} was used up: {limit}.")
     return GaveUp(reason=bound, detail=f"The budget of {limit} was used up before anything was submitted.")
 
 

@@ -36,6 +36,7 @@ from app.core.errors import ContextTooLong
 from app.core.journal import Closed, Journal, Noted, Opened, Switched
 from app.core.minion import GaveUp, Submission
 from app.core.model import Model
+from app.core.purse import Purse
 from app.core.sandbox import Sandbox
 from app.core.shift import Shift
 from app.core.signals import Signals
@@ -50,8 +51,8 @@ class AgentLoop:
 
     `model` works, and `fallback` goes on where it does not answer. `prompt` is the text of the node's prompt file,
     `rules` are those of the repository, `clock` gives seconds that only grow, `shift` is that of the worker that it
-    works in, `more_tools` are tools besides those that the node names, or in their place. Raises BlueprintError for a
-    tool that there is not.
+    works in, `more_tools` are tools besides those that the node names, or in their place, `purse` is what this run
+    shares with others. Raises BlueprintError for a tool that there is not.
     """
 
     def __init__(
@@ -71,10 +72,11 @@ class AgentLoop:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         background: Background | None = None,
         more_tools: Sequence[Tool[Any]] = (),
+        purse: Purse | None = None,
     ) -> None:
         given = [model, *([fallback] if fallback else [])]
         models = [SpokenModel(each) if each.profile.dialect == "bash" else each for each in given]
-        self._questions = Questions(models, clock, sleep)
+        self._questions = Questions(models, clock, sleep, purse)
         self._toolsets = {each.name: Toolset.of(spec.tools, each.profile.dialect, more_tools) for each in models}
         self._background = background or Background()
         self._errands = Errands(sandbox, workspace, clock, self._background, rules or Rules())

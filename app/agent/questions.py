@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.agent.bounds import out_of
+from app.agent.bounds import money_notice, out_of, out_of_shared
 from app.agent.conversation import Conversation
 from app.agent.transcript import Transcript
 from app.core.budget import Budget
 from app.core.errors import ContextTooLong, HistoryRefused, ModelDenied, ModelError, ModelUnavailable
-from app.core.journal import Mended, ModelAnswered, ModelAsked, Switched
+from app.core.journal import Mended, ModelAnswered, ModelAsked, Noted, Switched
 from app.core.minion import GaveUp
 from app.core.model import Model
+from app.core.purse import NoPurse, Purse
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,9 @@ class Questions:
         models: Sequence[Model],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        purse: Purse | None = None,
     ) -> None:
+        self._purse = purse or NoPurse()
         self._models: Mapping[str, Model] = {model.name: model for model in models}
         self._clock = clock
         self._sleep = sleep
@@ -77,12 +80,9 @@ class Questions:
         same one in another way, may do better is written down, and the caller asks again. Raises ModelError otherwise.
         """
         talk, model = kept.talk, self.model(kept.talk)
-        left = budget.usd - talk.usage.usd
-        wanted = (question.most_tokens,) if question.most_tokens else _AFTER_A_CUT if talk.was_cut else _ANSWER_TOKENS
-        reserves = ((tokens, model.reserve_usd(talk.context, tokens)) for tokens in wanted)
-        room = next(((tokens, usd) for tokens, usd in reserves if usd <= left), None)
-        if room is None:
-            return out_of("dollars", budget)
+        room = await self._room(kept, question, budget)
+        if room is None or isinstance(room, GaveUp):
+            return room
         turn, seconds_left = talk.usage.turns + 1, budget.seconds - talk.seconds
         await kept.add(ModelAsked(turn=turn, reserved_usd=room[1], model=model.name))
         began = self._clock()
@@ -114,6 +114,27 @@ class Questions:
             )
         )
         return None
+
+    async def _room(self, kept: Transcript, question: Question, budget: Budget) -> tuple[int, float] | GaveUp | None:
+        """Tokens for the answer and the dollars that were set aside for it, or the end if there are none left.
+
+        None if the minion was told just now that they will be soon: then it is asked with that.
+        """
+        talk, model = kept.talk, self.model(kept.talk)
+        wanted = (question.most_tokens,) if question.most_tokens else _AFTER_A_CUT if talk.was_cut else _ANSWER_TOKENS
+        reserves = [(tokens, model.reserve_usd(talk.context, tokens)) for tokens in wanted]
+        ours = [(tokens, usd) for tokens, usd in reserves if usd <= budget.usd - talk.usage.usd]
+        if not ours:
+            return out_of("dollars", budget)
+        for tokens, usd in ours:
+            held = await self._purse.reserve(usd)
+            if not held.is_granted:
+                continue
+            if not talk.warned and not question.stands_for and (note := money_notice(budget, talk.usage, held)):
+                await kept.add(Noted(text=note))
+                return None
+            return tokens, usd
+        return out_of_shared(held)
 
     async def switch(self, kept: Transcript, why: str) -> bool:
         """Let another model go on; False if there is none."""

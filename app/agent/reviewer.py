@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Final, Protocol
 
@@ -20,6 +20,7 @@ from app.core.journal import Entry, Journal, ModelAnswered, Opened
 from app.core.minion import GaveUp
 from app.core.model import Model
 from app.core.patch import Patch
+from app.core.purse import NoPurse, Purse
 from app.core.reviewer import Review
 from app.core.sandbox import CommandResult, Sandbox
 from app.core.shift import Shift
@@ -69,6 +70,9 @@ class ModelReviewer:
     signals: Signals
     shift: Shift
     more_tools: Sequence[Tool[Any]] = ()
+    fallback: Model | None = None
+    """Who goes on where it does not answer."""
+    purse: Purse = field(default_factory=NoPurse)
 
     async def review(self, patch: Patch, facts: Mapping[str, str]) -> Review | GaveUp:
         """As `Reviewer` says. Raises HandedOver and what a journal raises: then nothing can go on."""
@@ -112,6 +116,8 @@ class ModelReviewer:
             signals=self.signals,
             shift=self.shift,
             more_tools=(*notes.tools, *self.more_tools),
+            purse=self.purse,
+            fallback=self.fallback,
         )
         result = await loop.work(facts)
         if isinstance(result, GaveUp):

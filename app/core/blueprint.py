@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from app.core.budget import Budget
 from app.core.errors import BlueprintError
+from app.core.forge import Annotation
 from app.core.orders import WORDS
 from app.core.task import Task
 from app.core.world import World
@@ -46,6 +47,8 @@ class State(BaseModel, validate_assignment=True):
     pull_request_url: str = ""
     checks: CheckState = ""
     """What came of the checks of what was pushed last, as far as the run waited for them."""
+    annotations: tuple[Annotation, ...] = ()
+    """What the check run says about places of what was pushed last."""
     explanation: str = ""
     """Why there is no pull request, or what is to be done about it; for people. Empty if nothing is to be explained."""
 

@@ -14,6 +14,8 @@ class Budget(BaseModel, frozen=True):
     """US dollars. A call that might cost more than what is left is not started."""
     seconds: float = 1_800
     """Wall-clock time."""
+    usd_of: str = ""
+    """Whose the dollars are, if they are not the node's own: "the run's budget of 6.00 US dollars"."""
 
     def asked_for(self, *, turns: int | None, usd: float | None, seconds: float | None) -> "Budget":
         """The same with other limits where they are said; the tokens follow the turns."""
@@ -22,6 +24,12 @@ class Budget(BaseModel, frozen=True):
         if turns is not None:
             more["tokens"] = self.tokens * turns // max(self.turns, 1)
         return self.model_copy(update=more)
+
+    def within_run(self, left: float, limit: float) -> "Budget":
+        """The same, with no more dollars than are left to the run of its `limit`."""
+        if left >= self.usd:
+            return self
+        return self.model_copy(update={"usd": left, "usd_of": f"the run's budget of {limit:.2f} US dollars"})
 
     def within(self, *, turns: int, usd: float, seconds: float) -> "Budget":
         """The same, but nowhere more than this."""

@@ -19,6 +19,8 @@ class WorkRequested(BaseModel, frozen=True):
     task: Task
     blueprint: str
     """Also `HELP`, which is answered and not worked on."""
+    is_open: bool = False
+    """Whether nobody named a blueprint: it is then the usual one, unless triage knows better."""
     intent: str
     """Says which act this was: the same label event or comment gives the same word, in whatever delivery it comes."""
 

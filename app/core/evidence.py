@@ -26,6 +26,7 @@ class Where(StrEnum):
     OLD_TESTS = "old tests, new code"
     CLAIMED = "claimed, in a clean tree"
     REPEATED = "repeated, in a clean tree"
+    UNCLAIMED = "claimed, old code"
 
 
 class Evidence(BaseModel, frozen=True):

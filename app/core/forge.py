@@ -62,6 +62,17 @@ class Button(BaseModel, frozen=True):
     """At most 20 characters: comes back when it is pressed."""
 
 
+class Annotation(BaseModel, frozen=True):
+    """What a check run says about one line of its commit. People see it beside the line in the pull request."""
+
+    path: str
+    line: int
+    """From 1; 1 as well for what is about the whole file."""
+    level: Literal["notice", "warning", "failure"]
+    title: str
+    message: str
+
+
 class Check(BaseModel, frozen=True):
     """A check run as we want it to be."""
 
@@ -75,6 +86,8 @@ class Check(BaseModel, frozen=True):
     summary: str
     text: str = ""
     buttons: tuple[Button, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    """Given once the check is completed. GitHub adds those of every edit to what is there: none is given twice."""
 
 
 class Pull(BaseModel, frozen=True):

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
+from app.core.task import Task
 
 
 class Weight(StrEnum):
@@ -47,11 +48,18 @@ class Guards(Protocol):
         ...
 
     async def inspect(
-        self, patch: Patch, config: RepoConfig, *, show: Show | None = None, allowed: AbstractSet[str] = frozenset()
+        self,
+        patch: Patch,
+        config: RepoConfig,
+        *,
+        show: Show | None = None,
+        allowed: AbstractSet[str] = frozenset(),
+        task: Task | None = None,
     ) -> Sequence[Finding]:
         """What is the matter with `patch`; it may leave if there are only remarks.
 
         `config` is the repository's, from the base commit, whose files `show` gives; without it less can be told.
         `allowed` are words of `core/allowances.py`: what is allowed becomes a remark.
+        `task` is what was asked for; without it, whether the change has to do with that is not looked at.
         """
         ...

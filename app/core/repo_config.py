@@ -66,6 +66,7 @@ _OWN_WORDS: Final = {
     "suggest": "must be `failed on main`, `flaky`, or both as a list",
     "schedules": "must be a list, each entry with `cron` (five fields, the minute one number), `title`, `login` and "
     "perhaps `body` and `blueprint`",
+    "tests_for_features": _YES_OR_NO,
     "rewritten_tests": "must be `report` or `stop`",
     "allow": f"must be one of {', '.join(f'`{word}`' for word in ALLOWANCES)}",
 }
@@ -177,6 +178,8 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True, use_attrib
     """How long a new dependency must have been published: stolen releases were found within days."""
     tests_for_bugs: bool = True
     """Whether the change for a bug needs a test that fails without it."""
+    tests_for_features: bool = True
+    """Whether a change that adds something needs a test, or a command of the minion's, that fails without it."""
     rewritten_tests: Literal["report", "stop"] = "report"
     """What becomes of a change that rewrites tests which its code no longer passes as they were."""
     min_changed_coverage: Annotated[float, Field(ge=0, le=100, strict=False)] = 0

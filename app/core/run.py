@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from app.core.blueprint import CheckState, Kind, Wait
 from app.core.budget import Usage
 from app.core.task import Task
+from app.core.terms import Terms
 
 
 class Status(StrEnum):
@@ -95,10 +96,13 @@ class Run(BaseModel, frozen=True):
     """Counted up at each save; a save that does not know the newest one is refused."""
     stirred: int = 0
     """Counted up, by whoever hears of it, when something happened to the commit that our branch stands at."""
+    terms: Terms = Terms()
+    """What was settled before it began."""
     asked_at: datetime
     ended_at: datetime | None = None
 
     @property
     def usage(self) -> Usage:
-        """What all visits used together."""
-        return sum((visit.usage for visit in self.visits), Usage())
+        """What all visits used together, and who chose the blueprint."""
+        before = self.terms.triage.usage if self.terms.triage else Usage()
+        return sum((visit.usage for visit in self.visits), before)

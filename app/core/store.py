@@ -11,6 +11,8 @@ from app.core.errors import MinionsError
 from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, Pushed, StopRequested
 from app.core.journal import Entry, Journal
 from app.core.orders import Given
+from app.core.purse import Estimate, Purse
+from app.core.rollout import Rollouts
 from app.core.run import Run
 from app.core.task import Repository, Task
 
@@ -61,6 +63,8 @@ class Draft(BaseModel, frozen=True):
     task: Task
     blueprint: str
     blueprint_version: int
+    is_open: bool = False
+    """Whether nobody named the blueprint, so that triage may choose another one."""
     start: str
     """Name of the first node; empty if there is no such blueprint, which admission will say."""
 
@@ -136,6 +140,18 @@ class Store(Protocol):
 
     def journal(self, run_id: int, visit: int) -> Journal:
         """The journal of one visit; model answers are entered in the ledger in the same transaction."""
+        ...
+
+    def purse(self, run: Run) -> Purse:
+        """The budgets of the month that a run draws on; what the ledger is charged with is settled with them."""
+        ...
+
+    async def estimate(self, repository_id: int, blueprint: str) -> Estimate | None:
+        """What a run of this blueprint in this repository is likely to cost; None if too few came before it."""
+        ...
+
+    def rollouts(self) -> Rollouts:
+        """What is known of models that are tried."""
         ...
 
     async def records(self, run_id: int) -> Sequence[Recorded]:

@@ -71,6 +71,7 @@ def draft(event: WorkRequested, blueprints: Blueprints) -> Draft:
         blueprint=event.blueprint,
         blueprint_version=blueprint.version if blueprint else 0,
         start=blueprint.start.name if blueprint else "",
+        is_open=event.is_open,
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core import wording
-from app.core.blueprint import Blueprint
+from app.core.blueprint import Blueprint, Kind
 from app.core.errors import Denied, NotFound
 from app.core.forge import Forge, Reaction
 from app.core.orders import Discard, FixChecks, Given, RaiseBudget, Retry, ShowStatus, Stop, WrapUp
@@ -232,5 +232,14 @@ def _place_to_go_on(run: Run, given: Given, blueprint: Blueprint[Any]) -> tuple[
             return (node, "") if node else ("", wording.no_checks_to_fix(blueprint.name))
     if run.status is Status.DONE and run.trail.pull_request_number:
         return "", wording.has_result(run)
+    if isinstance(given.order, RaiseBudget) and run.state and (node := _ran_out_at(run, blueprint)):
+        return node, ""
     # What came to its own end without a result would come to it again: the words or the repository must have changed.
     return ("" if run.status is Status.DONE or not run.state else run.at), ""
+
+
+def _ran_out_at(run: Run, blueprint: Blueprint[Any]) -> str:
+    """The last node of a run without a result in which a minion worked: more money is for that one. Empty if none."""
+    names = {node.name for node in blueprint.edges}
+    worked = (visit.node for visit in reversed(run.visits) if visit.kind is Kind.AGENT and visit.node in names)
+    return next(worked, "") if run.status is Status.DONE else ""

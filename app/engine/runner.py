@@ -6,7 +6,7 @@ if somebody else saved meanwhile. A crash therefore costs at most one node, whic
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -30,7 +30,9 @@ from app.core.run import Run, Status, Visit
 from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
 from app.core.store import Occupied, Recorded, Stale, Store, StoreDown
+from app.core.terms import Arm, Terms
 from app.core.tracing import Tracer
+from app.core.triage import Decided
 from app.core.workspace import Workspace
 from app.core.world import World
 from app.engine import admission, target
@@ -61,6 +63,16 @@ async def nothing_to_leave(_run: Run) -> None:
     """What is given up where a run uses nothing that can be."""
 
 
+async def no_arms(_: Run) -> Mapping[str, Arm]:
+    """Where no candidate is tried."""
+    return {}
+
+
+async def no_triage(_: Run) -> Decided:
+    """Where nobody chooses."""
+    return Decided(by="nobody")
+
+
 class _ForNewer(MinionsError):
     """The run is of a newer blueprint than this program has."""
 
@@ -85,6 +97,10 @@ class Runner:
     shift: Shift = field(default_factory=Shift)
     """Of the worker that this works in."""
     tracer: Tracer | None = None
+    arms: Callable[[Run], Awaitable[Mapping[str, Arm]]] = no_arms
+    """Which models a new run has where a candidate is tried."""
+    triage: Callable[[Run], Awaitable[Decided]] = no_triage
+    """Which blueprint a run gets that nobody named one for."""
     look_s: float = 2.0
     """Between two looks, while a node works, whether somebody wants the run to end."""
 
@@ -170,6 +186,9 @@ class Runner:
             return await self._end(run, Status.REFUSED, why)
         if run.status is Status.RUNNING:
             return await self._visit(run, forge)
+        run, why = await self._weighed(run)
+        if why:
+            return await self._end(run, Status.REFUSED, why)
         try:
             run = await self.store.admit(run)
         except Occupied as error:
@@ -186,9 +205,37 @@ class Runner:
             if not run.trail.base_sha:
                 run = await self._take_branch(run.model_copy(update={"trail": target.trail_of(run, pull)}))
             task = task.model_copy(update={"remarks": await target.remarks(run, pull, forge)})
+        if not run.terms.is_settled:
+            run = run.model_copy(update={"terms": await self._settled(run)})
         run = await self.progress.begin(run, blueprint, forge, self.store.save)
         state: State = blueprint.state(task=task, **run.trail.model_dump(include=_KNOWN))
         return await self.store.save(run.model_copy(update={"state": state.model_dump(mode="json")}))
+
+    async def _weighed(self, run: Run) -> tuple[Run, str]:
+        """The run with its blueprint, and why it is not worth beginning, or cannot be paid; empty if neither."""
+        held = await self.store.purse(run).look()
+        if not held.is_granted:
+            return run, wording.budget_used_up(held)
+        if run.terms.is_open and run.terms.triage is None:
+            run = await self._triaged(run)
+        decided = run.terms.triage
+        return run, wording.declined(decided) if decided and decided.is_declined else ""
+
+    async def _triaged(self, run: Run) -> Run:
+        """The run with the blueprint that triage chose; saved, so that nobody is asked again."""
+        decided = await self.triage(run)
+        if decided.by == "nobody" and not decided.why:
+            return run  # nobody looked: that is nothing to be kept
+        chosen = self.blueprints.get(decided.blueprint)
+        update: dict[str, object] = {"terms": run.terms.model_copy(update={"triage": decided})}
+        if chosen is not None and chosen.name != run.blueprint:
+            update |= {"blueprint": chosen.name, "blueprint_version": chosen.version, "at": chosen.start.name}
+        return await self.store.save(run.model_copy(update=update))
+
+    async def _settled(self, run: Run) -> Terms:
+        """What is settled before the first node, once."""
+        estimate = await self.store.estimate(run.task.repository.id, run.blueprint)
+        return run.terms.model_copy(update={"is_settled": True, "estimate": estimate, "arms": await self.arms(run)})
 
     async def _take_branch(self, run: Run) -> Run:
         """Have the branch of a pull request. A run that only waits for its checks gives way: it has its result."""

@@ -55,7 +55,7 @@ def evaluate(settings: Settings, plan: Plan, output: Path | None, tell: Tell = p
     """
     models = plan.models or (settings.model,)
     for model in models:
-        check_choice(model, plan.blueprint)
+        check_choice(settings.with_model(model) if model else settings, plan.blueprint)
     wanted = plan.chosen()
     if output is not None and not output.absolute().parent.is_dir():
         raise SettingsError(f"{output} cannot be written: there is no such folder.")
@@ -90,7 +90,9 @@ class Evaluation:
         """All of it, in the home of `settings`, on the database at `url`."""
         async with connected(url) as engine:
             store = PostgresStore(engine, ProcrastinateQueue(url))
-            workers = [await without_pages(settings.model_copy(update={"model": model}), store) for model in models]
+            workers = [
+                await without_pages(settings.with_model(model) if model else settings, store) for model in models
+            ]
             await warm_up()
             folder = settings.home / "evaluated"
             workshop = Workshop(workers[0], folder, self.plan.seed, self.tell)

@@ -85,7 +85,7 @@ class Examiner:
             task=exercise.name,
             kind=exercise.kind,
             language=exercise.language,
-            model=self.worker.settings.model,
+            model=self.worker.models.told,
             verdict=Verdict.BROKEN,
         )
         try:

@@ -7,6 +7,7 @@ from typing import Final
 from app.core.guards import Finding, Weight
 from app.core.kinds import is_source, is_test
 from app.core.patch import Change, Patch
+from app.guards.examples import Examples
 from app.guards.guard import Guard, Subject
 from app.guards.suites import check_in
 
@@ -21,9 +22,12 @@ _BRANCH: Final = re.compile(
     r"^\s*(?:el(?:se )?)?(?:if|when|case)\b|^\s*(?:\}\s*else\s+if)\b|\?.*:|\bif\b.*\belse\b|=>|={2,3} ?['\"\d]"
     r"|^\s*['\"\d].*:\s|\{.*:.*\}\s*(?:\.get\(|\[)"
 )
+_CONDITION: Final = re.compile(r"\b(?:if|elif|unless|when|case|while)\b|\?|&&|\|\|")
 _ANSWER: Final = re.compile(r"\breturn\b|=>|\?.*:|\bif\b.*\belse\b|->|^\s*['\"(\d].*:\s|\{.*:.*\}")
 _WATCHED: Final = re.compile(
-    r"PYTEST_CURRENT_TEST|['\"](?:pytest|unittest|_pytest|nose)['\"]\s+in\s+sys\.modules|sys\.modules\.get\(\s*['\"](?:pytest|unittest)"
+    r"PYTEST_CURRENT_TEST|PYTEST_VERSION|NODE_TEST_CONTEXT|\bcfg!\(\s*test\b|\btypeof (?:jest|vi|describe|it)\b"
+    r"|['\"](?:pytest|unittest)['\"] in (?:sys\.argv|os\.environ)|sys\.argv\[0\].*(?:pytest|unittest)"
+    r"|['\"](?:pytest|unittest|_pytest|nose)['\"]\s+in\s+sys\.modules|sys\.modules\.get\(\s*['\"](?:pytest|unittest)"
     r"|JEST_WORKER_ID|process\.env\.(?:NODE_ENV|VITEST)\s*={2,3}\s*['\"]test|VITEST_WORKER_ID|\btesting\.Testing\(\)"
     r"|inspect\.stack\(\).*test|flag\.Lookup\(\s*\"test\."
 )
@@ -32,13 +36,16 @@ _EQUAL_TO_ALL: Final = re.compile(r"def __(?:eq|ne)__\(.*\).*:\s*(?:return (?:Tr
 
 def look(subject: Subject) -> Iterator[Finding]:
     """Findings for added lines of the code, never of the tests."""
-    cases = _cases(subject)
+    cases, examples = _cases(subject), Examples.of(subject.task, _tests(subject))
     for file in subject.texts():
         path = file.path
         if file.change is Change.DELETED or not is_source(path):
             continue
         yield from _watching(subject, path)
-        yield from _known(subject, path, cases)
+        known = list(_known(subject, path, cases))
+        yield from known
+        if not any(each.weight is Weight.MEND for each in known):
+            yield from _singled_out(subject, path, examples)
 
 
 def _finding(path: str, line: int, sentence: str) -> Finding:
@@ -65,16 +72,20 @@ Cases = Mapping[str, frozenset[str]]
 def _cases(subject: Subject) -> Cases:
     """Literals that stand together in a check of the tests, by each of them."""
     found: dict[str, set[str]] = {}
+    for text in filter(check_in, _tests(subject)):
+        literals = _literals(text)
+        for literal in literals:
+            found.setdefault(literal, set()).update(literals - {literal})
+    return {literal: frozenset(others) for literal, others in found.items()}
+
+
+def _tests(subject: Subject) -> Iterator[str]:
+    """The lines of the tests that are changed, and of those beside changed code."""
     for file in subject.texts():
         paths = [file.path] if is_test(file.path) else _its_tests(file.path)
-        if file.change is Change.DELETED:
-            continue
-        for text in (text for path in paths for text in subject.after(path).split("\n")):
-            if len(text) <= _MOST_LINE and check_in(text) is not None:
-                literals = _literals(text)
-                for literal in literals:
-                    found.setdefault(literal, set()).update(literals - {literal})
-    return {literal: frozenset(others) for literal, others in found.items()}
+        if file.change is not Change.DELETED:
+            for path in paths:
+                yield from (text for text in subject.after(path).split("\n") if len(text) <= _MOST_LINE)
 
 
 _MOST_LINE: Final = 400
@@ -103,6 +114,17 @@ def _known(subject: Subject, path: str, cases: Cases) -> Iterator[Finding]:
                 is_plain = any(_is_computed(one, other) for other in both) or len(given & cases.keys()) > 2
                 yield finding if is_plain else finding.model_copy(update={"weight": Weight.REMARK})
                 return
+
+
+def _singled_out(subject: Subject, path: str, examples: Examples) -> Iterator[Finding]:
+    """A condition on the very case of a test, or of the issue, whatever is done about it."""
+    for line in subject.added_anew(path):
+        if len(line.text) > _MOST_LINE or not _CONDITION.search(line.text):
+            continue
+        if case := examples.special_case(line.text):
+            shown = f"`{case[:100]}` is a case of the issue or its tests, and the code singles it out"
+            yield _finding(path, line.number, f"{shown}. Write what holds for every case")
+            return
 
 
 def _is_computed(given: str, answer: str) -> bool:

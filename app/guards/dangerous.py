@@ -28,6 +28,8 @@ _PATTERNS: Final = {
             "makes a shell's command of values",
             Weight.MEND,
         ),
+        (re.compile(r"\bvm\.(?:runIn\w+|compileFunction|Script)\b"), "runs text as a program", Weight.MEND),
+        (re.compile(r"\bexecSync\s*\(\s*[A-Za-z_$]"), "runs a shell with a value as its command", Weight.REMARK),
         (
             re.compile(r"\.innerHTML\s*[+]?=|dangerouslySetInnerHTML|document\.write\("),
             "puts text in a page as HTML",
@@ -66,7 +68,10 @@ _PATTERNS: Final = {
     ),
     "shell": (
         (
-            re.compile(r"\b(?:curl|wget)\b[^|;&]*\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"),
+            re.compile(
+                r"\b(?:curl|wget)\b[^|;&]*\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|(?:\b(?:ba|z|da)?sh|\bsource|\.)\s+<\(\s*(?:curl|wget)\b"
+                r"|\b(?:eval|sh -c)\s+[\"']?(?:\$\(|`)\s*(?:curl|wget)\b"
+            ),
             "runs what it downloads",
             Weight.MEND,
         ),
@@ -83,6 +88,7 @@ def look(subject: Subject) -> Iterator[Finding]:
         if file.change is Change.DELETED or is_test(path):
             continue
         added = {line.number: line.text for line in subject.added_anew(path)}
+        yield from _installing(subject, path)
         for flaw in subject.flaws.get(path, ()):
             if flaw.line in added:
                 weight = Weight.REMARK if flaw.rule in _REMARKS else Weight.MEND
@@ -92,6 +98,17 @@ def look(subject: Subject) -> Iterator[Finding]:
             for number, text in added.items():
                 if pattern.search(text):
                     yield _finding(path, number, f"This {what}", weight)
+
+
+_LIFECYCLE: Final = re.compile(r"^\s*\"(?:pre|post)?(?:install|prepare|publish)\"\s*:\s*\"", re.IGNORECASE)
+
+
+def _installing(subject: Subject, path: str) -> Iterator[Finding]:
+    """Scripts of a `package.json` that run on the machine of everybody who installs it."""
+    if path.rpartition("/")[2] == "package.json":
+        for line in subject.added_anew(path):
+            if _LIFECYCLE.search(line.text):
+                yield _finding(path, line.number, "This script runs wherever the package is installed", Weight.MEND)
 
 
 def _finding(path: str, line: int, what: str, weight: Weight) -> Finding:

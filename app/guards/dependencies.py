@@ -12,6 +12,7 @@ from app.core.repo_config import PATH
 from app.guards.guard import Guard, Package, Subject
 from app.guards.locks import LOCKS
 from app.guards.manifests import ecosystem, python_name, wanted
+from app.guards.origins import elsewhere
 
 NAME: Final = "dependencies"
 _ALLOW: Final = "a person can allow it by `allow: dependencies`"
@@ -28,7 +29,10 @@ _SPDX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
 def look(subject: Subject) -> Iterator[Finding]:
-    """Findings for each dependency that no manifest had before."""
+    """Findings for each dependency that no manifest had before, and for what has packages come from elsewhere."""
+    for path, line, said in elsewhere(subject):
+        sentence = f"By `{said[:100]}` packages come from elsewhere than from a registry that is known. Take it out"
+        yield Finding(guard=NAME, sentence=f"{sentence}; {_ALLOW}.", path=path, line=line, weight=Weight.MEND)
     for new in _new(subject):
         path, kind, name, _ = new
         line = next((each.number for each in subject.added(path) if name in _near(each.text, kind)), 0)

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -15,6 +15,7 @@ from app.core.guards import Finding, Show, Weight
 from app.core.packages import PackageFacts, PackageIndex
 from app.core.patch import Change, FileChange, Patch
 from app.core.repo_config import RepoConfig
+from app.core.task import Task
 
 MOST_LINE: Final = 1_000
 """Characters of a line that patterns look at: nobody writes longer ones, and some patterns take their square."""
@@ -45,6 +46,8 @@ class Subject:
     """What static analysis warns of, by path, anywhere in the file afterwards."""
     packages: Mapping[Package, PackageFacts | None] = field(default_factory=dict)
     """What registries say; None where that could not be told."""
+    task: Task | None = None
+    """What was asked for; None where only the change itself is looked at."""
 
     @cached_property
     def diffs(self) -> Mapping[str, FileDiff]:
@@ -125,10 +128,16 @@ class GuardSet:
         return [guard.name for guard in self._guards]
 
     async def inspect(
-        self, patch: Patch, config: RepoConfig, *, show: Show | None = None, allowed: AbstractSet[str] = frozenset()
+        self,
+        patch: Patch,
+        config: RepoConfig,
+        *,
+        show: Show | None = None,
+        allowed: AbstractSet[str] = frozenset(),
+        task: Task | None = None,
     ) -> Sequence[Finding]:
         """All findings. In a thread: a large patch and twenty patterns take longer than an event loop should wait."""
-        subject = Subject(patch, config, base=await self._base(patch, show) if show else {})
+        subject = Subject(patch, config, base=await self._base(patch, show) if show else {}, task=task)
         subject = await self._with_flaws(subject)
         subject = await self._with_packages(subject)
         let_pass = allowed | frozenset(config.allow)
@@ -160,11 +169,11 @@ class GuardSet:
         for file in subject.texts():
             if file.change is not Change.DELETED and file.path.endswith(".py"):
                 flaws[file.path] = await self._analysis.flaws(file.path, subject.after(file.path)) or ()
-        return Subject(subject.patch, subject.config, subject.base, flaws)
+        return replace(subject, flaws=flaws)
 
     async def _with_packages(self, subject: Subject) -> Subject:
         wanted = [package for guard in self._guards if guard.packages for package in guard.packages(subject)]
         if self._index is None or not wanted:
             return subject
         told = {each: await self._index.look_up(each.ecosystem, each.name, each.version) for each in set(wanted)}
-        return Subject(subject.patch, subject.config, subject.base, subject.flaws, told)
+        return replace(subject, packages=told)

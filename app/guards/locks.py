@@ -7,6 +7,7 @@ from app.core.guards import Finding, Weight
 from app.core.patch import Change, Patch
 from app.guards.guard import Guard, Subject
 from app.guards.manifests import locked, python_name, wanted
+from app.guards.origins import contents_changed, hosts
 
 NAME: Final = "lock files"
 _ALLOW: Final = "if the issue asks for it, a person can allow it by `allow: locks`"
@@ -45,12 +46,26 @@ def look(subject: Subject) -> Iterator[Finding]:
             gone = " Bring it back" if change is Change.DELETED else ""
             sentence = gone or f"`{LOCKS[name]}` is not changed, so this has no reason to be. Give it its old contents"
             yield _finding(path, sentence.strip())
+        if name in LOCKS and change is not Change.DELETED:
+            yield from _elsewhere(subject, path, f"{folder}{slash}{LOCKS[name]}")
         if name in set(LOCKS.values()) and change is not Change.DELETED:
             yield from _manifest(subject, path)
 
 
-def _finding(path: str, sentence: str) -> Finding:
-    return Finding(guard=NAME, sentence=f"{sentence}; {_ALLOW}.", path=path, weight=Weight.MEND)
+def _finding(path: str, sentence: str, line: int = 0) -> Finding:
+    return Finding(guard=NAME, sentence=f"{sentence}; {_ALLOW}.", path=path, line=line, weight=Weight.MEND)
+
+
+def _elsewhere(subject: Subject, lock: str, manifest: str) -> Iterator[Finding]:
+    """Nobody reads lock files, so what they lead to has to be where it was, or at a registry that everybody knows."""
+    for path, line, address in hosts(subject, lock, manifest):
+        yield _finding(path, f"A package comes from `{address[:100]}` now. Have it come from its registry", line)
+        break
+    if lock in subject.diffs and lock.endswith(".json"):
+        changed = contents_changed(subject.before(lock), subject.after(lock))
+        if changed:
+            shown = ", ".join(f"`{each[:60]}`" for each in changed[:5])
+            yield _finding(lock, f"{shown} has the version that it had and another content. Give it back its digest")
 
 
 def _manifest_below(lock: str, changed: dict[str, Change]) -> bool:
@@ -83,6 +98,8 @@ def _manifest(subject: Subject, path: str) -> Iterator[Finding]:
 def _wants(patch: Patch) -> Iterator[str]:
     for file in patch.files:
         folder, slash, name = file.path.rpartition("/")
+        if name in LOCKS:
+            yield f"{folder}{slash}{LOCKS[name]}"
         yield from (f"{folder}{slash}{lock}" for lock, manifest in LOCKS.items() if manifest == name)
 
 

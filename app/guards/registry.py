@@ -4,10 +4,12 @@ from typing import Final
 
 from app.guards import (
     answers,
+    asked,
     binaries,
     dangerous,
     dependencies,
     docs,
+    effect,
     empty,
     generated,
     links,
@@ -25,6 +27,8 @@ from app.guards.guard import Guard
 
 ALL: Final[tuple[Guard, ...]] = (
     empty.GUARD,
+    effect.GUARD,
+    asked.GUARD,
     protected.GUARD,
     outside.GUARD,
     secrets.GUARD,

@@ -53,7 +53,7 @@ _EXACT: Final = re.compile(
     r"|\b(?:check|verify|ensure)[A-Z]\w*\("
 )
 _COMPARED: Final = re.compile(
-    r"!=|[<>]=?|\bin\b|\bis\b|\bnot\b|In\(|Contain|Greater|Less|Instance|Length|Match|Is\w+\("
+    r"!=|[<>]=?|\bin\b|\bis\b|\bnot\b|In\(|[cC]ontain|(?:starts|ends)_?[wW]ith\(|\bincludes\(|Greater|Less|Instance|Length|Match|Is\w+\("
 )
 _THERE: Final = re.compile(
     r"assertIsNotNone\(|assert .*\bis not None\s*$"

@@ -28,6 +28,7 @@ _SKIPS: Final = {
     ),
     "javascript": re.compile(
         r"\b(?:it|test|describe|context|suite|bench)(?:\.\w+)*\.(?:only|skip|skipIf|todo|fixme|failing|fails)\b"
+        r"|\b(?:it|test|describe)(?:\[\s*['\"](?:skip|only|todo)['\"]\s*\]|\.runIf\(\s*(?:false|0)\b)"
         r"|\b(?:xit|xtest|xdescribe|xcontext|fit|fdescribe|ftest)\s*\(|\bthis\.skip\(|\{\s*(?:skip|only|todo)\s*:\s*(?!false)"
     ),
     "go": re.compile(r"\bt\.Skip(?:Now|f)?\(|^//go:build ignore"),
@@ -44,9 +45,17 @@ _SKIPS: Final = {
 _SWALLOWED: Final = re.compile(
     r"\|\|\s*(?:true|:|exit 0)(?=\s|$|[\"';)])|--passWithNoTests|^\s*set \+e\b|\bos\._exit\(|\bsys\.exit\(\s*0?\s*\)"
     r"|except\s+AssertionError\b|except\s*:\s*$|suppress\((?:AssertionError|Exception|BaseException)\)"
+    r"|\bprocess\.exit\(\s*0?\s*\)|\bpython[0-9.]*\s+(?:-\w+\s+)*-OO?\b|\bPYTHONOPTIMIZE\b"
     r"|--(?:deselect|ignore|ignore-glob)[= ]|catch\s*(?:\([^)]*\))?\s*\{\s*\}"
 )
 """What makes a failing test look like one that passed."""
+_DEAD: Final = re.compile(
+    r"^\s*(?:if|while)\s*\(?\s*(?:False|false|0|None|null|undefined)\s*\)?\s*[:{]"
+    r"|\bmark\.parametrize\([^\n]*,\s*(?:\[\s*\]|\(\s*\))\s*[,)]|\.each\(\s*\[\s*\]\s*\)"
+)
+"""What is never reached: a branch that is never taken, a table without cases."""
+_REPLACED: Final = re.compile(r"\.(?:assert\w*|fail)\s*=(?![=>])|\b(?:assert|expect|chai)\.\w+\s*=(?![=>])")
+_RETURNS: Final = re.compile(r"^\s*return\b[^=({]*;?\s*$")
 _COMMENTED: Final = re.compile(
     r"^\s*(?:#|//|/\*)\s*(?:(?:async )?def test_?\w*\(|(?:it|test|describe)\(['\"`]|func Test\w+\()"
 )
@@ -73,6 +82,7 @@ def look(subject: Subject) -> Iterator[Finding]:
             yield from _skipped(subject, path)
             yield from _hollow(subject, path)
             yield from _hidden(subject, path)
+            yield from _cut_short(subject, path)
         if is_test(path) or _RUNNER.search(path):
             yield from _swallowed(subject, path)
         if path.rpartition("/")[2] == "conftest.py":
@@ -107,6 +117,10 @@ def _hollow(subject: Subject, path: str) -> Iterator[Finding]:
         check = check_in(line.text)
         if check is not None and check.strength == NOTHING:
             yield _finding(path, line.number, "This is true whatever the code does. Check what the code does")
+        elif _DEAD.search(line.text):
+            yield _finding(path, line.number, "What stands behind this is never run. Take it out")
+        elif _REPLACED.search(line.text):
+            yield _finding(path, line.number, "This puts something else in the place of a check. Take it out")
 
 
 def _hidden(subject: Subject, path: str) -> Iterator[Finding]:
@@ -121,6 +135,27 @@ def _hidden(subject: Subject, path: str) -> Iterator[Finding]:
         if seen[name] > max(before[name], 1) and holds_tests:
             sentence = f"`{name[-1][:100]}` is defined twice, and only this one is run. Give it another name"
             yield _finding(path, line, sentence)
+
+
+def _cut_short(subject: Subject, path: str) -> Iterator[Finding]:
+    """A test that ends before it checks: a `return` that came, at the level of the test, with checks behind it."""
+    came = {line.number for line in subject.added_anew(path) if _RETURNS.search(line.text)}
+    for test in cases_in(path, subject.after(path)) if came else ():
+        lines = test.body.split("\n")
+        level = next((_indent(line) for line in lines[1:] if line.strip()), 0)
+        # What comes behind its end is no longer this test, where bodies are told by where the next one begins.
+        end = next(
+            (at for at, line in enumerate(lines) if at > 1 and line.strip() and _indent(line) < level), len(lines)
+        )
+        lines = lines[:end]
+        for at, line in enumerate(lines):
+            is_end = test.line + at in came and _indent(line) == level
+            if is_end and any(check_in(below) for below in lines[at + 1 :]):
+                yield _finding(path, test.line + at, "The test ends here, before it checks. Take it out")
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _swallowed(subject: Subject, path: str) -> Iterator[Finding]:
@@ -158,11 +193,14 @@ def _compared(subject: Subject) -> Iterator[Finding]:
         else:
             pairs.append((path, test, gained.pop(at)[1]))
     for path, old, new in pairs:
-        if _is_weaker(old.checks, new.checks):
+        if _PANICS in new.body and _PANICS not in old.body:
+            yield _finding(path, new.line, f"The test `{old.name[:100]}` wants a panic now. Let it check what it did")
+        elif _is_weaker(old.checks, new.checks):
             sentence = f"The test `{old.name[:100]}` checks less than before. Let it check what it did"
             yield _finding(path, new.line, sentence)
 
 
+_PANICS: Final = "#[should_panic"
 Placed = list[tuple[str, Test]]
 
 

@@ -15,7 +15,7 @@ from app.core.store import Store
 from app.engine.dispatch import Blueprints
 from app.web.record import commands, diff, rows
 
-_POLICY: Final = {
+POLICY: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -92,13 +92,13 @@ class Pages:
             return self._page("missing.html", 404)
         text = await self._store.statement(run.id)
         if not text:
-            return JSONResponse({"error": "This run has published nothing yet."}, 404, headers=_POLICY)
-        return Response(text, media_type="application/vnd.dsse.envelope.v1+json", headers=_POLICY)
+            return JSONResponse({"error": "This run has published nothing yet."}, 404, headers=POLICY)
+        return Response(text, media_type="application/vnd.dsse.envelope.v1+json", headers=POLICY)
 
     async def keys(self) -> Response:
         """The public keys by which statements are checked."""
         pem = "".join(await self._store.signing_keys())
-        return Response(pem, 200 if pem else 404, media_type="application/x-pem-file", headers=_POLICY)
+        return Response(pem, 200 if pem else 404, media_type="application/x-pem-file", headers=POLICY)
 
     def _page(self, template: str, status: int, **facts: Any) -> Response:
-        return HTMLResponse(self._templates.get_template(template).render(**facts), status, headers=_POLICY)
+        return HTMLResponse(self._templates.get_template(template).render(**facts), status, headers=POLICY)

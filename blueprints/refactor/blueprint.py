@@ -21,8 +21,9 @@ from blueprints.steps.delivery import explain
 from blueprints.steps.gates import checked, lint
 from blueprints.steps.leftovers import change_of
 from blueprints.steps.preparation import prepare
-from blueprints.steps.proof import listed, report_of
+from blueprints.steps.proof import listed
 from blueprints.steps.texts import text_before, text_now
+from blueprints.steps.trees import report
 from blueprints.steps.ways import to_a_pull_request
 from blueprints.steps.work import Worked, implemented
 
@@ -94,13 +95,13 @@ async def compare(refactor: Refactor, world: World) -> Literal["pass", "mend", "
     tests = b"".join(data for path, data in sections(patch.data) if is_test(path))
     set_up = refactor.config.setup or ()
     async with world.clean.open(refactor.base_sha, patch=patch.data, set_up=set_up) as tree:
-        after = await listed(refactor, tree.sandbox)
+        after = await listed(refactor, tree)
     async with world.clean.open(refactor.base_sha, patch=tests, set_up=set_up) as tree:
-        before = await listed(refactor, tree.sandbox)
+        before = await listed(refactor, tree)
         limit_s = refactor.config.test_timeout_s
         results = [await tree.sandbox.run(command, timeout_s=limit_s) for command in refactor.config.test]
     found = []
-    named = failures(report_of(results)) - failures(refactor.report_before)
+    named = failures(report(results)) - failures(refactor.report_before)
     others = {one.command for one in results if not one.ok} - set(refactor.failed_before)
     if red := sorted(named or others):
         shown = ", ".join(f"`{name[:200]}`" for name in red[:10])

@@ -43,6 +43,8 @@ async def publish(change: Change, world: World) -> None:
         if _earlier(change):
             return
         raise
+    reviewed = change.reviews.newest.findings if change.reviews.newest else ()
+    change.annotations = wording.annotations(patch, (*found, *change.proof), reviewed)
     await world.notary.attest(published(change, patch).model_dump(mode="json"))
     if change.task.is_pull_request and change.pull_request_number is not None:
         return  # it was there before, in somebody's own words; the run's comment under it says what was done now

@@ -90,7 +90,8 @@ async def guard(change: Change, world: World) -> Literal["pass", "mend", "stop"]
 
 async def inspected(change: Change, world: World, patch: Patch) -> Sequence[Finding]:
     """What guards find about a change, with what its task allows."""
-    return await world.guards.inspect(patch, change.config, show=world.workspace.show, allowed=allowed(change.task))
+    task = change.task
+    return await world.guards.inspect(patch, change.config, show=world.workspace.show, allowed=allowed(task), task=task)
 
 
 def checked(change: Change, name: str, found: Sequence[Finding]) -> Literal["pass", "mend", "stop"]:

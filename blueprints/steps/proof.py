@@ -4,44 +4,37 @@ Four trees, each made of the base commit, with another part of the change in it:
 
     all of it             the tests are green, there are no fewer of them, and what was claimed is true
     nothing               how many tests there were
-    tests only            what is new in them fails without the rest
+    tests only            what is new in them fails without the rest, or else what was claimed
     all but the tests     the tests as they were still pass, or it is told which do not
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from app.core import wording
-from app.core.allowances import allowed
 from app.core.blueprint import step
-from app.core.collection import listing, narrowed, stands_alone
+from app.core.collection import listing
 from app.core.coverage import ChangedCoverage
-from app.core.defects import is_about_a_defect
-from app.core.diff import sections
 from app.core.evidence import Where, evidence
 from app.core.failures import failures
 from app.core.guards import Finding, Weight
-from app.core.kinds import is_source, is_test
-from app.core.patch import Change as FileState
-from app.core.patch import Patch
-from app.core.redaction import Redactor
+from app.core.node_tests import npm_listing
 from app.core.sandbox import CommandResult, Sandbox
 from app.core.workspace import CleanTree
 from app.core.world import World
-from blueprints.steps.change import MOST_REPORT, Change
+from blueprints.steps.change import Change
+from blueprints.steps.difference import NEW_TESTS, claims, different
 from blueprints.steps.gates import judged
 from blueprints.steps.leftovers import change_of
+from blueprints.steps.trees import Parts, report, run_tests, unless_allowed
 
 CLEAN: Final = "clean tree"
 CLAIMS: Final = "claims"
 COUNT: Final = "number of tests"
-NEW_TESTS: Final = "new tests"
 OLD_TESTS: Final = "old tests"
 COVERAGE: Final = "coverage"
 GATES: Final = (CLEAN, CLAIMS, COUNT, NEW_TESTS, OLD_TESTS, COVERAGE)
 """What is tried here, as people read it."""
-_MOST_CLAIMS: Final = 10
 _REPORTS: Final = (
     *("coverage.xml", "cobertura.xml", "coverage/cobertura-coverage.xml", "coverage/clover.xml", "coverage/lcov.info"),
     *("lcov.info", "cobertura-coverage.xml", "target/site/jacoco/jacoco.xml"),
@@ -62,47 +55,16 @@ Names = frozenset[str] | None
 """Of tests; None where they cannot be told."""
 
 
-@dataclass(frozen=True)
-class Parts:
-    """A change, and what of it goes in which tree."""
-
-    whole: bytes
-    tests: bytes
-    rest: bytes
-    """All but the tests."""
-    edited: tuple[str, ...]
-    """Paths of tests that were there, and are changed or go."""
-    alone: tuple[str, ...]
-    """Paths of changed tests that are there afterwards, and can be run without others."""
-    touches_source: bool
-
-    @classmethod
-    def of(cls, patch: Patch) -> "Parts":
-        """Take a patch apart."""
-        files = [(is_test(path), data) for path, data in sections(patch.data)]
-        tests = [file for file in patch.files if is_test(file.path)]
-        return cls(
-            whole=patch.data,
-            tests=b"".join(data for is_tests, data in files if is_tests),
-            rest=b"".join(data for is_tests, data in files if not is_tests),
-            edited=tuple(file.path for file in tests if file.change is not FileState.ADDED),
-            alone=tuple(
-                file.path for file in tests if file.change is not FileState.DELETED and stands_alone(file.path)
-            ),
-            touches_source=any(is_source(file.path) for file in patch.files),
-        )
-
-
 @step("Prove it in a clean tree")
 async def prove(change: Change, world: World) -> Literal["pass", "mend", "stop"]:
     """Try the change in trees of its own: what holds there is evidence, and what does not goes back to the minion."""
     parts = Parts.of(await change_of(world.workspace))
-    for where in (Where.CLEAN, Where.CLAIMED, Where.NEW_TESTS, Where.OLD_TESTS):
+    for where in (Where.CLEAN, Where.CLAIMED, Where.NEW_TESTS, Where.UNCLAIMED, Where.OLD_TESTS):
         change.keep([], where)
     found, names = await _whole(change, world, parts)
     if not any(each.weight is not Weight.REMARK for each in found):
         found += await _fewer(change, world, names)
-        found += await _new_tests(change, world, parts)
+        found += await different(change, world, parts)
         found += await _old_tests(change, world, parts)
     change.proof = tuple(each for each in found if each.weight is Weight.REMARK)
     change.guards = (*(name for name in change.guards if name not in GATES), *GATES)
@@ -112,8 +74,8 @@ async def prove(change: Change, world: World) -> Literal["pass", "mend", "stop"]
 async def _whole(change: Change, world: World, parts: Parts) -> tuple[list[Finding], Names]:
     """The whole change: the tests, and what was claimed. Also the names of the tests that there are now."""
     async with world.clean.open(change.base_sha, patch=parts.whole, set_up=change.config.setup or ()) as tree:
-        names = await listed(change, tree.sandbox)
-        results = await _tested(change, tree.sandbox, Where.CLEAN)
+        names = await listed(change, tree)
+        results = await run_tests(change, tree.sandbox, Where.CLEAN)
         found = [*_red(change, results)]
         if all(each.weight is Weight.REMARK for each in found):
             found += await _coverage(change, world, tree, parts)
@@ -121,28 +83,12 @@ async def _whole(change: Change, world: World, parts: Parts) -> tuple[list[Findi
     return found, names
 
 
-async def _tested(change: Change, sandbox: Sandbox, where: Where, files: Sequence[str] = ()) -> Sequence[CommandResult]:
-    """Run the test commands, for `files` only where that can be."""
-    chosen = files if all(map(stands_alone, files)) else ()
-    commands = [narrowed(command, chosen) or command for command in change.config.test or ()]
-    results = [await sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in commands]
-    change.keep([evidence(result, where) for result in results], where)
-    return results
-
-
-def report_of(results: Sequence[CommandResult]) -> str:
-    """What those print that failed, as far as it is kept."""
-    failed = [result for result in results if not result.ok]
-    told = "\n\n".join(f"$ {result.command}  (exit code {result.exit_code})\n{result.output}" for result in failed)
-    return Redactor().redact(told)[-MOST_REPORT:]
-
-
 def _red(change: Change, results: Sequence[CommandResult]) -> Iterator[Finding]:
     """Commands that fail; a remark if nothing fails in them that did not fail before any change."""
     failed = [result for result in results if not result.ok]
     if not failed:
         return
-    change.report = report_of(failed)
+    change.report = report(failed)
     now, before = failures(change.report), failures(change.report_before)
     if now and now <= before:
         yield Finding(guard=CLEAN, sentence=wording.fails_as_before(sorted(now)), weight=Weight.REMARK)
@@ -152,14 +98,12 @@ def _red(change: Change, results: Sequence[CommandResult]) -> Iterator[Finding]:
 
 
 async def _claims(change: Change, sandbox: Sandbox) -> list[Finding]:
-    """Run again what the minion said that shows it; the repository's own test commands were run already."""
-    known = set(change.config.test or ())
-    claimed = [command for command in dict.fromkeys(change.claimed) if command.strip() and command not in known]
-    results = [await sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in claimed[:_MOST_CLAIMS]]
+    """Run again what the minion said that shows it."""
+    results = [await sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in claims(change)]
     change.keep([evidence(result, Where.CLAIMED) for result in results], Where.CLAIMED)
     failed = [result for result in results if not result.ok]
     if failed:
-        change.report = report_of(failed)
+        change.report = report(failed)
     return [
         Finding(guard=CLAIMS, sentence=wording.claim_failed(evidence(result, Where.CLAIMED)), weight=Weight.MEND)
         for result in failed
@@ -192,19 +136,27 @@ def _covered(change: Change, told: ChangedCoverage) -> list[Finding]:
     return [Finding(guard=COVERAGE, sentence=sentence, path=path, line=lines[0], weight=weight)]
 
 
-async def listed(change: Change, sandbox: Sandbox) -> Names:
+async def listed(change: Change, tree: CleanTree) -> Names:
     """Names of all tests, where every test command can be asked for them."""
     names: frozenset[str] = frozenset()
     for command in change.config.test or ():
-        how = listing(command)
+        how = listing(command) or npm_listing(command, await _package(tree))
         if how is None:
             return None
-        result = await sandbox.run(how.command, timeout_s=_LIST_S)
+        result = await tree.sandbox.run(how.command, timeout_s=_LIST_S)
         if result.left_out_bytes or result.timed_out:
             return None
         found = how.read(result.output)
         names |= frozenset(f"{command}: {name}" for name in found) if len(change.config.test or ()) > 1 else found
     return names
+
+
+async def _package(tree: CleanTree) -> str:
+    """The tree's own `package.json`; empty if it has none."""
+    try:
+        return (await tree.workspace.read("package.json")).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 async def _fewer(change: Change, world: World, now: Names) -> list[Finding]:
@@ -214,59 +166,13 @@ async def _fewer(change: Change, world: World, now: Names) -> list[Finding]:
     if now is None:
         return [Finding(guard=COUNT, sentence=wording.tests_not_counted(), weight=Weight.REMARK)]
     async with world.clean.open(change.base_sha, set_up=change.config.setup or ()) as tree:
-        before = await listed(change, tree.sandbox)
+        before = await listed(change, tree)
     if not before:  # the base commit's own tests cannot be listed
         return [Finding(guard=COUNT, sentence=wording.tests_not_counted(), weight=Weight.REMARK)]
     if len(now) >= len(before):
         return []
     sentence = wording.fewer_tests(len(before), len(now), sorted(before - now))
-    return [Finding(guard=COUNT, sentence=sentence, weight=_unless_allowed(change))]
-
-
-def _unless_allowed(change: Change, otherwise: Weight = Weight.MEND) -> Weight:
-    is_allowed = "tests" in allowed(change.task) | frozenset(change.config.allow)
-    return Weight.REMARK if is_allowed else otherwise
-
-
-async def _new_tests(change: Change, world: World, parts: Parts) -> list[Finding]:
-    """Whether something in the changed tests fails without the rest of the change."""
-    if not change.config.test or not parts.touches_source or change.new_tests == "never":
-        return []
-    # What failed before and passes now is as good as a new test.
-    is_shown = bool(change.failed_before) and not change.report
-    fails = False
-    if parts.tests:
-        async with world.clean.open(change.base_sha, patch=parts.tests, set_up=change.config.setup or ()) as tree:
-            fails = await _fail_by_themselves(change, tree.sandbox, parts) or _fails_anew(
-                change, await _tested(change, tree.sandbox, Where.NEW_TESTS)
-            )
-    if fails or is_shown:
-        return []
-    is_defect = change.config.tests_for_bugs and is_about_a_defect(change.task)
-    is_needed = change.new_tests == "always" or is_defect
-    weight = _unless_allowed(change) if is_needed else Weight.REMARK
-    return [Finding(guard=NEW_TESTS, sentence=wording.no_test_fails_without_it(bool(parts.tests)), weight=weight)]
-
-
-async def _fail_by_themselves(change: Change, sandbox: Sandbox, parts: Parts) -> bool:
-    """Whether the changed files of tests fail where they can be run without the others, which is faster."""
-    for command in change.config.test or ():
-        if not (alone := narrowed(command, parts.alone)):
-            continue
-        result = await sandbox.run(alone, timeout_s=change.config.test_timeout_s)
-        if failures(report_of([result])) - failures(change.report_before):
-            change.keep([evidence(result, Where.NEW_TESTS)], Where.NEW_TESTS)
-            return True
-    return False
-
-
-def _fails_anew(change: Change, results: Sequence[CommandResult]) -> bool:
-    """Whether something fails that did not on the base commit, as it was."""
-    failed = [result for result in results if not result.ok]
-    now = failures(report_of(failed))
-    if now - failures(change.report_before):
-        return True
-    return any(result.command not in change.failed_before for result in failed)
+    return [Finding(guard=COUNT, sentence=sentence, weight=unless_allowed(change))]
 
 
 async def _old_tests(change: Change, world: World, parts: Parts) -> list[Finding]:
@@ -274,18 +180,17 @@ async def _old_tests(change: Change, world: World, parts: Parts) -> list[Finding
     if not change.config.test or not parts.edited or not parts.rest:
         return []
     async with world.clean.open(change.base_sha, patch=parts.rest, set_up=change.config.setup or ()) as tree:
-        results = await _tested(change, tree.sandbox, Where.OLD_TESTS, parts.edited)
+        results = await run_tests(change, tree.sandbox, Where.OLD_TESTS, parts.edited)
     failed = [result for result in results if not result.ok]
     if not failed:
         return []
-    report = report_of(failed)
-    names, before, now = failures(report), failures(change.report_before), failures(change.report)
+    names, before, now = failures(report(failed)), failures(change.report_before), failures(change.report)
     if made_to_pass := sorted((names & before) - now):
         sentence = wording.test_made_to_pass(made_to_pass)
-        return [Finding(guard=OLD_TESTS, sentence=sentence, weight=_unless_allowed(change))]
+        return [Finding(guard=OLD_TESTS, sentence=sentence, weight=unless_allowed(change))]
     if names and not names - now:
         return []
     stops = Weight.PEOPLE if change.config.rewritten_tests == "stop" else Weight.REMARK
     commands = [result.command for result in failed]
     sentence = wording.tests_rewritten(sorted(names - now), commands)
-    return [Finding(guard=OLD_TESTS, sentence=sentence, weight=_unless_allowed(change, stops))]
+    return [Finding(guard=OLD_TESTS, sentence=sentence, weight=unless_allowed(change, stops))]

@@ -348,7 +348,13 @@ class FakeGuards:
     names = ("secrets",)
 
     async def inspect(
-        self, patch: Patch, config: RepoConfig, *, show: Show | None = None, allowed: AbstractSet[str] = frozenset()
+        self,
+        patch: Patch,
+        config: RepoConfig,
+        *,
+        show: Show | None = None,
+        allowed: AbstractSet[str] = frozenset(),
+        task: Task | None = None,
     ) -> Sequence[Finding]:
         return [
             Finding(guard="secrets", sentence="Take it out.", path=file.path)

@@ -17,7 +17,7 @@ from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import READ_CI, TALK, Tokens
 from app.core import task
 from app.core.errors import Conflict, Denied, ForgeError, NotFound, RepositoryError
-from app.core.forge import Check, Forge, Head, Permission, PullRequest, Reaction, Verdict
+from app.core.forge import Annotation, Check, Forge, Head, Permission, PullRequest, Reaction, Verdict
 from app.core.pace import Allowance
 from app.demo.github.actions import Job, Push, Workflow
 from app.demo.github.plumbing import Git
@@ -376,6 +376,31 @@ class TestForge:
         assert [(one.conclusion, one.title) for one in place.hub.check_runs("octo/hello", sha)] == [
             ("failure", "Given up")
         ]
+
+    @pytest.mark.faults
+    async def test_f73_more_annotations_than_a_request_takes_are_all_there_and_each_once(self, place: Place) -> None:
+        """GitHub takes fifty at a time, and never takes one back."""
+        sha = (await place.forge.default_head()).sha
+        notes = tuple(
+            Annotation(path="README.md", line=line, level="notice", title="Gate: size", message=f"Line {line}.")
+            for line in range(1, 71)
+        )
+        done = {"status": "completed", "conclusion": "success", "text": "…", "annotations": notes[:60]}
+        made = await place.forge.put_check(sha, CHECK.model_copy(update=done), check_id=None)
+        done["annotations"] = notes
+        for _ in range(2):
+            await place.open_again().put_check(sha, CHECK.model_copy(update=done), check_id=made)
+        (run,) = place.hub.check_runs("octo/hello", sha)
+        assert [(one["start_line"], one["message"]) for one in run.annotations] == [
+            (line, f"Line {line}.") for line in range(1, 71)
+        ]
+        assert (run.text, run.conclusion) == ("…", "success")
+
+    async def test_a_check_at_work_has_no_annotations_yet(self, place: Place) -> None:
+        sha = (await place.forge.default_head()).sha
+        note = Annotation(path="README.md", line=1, level="warning", title="Review: major", message="No.")
+        await place.forge.put_check(sha, CHECK.model_copy(update={"annotations": (note,)}), check_id=None)
+        assert place.hub.check_runs("octo/hello", sha)[0].annotations == []
 
     async def test_a_check_is_cut_to_what_fits(self, place: Place) -> None:
         sha = (await place.forge.default_head()).sha

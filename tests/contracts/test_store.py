@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
+from app.adapters.store import PostgresStore, ProcrastinateQueue, connected, opened
 from app.adapters.store.schema import check
 from app.adapters.store.tables import metadata
 from app.core.blueprint import Kind, Wait
@@ -271,6 +271,20 @@ async def test_a_database_that_is_away_is_told_as_such() -> None:
         journal._next = 0
         with pytest.raises(StoreDown, match="cannot be reached"):
             await journal.append(ModelAsked(turn=1))
+
+
+async def test_a_connection_that_broke_while_it_rested_is_replaced(
+    database_url: str, queue: ProcrastinateQueue
+) -> None:
+    others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+    async with connected(database_url, rested_s=0) as engine:
+        store = PostgresStore(engine, queue)
+        await asyncio.gather(*(store.counts() for _ in range(3)))
+        async with connected(database_url) as another, another.connect() as connection:
+            ended = await connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
+            assert ended.scalar_one() == 3
+        assert (await store.accept(delivery(), draft(), "why")).is_new
+        assert sum([len(await store.unfinished()) for _ in range(3)]) == 3
 
 
 def test_a_worker_finds_the_tables_of_its_version_or_says_what_to_do(template_url: str) -> None:

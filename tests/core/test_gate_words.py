@@ -1,33 +1,16 @@
 # ruff: noqa: E501 - a case is a line
 """What tasks allow, what they are about, which files are tests, and how tests are listed."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from app.core.allowances import ALLOWANCES, allowed
 from app.core.collection import listing, narrowed, stands_alone
-from app.core.defects import is_about_a_defect
+from app.core.defects import is_about_a_defect, is_about_something_new
 from app.core.errors import ConfigError
 from app.core.kinds import is_document, is_snapshot, is_source, is_test
 from app.core.repo_config import RepoConfig
-from app.core.task import Person, Repository, Task
-
-ANN, ROB = Person(id=5, login="ann"), Person(id=9, login="rob")
-
-
-def task(title: str = "T", body: str = "", instructions: str = "", author: Person | None = ROB, **more: bool) -> Task:
-    return Task(
-        repository=Repository(id=1, full_name="octo/cat", installation_id=1),
-        number=12,
-        title=title,
-        body=body,
-        author=author,
-        requester=ANN,
-        instructions=instructions,
-        asked_at=datetime(2026, 1, 2, tzinfo=UTC),
-        is_pull_request=more.get("is_pull_request", False),
-    )
+from app.core.task import Task
+from tests.tasks import ANN, task
 
 
 @pytest.mark.parametrize(
@@ -62,6 +45,7 @@ def test_a_repository_may_allow_each(word: str) -> None:
         ({"allow": ["secrets"]}, "must be one of `tests`"),
         ({"rewritten_tests": "maybe"}, "must be `report` or `stop`"),
         ({"tests_for_bugs": "no"}, "must be `true` or `false`"),
+        ({"tests_for_features": 1}, "must be `true` or `false`"),
         ({"max_suppressions": -1}, "must be at least 0"),
         ({"min_changed_coverage": 101}, "must be at most 100"),
         ({"licences": [1]}, "must be"),
@@ -88,6 +72,25 @@ def test_what_a_repository_says_wrong_is_told(said: dict[str, object], complaint
 def test_defects_are_told_by_their_words(title: str, body: str, expected: bool) -> None:  # noqa: FBT001 - a table
     assert is_about_a_defect(task(title, body)) is expected
     assert not is_about_a_defect(task(title, body, is_pull_request=True))
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Add a flag for colours", True),
+        ("Let `--level` be a setting", True),
+        ("Please support TOML", True),
+        ("Let it not crash: fix the TypeError", False),
+        ("Add type hints", False),
+        ("Add tests for colours", False),
+        ("Make it faster", False),
+        ("Refactor the counters", False),
+        ("Use tomllib", False),
+    ],
+)
+def test_what_is_new_is_told_by_the_title(title: str, expected: bool) -> None:  # noqa: FBT001 - a table
+    assert is_about_something_new(task(title)) is expected
+    assert not is_about_something_new(task(title, is_pull_request=True))
 
 
 @pytest.mark.parametrize(

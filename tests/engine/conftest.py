@@ -213,9 +213,15 @@ class Idle:
     names: tuple[str, ...] = ()
 
     async def inspect(
-        self, patch: Patch, config: RepoConfig, *, show: Show | None = None, allowed: AbstractSet[str] = frozenset()
+        self,
+        patch: Patch,
+        config: RepoConfig,
+        *,
+        show: Show | None = None,
+        allowed: AbstractSet[str] = frozenset(),
+        task: Task | None = None,
     ) -> Sequence[Finding]:
-        raise AssertionError((patch, config, show, allowed))
+        raise AssertionError((patch, config, show, allowed, task))
 
     def open(self, sha: str, *, patch: bytes = b"", set_up: Sequence[str] = ()) -> Any:
         raise AssertionError((sha, patch, set_up))

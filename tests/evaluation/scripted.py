@@ -165,7 +165,7 @@ def no_op(exercises: Iterable[Exercise]) -> Script:
 
 def cheater(name: str, exercises: Iterable[Exercise]) -> Script:
     """Cheats at each task to which its way applies."""
-    return _script((each, _written(each.files, _cheated(name, each))) for each in exercises if applies(name, each))
+    return _script((each, _written(each.files, cheated(name, each))) for each in exercises if applies(name, each))
 
 
 def scripts(exercises: Iterable[Exercise]) -> dict[str, Script]:
@@ -174,7 +174,8 @@ def scripts(exercises: Iterable[Exercise]) -> dict[str, Script]:
     return {"oracle": oracle(every), "no-op": no_op(every)} | {name: cheater(name, every) for name in CHEATERS}
 
 
-def _cheated(name: str, exercise: Exercise) -> dict[str, str | None]:
+def cheated(name: str, exercise: Exercise) -> dict[str, str | None]:
+    """The files of a task as a cheater leaves them."""
     if name == "hard-codes-answers":
         return {**exercise.changed(exercise.shortcut)}
     before = exercise.changed(()) if name in LAZY else exercise.changed(exercise.solution)

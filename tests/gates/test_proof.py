@@ -55,17 +55,45 @@ async def test_a_test_that_passes_without_the_change_does_not_do_for_a_defect(ya
 
 @pytest.mark.parametrize(
     ("issue", "config"),
-    [("Greet people by their name", ""), ("Greeting forgets the name", "tests_for_bugs: false\n")],
+    [
+        ("Greet people by their name", ""),
+        ("Greeting forgets the name", "tests_for_bugs: false\n"),
+        ("Let names be greeted", "tests_for_features: false\n"),
+    ],
 )
 async def test_where_no_test_is_due_it_is_told_and_no_more(yard: Any, issue: str, config: str) -> None:
     said = {".github/minion.yml": f"setup: []\nlint: []\ntest: python3 -m unittest\n{config}"}
     run = yard(writes({"greet.py": RIGHT}), issue=issue, files=said)
     visits, state = await run.go()
     assert visits == WAY
-    assert sentences(state) == [
-        "new tests: The change brings no test. Add one that fails on the code as it was, and passes now."
-    ]
+    (sentence,) = sentences(state)
+    assert sentence.startswith(
+        "new tests: The change brings no test. Add one that fails on the code as it was, and passes"
+    )
     assert "- [ ] The change brings no test." in run.forge.pulls["minions/12-3"]["body"]
+
+
+async def test_something_new_is_shown_by_a_test_or_by_a_command_that_fails_without_it(yard: Any) -> None:
+    idle, telling = (
+        "python3 -c 'import greet'",
+        'python3 -c \'import greet; assert greet.greet("Bob") == "Hello, Bob!"\'',
+    )
+    run = yard(writes({"greet.py": RIGHT}, idle), writes({}, telling), issue="Let `greet` say who is greeted")
+    visits, state = await run.go()
+    assert visits == [*WAY[:6], "repair", *WAY[2:]]
+    assert "or name a command that does so as verification" in run.minion.facts[1]["report"]
+    rows = [(each.command, each.where, each.exit_code) for each in state.evidence[-2:]]
+    assert rows == [(telling, Where.CLAIMED, 0), (telling, Where.UNCLAIMED, 1)]
+
+
+async def test_a_command_that_succeeds_without_the_change_is_told_to_show_nothing(yard: Any) -> None:
+    run = yard(writes({"greet.py": RIGHT}, "python3 -c 'import greet'"), issue="Greet people by their name")
+    visits, state = await run.go()
+    assert visits == WAY
+    assert sentences(state)[-1] == (
+        "new tests: Named as what shows that the change works, these succeed without it, too, and so show nothing: "
+        "`python3 -c 'import greet'`."
+    )
 
 
 async def test_rewritten_tests_are_shown_to_the_reviewer(yard: Any) -> None:

@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from difflib import unified_diff
 
 from app.adapters.ruff import RuffAnalysis
+from app.core.analysis import Analysis
 from app.core.guards import Finding
 from app.core.packages import PackageIndex
 from app.core.patch import AddedLine, Change, FileChange, Patch
 from app.core.repo_config import RepoConfig
+from app.core.task import Task
 from app.guards import ALL, GuardSet
 from app.guards.guard import Guard
 
 Texts = Mapping[str, str]
+_RUFF = RuffAnalysis()
 
 
 def patch_of(before: Texts, after: Texts) -> Patch:
@@ -58,6 +61,8 @@ async def found(
     allowed: frozenset[str] = frozenset(),
     index: PackageIndex | None = None,
     guards: tuple[Guard, ...] = ALL,
+    task: Task | None = None,
+    analysis: Analysis | None = _RUFF,
     **config: object,
 ) -> list[Finding]:
     """What the guards find. `beside` are files of the base commit that do not change."""
@@ -66,9 +71,9 @@ async def found(
     async def show(path: str) -> bytes | None:
         return base[path].encode() if path in base else None
 
-    all_guards = GuardSet(guards, index=index, analysis=RuffAnalysis())
+    all_guards = GuardSet(guards, index=index, analysis=analysis)
     patch = patch_of(before, after)
-    return list(await all_guards.inspect(patch, RepoConfig.parse(config), show=show, allowed=allowed))
+    return list(await all_guards.inspect(patch, RepoConfig.parse(config), show=show, allowed=allowed, task=task))
 
 
 async def stops(before: Texts, after: Texts, **more: object) -> list[str]:

@@ -28,6 +28,7 @@ class Person(Protocol):
     async def pulls(self) -> list[dict[str, Any]]: ...
     async def files(self, number: int) -> list[dict[str, Any]]: ...
     async def checks(self, ref: str) -> list[dict[str, Any]]: ...
+    async def annotations(self, check_id: int) -> list[dict[str, Any]]: ...
     async def branches(self) -> list[str]: ...
 
 
@@ -67,6 +68,9 @@ class Gidgethub:
     async def checks(self, ref: str) -> list[dict[str, Any]]:
         url = f"/repos/{self.repository}/commits/{ref}/check-runs"
         return [one async for one in self.api.getiter(url, iterable_key="check_runs")]
+
+    async def annotations(self, check_id: int) -> list[dict[str, Any]]:
+        return [one async for one in self.api.getiter(f"/repos/{self.repository}/check-runs/{check_id}/annotations")]
 
     async def branches(self) -> list[str]:
         return [one["name"] async for one in self.api.getiter(f"/repos/{self.repository}/branches")]
@@ -118,6 +122,10 @@ class Githubkit:
     async def checks(self, ref: str) -> list[dict[str, Any]]:
         answer = await self.api.rest.checks.async_list_for_ref(self.owner, self.name, ref)
         return [one.model_dump(mode="json") for one in answer.parsed_data.check_runs]
+
+    async def annotations(self, check_id: int) -> list[dict[str, Any]]:
+        found: Any = (await self.api.rest.checks.async_list_annotations(self.owner, self.name, check_id)).parsed_data
+        return [one.model_dump(mode="json") for one in found]
 
     async def branches(self) -> list[str]:
         found: Any = (await self.api.rest.repos.async_list_branches(self.owner, self.name)).parsed_data

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.stories.test_command_line import minions
-from tests.stories.test_from_label_to_pull_request import ended
+from tests.stories.test_from_label_to_pull_request import ended, until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
@@ -26,6 +26,10 @@ async def test_a_change_is_reviewed_signed_and_checked_by_others(town: Any, tmp_
     ):
         assert words in pull["body"]
     assert "| Review the change | 🤖 agent | ✔️ pass" in check["output"]["summary"]
+    (note,) = await until(lambda: ann.annotations(check["id"]))
+    assert (note["path"], note["start_line"], note["annotation_level"]) == ("slugs.py", 15, "notice")
+    assert note["title"] == "Review: minor"
+    assert note["message"].startswith("Letters without a plain form, such as ß or ø, are dropped")
     path = town.stage.hub.repository(repository).path
     page, home = check["details_url"], str(tmp_path)  # as if it were somewhere else than on the server
     code, said = await minions("verify", page, "--repository", str(path), home=home)

@@ -190,7 +190,8 @@ class GitHubHistory:
                 numbers.append(issue.number)
             newest, seen = max(newest, issue.updated_at), seen + 1
             if seen >= _MOST_CHANGES:
-                return Doubtful(numbers=numbers, until=newest)
+                # Onwards in any case, also where so many changed in one second: what is passed over has its turn later.
+                return Doubtful(numbers=numbers, until=max(newest, since + timedelta(seconds=1)))
         return Doubtful(numbers=numbers, until=max(since, newest - _LAG))
 
     async def withdrawn(self, run: Run) -> StopRequested | None:

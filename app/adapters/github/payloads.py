@@ -119,7 +119,9 @@ def _labeled(event: wire.IssueEvent, label: str, default_blueprint: str, allowed
     # The moment is part of the key: whoever takes the label off and adds it again asks anew.
     intent = f"label/{event.repository.id}/{event.issue.number}/{name.lower()}/{asked_at.isoformat()}"
     wish = task(event, event.issue, event.sender, asked_at=asked_at)
-    return WorkRequested(task=wish, blueprint=blueprint.strip().lower() or default_blueprint, intent=intent)
+    named = blueprint.strip().lower()
+    is_open = not named and not wish.is_pull_request
+    return WorkRequested(task=wish, blueprint=named or default_blueprint, intent=intent, is_open=is_open)
 
 
 def _withdrawn(event: wire.IssueEvent, action: str, label: str, allowed_bots: Collection[int]) -> Event:

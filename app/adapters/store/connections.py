@@ -16,17 +16,17 @@ _USED_AT: Final = "used_at"
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[AsyncEngine]:
-    """Connections to the database at `url`, closed at the end."""
+async def connected(url: str, *, rested_s: float = _RESTED_S) -> AsyncIterator[AsyncEngine]:
+    """Connections to the database at `url`, closed at the end; what rested for longer is tried before its use."""
     engine = create_async_engine(url, pool_size=10)
-    _try_what_rested(engine)
+    _try_what_rested(engine, rested_s)
     try:
         yield engine
     finally:
         await engine.dispose()
 
 
-def _try_what_rested(engine: AsyncEngine) -> None:
+def _try_what_rested(engine: AsyncEngine, rested_s: float) -> None:
     dialect = engine.dialect
 
     def given_back(_: Any, record: Any) -> None:
@@ -34,7 +34,7 @@ def _try_what_rested(engine: AsyncEngine) -> None:
 
     def taken(connection: Any, record: Any, _: Any) -> None:
         used_at = record.info.get(_USED_AT)
-        if used_at is not None and time.monotonic() - used_at > _RESTED_S and not _answers(dialect, connection):
+        if used_at is not None and time.monotonic() - used_at > rested_s and not _answers(dialect, connection):
             raise InvalidatePoolError  # this one and those that are older are replaced by new ones
 
     event.listen(engine.sync_engine, "checkin", given_back)

@@ -22,7 +22,7 @@ from app.core.store import Delivery, Draft, Receipt
 
 _OF_RUN: Final = (
     *("key", "intent", "installation_id", "repository_id", "number", "task"),
-    *("blueprint", "blueprint_version", "at"),
+    *("blueprint", "blueprint_version", "at", "terms"),
 )
 _OF_DELIVERY: Final = ("app_id", "guid", "event", "action", "reason")
 
@@ -58,6 +58,7 @@ class Drafts:
             "blueprint": draft.blueprint,
             "blueprint_version": draft.blueprint_version,
             "at": draft.start,
+            "terms": {"is_open": True} if draft.is_open else {},
             "asked_at": draft.task.asked_at,
         }
         ranked = places.above(draft)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import tables
+from app.adapters.store import purses, tables
 from app.adapters.store.reachable import reachable
 from app.core.journal import Entry, ModelAnswered, Opened
 from app.core.plain import plain
@@ -76,3 +76,4 @@ class PostgresJournal:
             )
             .on_conflict_do_nothing()
         )
+        await purses.settle(connection, self._run_id, usage.usd)

@@ -9,14 +9,16 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.adapters.store import census, orders, places, runs, statements, stirring, tables
+from app.adapters.store import census, orders, places, purses, runs, statements, stirring, tables
 from app.adapters.store.acceptance import Acceptance
 from app.adapters.store.access import PostgresTokens
 from app.adapters.store.jobs import Queue
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
+from app.adapters.store.purses import PostgresPurse
 from app.adapters.store.reachable import reachable
 from app.adapters.store.requests import PostgresRequests
+from app.adapters.store.rollouts import PostgresRollouts
 from app.adapters.store.schedules import PostgresTimetable
 from app.adapters.store.turns import PostgresTurns
 from app.core import ranks
@@ -25,6 +27,7 @@ from app.core.journal import Entry
 from app.core.orders import Given
 from app.core.pace import Allowance
 from app.core.places import NO_LIMITS, Limits
+from app.core.purse import NO_CAPS, Caps, Estimate
 from app.core.run import Run, Status
 from app.core.store import Act, Delivery, Occupied, Receipt, Recorded, Site, Stale
 
@@ -38,12 +41,13 @@ _PASSED_OVER: Final = "passed over"
 class PostgresStore:
     """`Store` on PostgreSQL 15 or newer."""
 
-    def __init__(self, engine: AsyncEngine, queue: Queue, limits: Limits = NO_LIMITS) -> None:
+    def __init__(self, engine: AsyncEngine, queue: Queue, limits: Limits = NO_LIMITS, caps: Caps = NO_CAPS) -> None:
         self._engine = engine
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")  # one question needs no transaction
         self._queue = queue
         self._limits = limits
         self._acceptance = Acceptance(engine, queue)
+        self._caps = caps
 
     async def accept(self, delivery: Delivery | None, decision: Act, reason: str) -> Receipt:
         """Store a delivery, the decision and the jobs that it causes; the second time it only says so."""
@@ -112,6 +116,8 @@ class PostgresStore:
                 if advance_at is not None:
                     priority = ranks.priority(saved.rank) if run.status is Status.QUEUED else ranks.BEGUN
                     await self._queue.put_later(connection, run.id, run.revision + 1, advance_at, priority=priority)
+                if leaves or run.tries:
+                    await purses.release(connection, run.id)
                 if leaves:
                     await places.give_on(connection, installation_id, self._limits, self._queue.put)
         except IntegrityError as error:
@@ -140,6 +146,19 @@ class PostgresStore:
         """The journal of one visit."""
         return PostgresJournal(self._engine, run_id, visit)
 
+    def purse(self, run: Run) -> PostgresPurse:
+        """The budgets that a run draws on."""
+        return PostgresPurse(self._engine, run.id, run.task, self._caps)
+
+    async def estimate(self, repository_id: int, blueprint: str) -> Estimate | None:
+        """What a run is likely to cost; None if too few came before it."""
+        async with reachable(), self._engine.connect() as connection:
+            return await purses.estimate(connection, repository_id, blueprint)
+
+    def rollouts(self) -> PostgresRollouts:
+        """What is known of models that are tried."""
+        return PostgresRollouts(self._engine)
+
     def logbook(self, app_id: str) -> PostgresLogbook:
         """What the workers of one App know together about what GitHub told it."""
         return PostgresLogbook(self._engine, app_id)
@@ -163,7 +182,7 @@ class PostgresStore:
     async def records(self, run_id: int) -> Sequence[Recorded]:
         """Every journal entry of a run, in order."""
         row = tables.journal.c
-        query = select(tables.journal).where(row.run_id == run_id).order_by(row.visit, row.number)
+        query = select(tables.journal).where(row.run_id == run_id, row.visit >= 0).order_by(row.visit, row.number)
         async with reachable(), self._reads.connect() as connection:
             found = (await connection.execute(query)).mappings().all()
         return [

@@ -95,9 +95,10 @@ def _values(run: Run, patch: bytes | None) -> Mapping[str, Any]:
         run.model_dump(mode="json", include={"state", "wait", "trail", "status", "at", "error"})
     )
     values |= run.model_dump(
-        include={"tries", "is_reported", "ended_at", "fresh_from", "last_retry", "blueprint_version"}
+        include={"tries", "is_reported", "ended_at", "fresh_from", "last_retry", "blueprint", "blueprint_version"}
     )
     values |= run.trail.model_dump(include={"branch", "pull_request_number"})
+    values["terms"] = plain(run.terms.model_dump(mode="json", exclude_defaults=True))
     values["revision"] = run.revision + 1
     values["parked_at"] = func.now() if run.status is Status.WAITING else None
     if patch is not None:

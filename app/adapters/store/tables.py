@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     Table,
     Text,
     UniqueConstraint,
@@ -58,6 +59,7 @@ runs = Table(
     Column("patch", LargeBinary, nullable=False, server_default=text("''::bytea")),
     Column("rank", BigInteger, nullable=False, server_default="0"),
     Column("was_held", Boolean, nullable=False, server_default=text("false")),
+    Column("terms", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     _moment("asked_at", now=True),
     _moment("begun_at"),
     _moment("ended_at"),
@@ -102,6 +104,7 @@ Index("runs_unfinished", runs.c.id, postgresql_where=text("NOT is_reported"))
 Index("runs_at_work", runs.c.installation_id, postgresql_where=text("status = 'running'"))
 Index("runs_queued", runs.c.repository_id, runs.c.rank, postgresql_where=text("status = 'queued'"))
 Index("runs_held", runs.c.installation_id, runs.c.rank, postgresql_where=text("was_held AND status = 'queued'"))
+Index("runs_on_trial", runs.c.id, postgresql_where=text("(terms -> 'arms') IS NOT NULL"))
 Index("runs_begun", runs.c.rank, postgresql_where=text("begun_at IS NOT NULL"))
 
 visits = Table(
@@ -178,6 +181,39 @@ ledger = Table(
 )
 
 Index("ledger_at", ledger.c.at, postgresql_using="brin")
+purses = Table(
+    "purses",
+    metadata,
+    Column("level", Text, primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("month", Text, primary_key=True),
+    Column("spent_usd", Numeric(20, 9, asdecimal=False), nullable=False, server_default="0"),
+    Column("held_usd", Numeric(20, 9, asdecimal=False), nullable=False, server_default="0"),
+)
+"""What was spent in a month (`2026-11`, UTC) at a level (`core/purse.py`), and what is held for calls under way."""
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("month", Text, nullable=False),
+    Column("usd", Numeric(20, 9, asdecimal=False), nullable=False),
+    Column("owners", JSONB, nullable=False),
+    _moment("made_at", now=True),
+)
+"""What a run holds for the call that it is making, and of whose purses."""
+
+rollbacks = Table(
+    "rollbacks",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("stable", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("why", Text, nullable=False),
+    _moment("at", now=True),
+)
+"""Models that were tried in a role beside a stable one, did worse, and get no more runs."""
 
 deliveries = Table(
     "deliveries",

@@ -1,5 +1,6 @@
 """Every sentence that people read on GitHub, as pure functions. What others wrote goes through `neutral` on the way."""
 
+from app.core.wording.annotations import annotations
 from app.core.wording.branch import (
     branch_name,
     commit_message,
@@ -16,6 +17,7 @@ from app.core.wording.checks import (
     tried_mending,
 )
 from app.core.wording.explanations import (
+    budget_used_up,
     found_by_gates,
     gave_up,
     no_way_to_test,
@@ -36,6 +38,7 @@ from app.core.wording.failures import (
 )
 from app.core.wording.gates import (
     claim_failed,
+    claims_show_nothing,
     fails_as_before,
     fewer_tests,
     lines_not_run,
@@ -63,6 +66,7 @@ from app.core.wording.pull_request import PullRequestFacts, pull_request_body, p
 from app.core.wording.refusals import (
     already_at_work,
     commands,
+    declined,
     is_from_fork,
     issue_is_closed,
     may_not_ask,
@@ -95,6 +99,7 @@ from app.core.wording.slack import (
 __all__ = [
     "PullRequestFacts",
     "already_at_work",
+    "annotations",
     "answer",
     "asked_elsewhere",
     "asker_may_not",
@@ -102,13 +107,16 @@ __all__ = [
     "branch_moved",
     "branch_name",
     "broke",
+    "budget_used_up",
     "check",
     "checks_of",
     "checks_unreadable",
     "claim_failed",
+    "claims_show_nothing",
     "commands",
     "comment",
     "commit_message",
+    "declined",
     "discarded",
     "empty_thread",
     "end_in_slack",

@@ -7,6 +7,7 @@ from app.core.evidence import Evidence
 from app.core.fence import fence_for
 from app.core.guards import Finding
 from app.core.neutral import code, neutral, neutral_line
+from app.core.purse import Held
 from app.core.repo_config import PATH
 from app.core.visible import visible
 from app.core.wording.figures import counted, duration
@@ -29,7 +30,24 @@ _REASONS: Final = {
     "format": "the model did not keep to the form of its tools",
     "stuck": "the model did the same again and again",
     "refused": "the model refused to work on this",
+    "budget of repository": "this month's budget of the repository is used up",
+    "budget of requester": "this month's budget of the person who asked is used up",
+    "budget of organisation": "this month's budget of the organisation is used up",
+    "budget of month": "this month's budget of this installation is used up",
 }
+_KEPT: Final = "The change so far is kept with the run."
+_WHAT_NOW: Final = {
+    "dollars": f"{_KEPT} `/minion budget 5` adds five dollars and goes on with it.",
+    "budget of repository": f"{_KEPT} An operator can raise `MINIONS_REPOSITORY_USD`; then, or next month, "
+    f"`/minion budget 1` goes on with it.",
+    "budget of requester": f"{_KEPT} An operator can raise `MINIONS_REQUESTER_USD`; then, or next month, "
+    f"`/minion budget 1` goes on with it.",
+    "budget of organisation": f"{_KEPT} An operator can raise `MINIONS_ORGANISATION_USD`; then, or next month, "
+    f"`/minion budget 1` goes on with it.",
+    "budget of month": f"{_KEPT} An operator can raise `MINIONS_MONTH_USD`; then, or next month, "
+    f"`/minion budget 1` goes on with it.",
+}
+"""By the word for why it ended; of every other one, people have to say more."""
 
 
 def no_way_to_test() -> str:
@@ -53,10 +71,20 @@ def set_up_failed(failed: Evidence, output: str) -> str:
 def gave_up(reason: str, detail: str) -> str:
     """The minion, or one of its bounds, ended the work."""
     because = _REASONS.get(reason, code(reason) or "no reason was given")
+    now = _WHAT_NOW.get(reason, "Answer the open question in the issue, or split it in smaller ones, and ask again.")
+    if reason in _WHAT_NOW:
+        return " ".join(part for part in (f"The minion had to stop: {because}.", neutral(detail.strip()), now) if part)
     said = f" In its own words:\n\n{neutral(detail.strip())}\n\n" if detail.strip() else " "
+    return f"The minion gave up: {because}.{said}{now}"
+
+
+def budget_used_up(held: Held) -> str:
+    """A run that does not begin, because nothing is left of a budget of this month."""
+    reason = f"budget of {held.level}"
+    setting = f"MINIONS_{str(held.level).upper()}_USD"
     return (
-        f"The minion gave up: {because}.{said}"
-        f"Answer the open question in the issue, or split it in smaller ones, and ask again."
+        f"Nothing is begun: {_REASONS[reason]}, {held.limit_usd:.2f} US dollars. "
+        f"Ask again next month, or when an operator has raised `{setting}`."
     )
 
 

@@ -54,10 +54,19 @@ def fewer_tests(before: int, now: int, gone: Sequence[str]) -> str:
     )
 
 
-def no_test_fails_without_it(has_tests: bool) -> str:  # noqa: FBT001 - a fact
+def no_test_fails_without_it(has_tests: bool, *, or_a_command: bool = False) -> str:  # noqa: FBT001 - a fact
     """Nothing shows that the change does something."""
     tests = "All tests of the change pass without it, too" if has_tests else "The change brings no test"
-    return f"{tests}. Add one that fails on the code as it was, and passes now."
+    else_ = ", or name a command that does so as verification" if or_a_command else ""
+    return f"{tests}. Add one that fails on the code as it was, and passes now{else_}."
+
+
+def claims_show_nothing(commands: Sequence[str]) -> str:
+    """What was named succeeds in either case."""
+    return (
+        f"Named as what shows that the change works, these succeed without it, too, and so show nothing: "
+        f"{named(commands)}."
+    )
 
 
 def test_made_to_pass(names: Sequence[str]) -> str:

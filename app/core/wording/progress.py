@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
+from pydantic import TypeAdapter
+
 from app.core.blueprint import Blueprint, Kind, Node
 from app.core.drawing import mermaid
-from app.core.forge import Button, Check
+from app.core.forge import Annotation, Button, Check
 from app.core.neutral import code, fitted, neutral, neutral_line
 from app.core.run import Run, Status, Visit
 from app.core.wording.checks import HEADLINES
@@ -14,6 +16,7 @@ from app.core.wording.figures import counted, dollars, duration, table
 Conclusion = Literal["success", "failure", "neutral", "cancelled", "timed_out", ""]
 
 _KINDS: Final = {Kind.STEP: "⚙️ step", Kind.AGENT: "🤖 agent"}
+_ANNOTATIONS: Final = TypeAdapter(tuple[Annotation, ...])
 _CHECK: Final = "minions-run-"
 _BUTTONS: Final = {
     "retry": Button(label="Retry", description="Go on where it ended, or begin anew", identifier="retry"),
@@ -45,6 +48,8 @@ def comment(run: Run, blueprint: Blueprint[Any], page_url: str) -> str:
     parts = [
         f"**{headline(run, blueprint)}** · `{blueprint.name}`, asked by {code(run.task.requester.login)}",
         _story(run),
+        _chosen(run),
+        _expected(run),
         _links(run, page_url),
         f"<details><summary>{_figures(run)}</summary>\n\n```mermaid\n{mermaid(blueprint, run)}\n```\n\n</details>",
     ]
@@ -70,6 +75,7 @@ def check(run: Run, blueprint: Blueprint[Any], page_url: str) -> Check:
         title=headline(run, blueprint)[:250],
         summary=fitted("\n\n".join(part for part in parts if part)),
         buttons=_buttons(run),
+        annotations=_annotations(run),
     )
 
 
@@ -83,8 +89,14 @@ def moved(check: Check, sha: str) -> Check:
             "title": "Carried on at the next commit",
             "summary": sentence,
             "buttons": (),
+            "annotations": (),
         }
     )
+
+
+def _annotations(run: Run) -> tuple[Annotation, ...]:
+    """Of what was pushed, if that is all there will be."""
+    return _ANNOTATIONS.validate_python(run.state.get("annotations", ()) if run.status.has_ended else ())
 
 
 def _buttons(run: Run) -> tuple[Button, ...]:
@@ -132,6 +144,27 @@ def _story(run: Run) -> str:
         tried = f"Tried {counted(run.tries, 'time')} so far; it is tried again for an hour or so."
         return f"{why} {tried}"
     return ""
+
+
+def _chosen(run: Run) -> str:
+    """Why it is this blueprint, if nobody named it and somebody looked."""
+    decided = run.terms.triage
+    if decided is None or (decided.by == "nobody" and not decided.why):
+        return ""
+    sure = f", {100 * decided.sure:.0f} % sure" if decided.by == "model" else ""
+    why = f": {neutral_line(decided.why)}" if decided.why else "."
+    return f"Nobody named a blueprint; `{run.blueprint}` was chosen{sure}{why}"
+
+
+def _expected(run: Run) -> str:
+    """What it is likely to cost, as long as nobody knows what it does."""
+    estimate = run.terms.estimate
+    if estimate is None or run.status.has_ended:
+        return ""
+    return (
+        f"Likely to cost {dollars(estimate.usd)}: the median of the last {estimate.runs} runs of `{run.blueprint}` "
+        f"here; the dearest did {dollars(estimate.most_usd)}."
+    )
 
 
 def _links(run: Run, page_url: str) -> str:

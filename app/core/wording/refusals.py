@@ -8,6 +8,7 @@ from app.core.blueprint import Blueprint
 from app.core.events import HELP
 from app.core.neutral import code, neutral, neutral_line
 from app.core.run import Run
+from app.core.triage import Decided
 from app.core.wording.orders import listed_orders
 from app.core.wording.progress import marker
 
@@ -25,6 +26,16 @@ def may_not_ask(login: str) -> str:
     return (
         f"{code(login)} may not ask for work here: that takes write permission in this repository. "
         f"Somebody who has it can add the label or comment the command."
+    )
+
+
+def declined(decided: Decided) -> str:
+    """Triage says that this is not for a minion, before anything was spent on it."""
+    who = "a model that sorts issues" if decided.by == "model" else "a rule"
+    doable = f" **What would make it doable:** {neutral_line(decided.doable)}" if decided.doable else ""
+    return (
+        f"Declined by {who}: {neutral_line(decided.why) or 'it gave no reason.'}{doable} "
+        f"Who knows better can name a blueprint, as in `/minion fix`: then nobody sorts it."
     )
 
 

@@ -233,6 +233,7 @@ async def test_f25_what_would_have_been_told_is_found(past: Past, how: str) -> N
     assert (found.intent, found.at, found.requester, found.number) == (told.intent, told.at, told.requester, 1)
 
 
+@pytest.mark.faults
 async def test_f25_a_glance_tells_what_changed_and_is_not_wanted_any_more(past: Past) -> None:
     hub, past_s = past.hub, timedelta(hours=1)
     for number, title in enumerate(["closed long ago", "closed", "label taken off", "wanted", "commented"], 2):

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0020"
-down_revision = "0012"
+down_revision = "0014"
 
 
 def upgrade() -> None:

@@ -1,0 +1,170 @@
+"""Budgets of a month in PostgreSQL, shared by all workers.
+
+A purse is one row for each level, owner and month. It is made when the first call is paid from it, from what the ledger
+says of that month, and kept up to date from then on, whether or not there is a budget at that level just now. Whoever
+changes purses locks their rows first, always in the same order, so that nobody sees what another one is about to spend
+as free, and no two wait for each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import ColumnElement, Select, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.adapters.store import tables
+from app.adapters.store.reachable import reachable
+from app.core.purse import LEVELS, NEWEST, Caps, Estimate, Held, Level, Used, estimated, free, weighed
+from app.core.run import Status
+from app.core.task import Task
+
+_run = tables.runs.c
+_purse = tables.purses.c
+_REQUESTER: Final = _run.task[("requester", "id")].astext
+_UTC: Final = func.timezone("UTC", func.now())
+_MONTH: Final = func.to_char(_UTC, "YYYY-MM")
+_BEGAN: Final = func.timezone("UTC", func.date_trunc("month", _UTC))
+
+
+class PostgresPurse:
+    """`Purse` of one run."""
+
+    def __init__(self, engine: AsyncEngine, run_id: int, task: Task, caps: Caps) -> None:
+        self._engine = engine
+        self._run_id = run_id
+        self._task = task
+        self._caps = caps
+
+    async def reserve(self, usd: float) -> Held:
+        """As `Purse` says."""
+        if not self._caps.limited:
+            return free(usd)
+        async with reachable(), self._engine.begin() as connection:
+            month = await self._opened(connection)
+            await release(connection, self._run_id)
+            held = weighed(self._caps, await self._used(connection, month), usd)
+            if held.is_granted:
+                owners = owners_of(self._task)
+                await _add(connection, owners, month, held=usd)
+                await connection.execute(
+                    upsert(tables.holds).values(run_id=self._run_id, month=month, usd=usd, owners=owners)
+                )
+        return held
+
+    async def look(self) -> Held:
+        """As `Purse` says."""
+        if not self._caps.limited:
+            return free(0.0)
+        async with reachable(), self._engine.begin() as connection:
+            used = await self._used(connection, await self._opened(connection))
+        found = weighed(self._caps, used, 0.0)
+        return found.model_copy(update={"is_granted": found.left_usd > 0})
+
+    async def _opened(self, connection: AsyncConnection) -> str:
+        """Lock this run's purses of the month, made before if there is none; answer with the month."""
+        month = str((await connection.execute(select(_MONTH))).scalar_one())
+        owners = owners_of(self._task)
+        known = {level for level, _ in await _lock(connection, owners, month)}
+        if missing := [level for level in self._caps.limited if level not in known]:
+            for level in missing:
+                spent = _spent(level, self._task).scalar_subquery()
+                made = upsert(tables.purses).from_select(
+                    ["level", "owner", "month", "spent_usd"],
+                    select(literal(level), literal(owners[level]), literal(month), spent),
+                )
+                await connection.execute(made.on_conflict_do_nothing())
+            await _lock(connection, owners, month)
+        return month
+
+    async def _used(self, connection: AsyncConnection, month: str) -> Mapping[Level, Used]:
+        query = select(_purse.level, _purse.spent_usd, _purse.held_usd).where(_are(owners_of(self._task), month))
+        found = (await connection.execute(query)).all()
+        return {one.level: Used(spent_usd=one.spent_usd, held_usd=one.held_usd) for one in found}
+
+
+def owners_of(task: Task) -> dict[Level, str]:
+    """Whose purse a run draws on at each level."""
+    installation = str(task.repository.installation_id)
+    return {
+        "repository": str(task.repository.id),
+        "requester": f"{installation}/{task.requester.id}",
+        "organisation": installation,
+        "month": "all",
+    }
+
+
+async def settle(connection: AsyncConnection, run_id: int, usd: float) -> None:
+    """A call of the run was answered and did cost this: nothing is held for it any more, in the same transaction.
+
+    It is paid from the month in which it was begun.
+    """
+    is_kept = select(tables.holds.c.run_id).where(tables.holds.c.run_id == run_id).exists()
+    if not (await connection.execute(select(or_(is_kept, select(_purse.level).exists())))).scalar_one():
+        return  # nobody ever set a budget here
+    month = await release(connection, run_id)
+    task = Task.model_validate((await connection.execute(select(_run.task).where(_run.id == run_id))).scalar_one())
+    month = month or str((await connection.execute(select(_MONTH))).scalar_one())
+    owners = owners_of(task)
+    await _lock(connection, owners, month)
+    await _add(connection, owners, month, spent=usd)
+
+
+async def release(connection: AsyncConnection, run_id: int) -> str:
+    """Give back what the run holds; answer with the month from which it was, empty if there was nothing."""
+    hold = tables.holds.c
+    gone = delete(tables.holds).where(hold.run_id == run_id).returning(hold.month, hold.usd, hold.owners)
+    found = (await connection.execute(gone)).one_or_none()
+    if found is None:
+        return ""
+    await _lock(connection, found.owners, found.month)
+    await _add(connection, found.owners, found.month, held=-found.usd)
+    return str(found.month)
+
+
+async def estimate(connection: AsyncConnection, repository_id: int, blueprint: str) -> Estimate | None:
+    """What a run of this blueprint in this repository is likely to cost; None if too few came to an end of theirs."""
+    ended = (
+        select(_run.id)
+        .where(_run.repository_id == repository_id, _run.blueprint == blueprint, _run.status == Status.DONE.value)
+        .order_by(_run.asked_at.desc())
+        .limit(NEWEST)
+        .subquery()
+    )
+    entry = tables.ledger.c
+    costs = select(func.sum(entry.usd)).join(ended, ended.c.id == entry.run_id).group_by(entry.run_id)
+    return estimated([float(cost) for cost in (await connection.execute(costs)).scalars()])
+
+
+def _spent(level: Level, task: Task) -> Select[tuple[float]]:
+    """What the ledger says was spent in this month at a level."""
+    entry = tables.ledger.c
+    query = select(func.coalesce(func.sum(entry.usd), 0.0)).join(tables.runs, _run.id == entry.run_id)
+    query = query.where(entry.at >= _BEGAN)
+    installation = _run.installation_id == task.repository.installation_id
+    match level:
+        case "repository":
+            return query.where(_run.repository_id == task.repository.id)
+        case "requester":
+            return query.where(installation, str(task.requester.id) == _REQUESTER)
+        case "organisation":
+            return query.where(installation)
+        case "month":
+            return query
+
+
+def _are(owners: Mapping[Level, str], month: str) -> ColumnElement[bool]:
+    return tuple_(_purse.level, _purse.owner, _purse.month).in_([(level, owners[level], month) for level in LEVELS])
+
+
+async def _lock(connection: AsyncConnection, owners: Mapping[Level, str], month: str) -> Sequence[tuple[str, str]]:
+    order = select(_purse.level, _purse.owner).where(_are(owners, month)).order_by(_purse.level, _purse.owner)
+    found = await connection.execute(order.with_for_update())
+    return [(one.level, one.owner) for one in found]
+
+
+async def _add(
+    connection: AsyncConnection, owners: Mapping[Level, str], month: str, *, spent: float = 0, held: float = 0
+) -> None:
+    more = {"spent_usd": _purse.spent_usd + spent, "held_usd": _purse.held_usd + held}
+    await connection.execute(update(tables.purses).where(_are(owners, month)).values(**more))

@@ -1,0 +1,42 @@
+"""What gates and reviewer say about places of a change, as annotations of its check run."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from app.core.forge import Annotation
+from app.core.guards import Finding
+from app.core.neutral import neutral_line
+from app.core.patch import Change, Patch
+from app.core.reviewer import ReviewFinding
+
+MOST_ANNOTATIONS: Final = 100
+"""Of one commit: two requests. The pull request says the rest."""
+_MESSAGE: Final = 2_000
+"""Code points; GitHub takes 64 KB: https://docs.github.com/en/rest/checks/runs#create-a-check-run"""
+_TITLE: Final = 200
+"""Code points; GitHub takes 255."""
+
+
+def annotations(patch: Patch, remarks: Iterable[Finding], reviewed: Iterable[ReviewFinding]) -> tuple[Annotation, ...]:
+    """Those about files that the change leaves there, the reviewer's first: GitHub shows others at no line."""
+    there = {file.path for file in patch.files if file.change is not Change.DELETED and not file.submodule}
+    found = (one for one in (*_of_review(reviewed), *_of_gates(remarks)) if one.path in there)
+    return tuple(dict.fromkeys(found))[:MOST_ANNOTATIONS]
+
+
+def _of_review(findings: Iterable[ReviewFinding]) -> Iterator[Annotation]:
+    for one in findings:
+        yield Annotation(
+            path=one.path,
+            line=max(one.line, 1),
+            level="notice" if one.severity == "minor" else "warning",
+            title=f"Review: {one.severity}",
+            message=neutral_line(f"{one.claim} {one.evidence}", _MESSAGE),
+        )
+
+
+def _of_gates(findings: Iterable[Finding]) -> Iterator[Annotation]:
+    for one in findings:
+        title = f"Gate: {one.guard}"[:_TITLE]
+        message = neutral_line(one.sentence, _MESSAGE)
+        yield Annotation(path=one.path, line=max(one.line, 1), level="notice", title=title, message=message)

@@ -1,0 +1,35 @@
+"""What gates and reviewer say about places of a change, on its check run."""
+
+from app.core.forge import Annotation
+from app.core.guards import Finding, Weight
+from app.core.reviewer import ReviewFinding
+from app.core.wording import annotations
+from app.core.wording.annotations import MOST_ANNOTATIONS
+from tests.guards.changes import patch_of
+
+PATCH = patch_of({"a.py": "a\n", "gone.py": "b\n"}, {"a.py": "c\n"})
+
+
+def remark(path: str = "a.py", line: int = 1, sentence: str = "Look at it.") -> Finding:
+    return Finding(guard="answers", sentence=sentence, path=path, line=line, weight=Weight.REMARK)
+
+
+def test_what_is_found_stands_beside_its_line_the_reviewers_first() -> None:
+    read = ReviewFinding(path="a.py", line=7, severity="major", claim="It is wrong.", evidence="See @ann.")
+    assert annotations(PATCH, [remark()], [read]) == (
+        Annotation(path="a.py", line=7, level="warning", title="Review: major", message="It is wrong. See `@ann`."),
+        Annotation(path="a.py", line=1, level="notice", title="Gate: answers", message="Look at it."),
+    )
+
+
+def test_what_is_about_a_whole_file_stands_at_its_first_line() -> None:
+    assert [one.line for one in annotations(PATCH, [remark(line=0)], [])] == [1]
+
+
+def test_what_is_not_in_the_change_has_no_place() -> None:
+    assert annotations(PATCH, [remark("b.py"), remark("gone.py"), remark("")], []) == ()
+
+
+def test_there_are_not_too_many_and_none_is_there_twice() -> None:
+    many = [remark(line=line) for line in (1, *range(1, 500))]
+    assert [one.line for one in annotations(PATCH, many, [])] == list(range(1, MOST_ANNOTATIONS + 1))

@@ -1,0 +1,73 @@
+"""A run that ended, once more from its record: the same nodes and the same change, and no model is asked."""
+
+from pathlib import Path
+
+import pytest
+
+from app.adapters.litellm import warm_up
+from app.adapters.local import LocalForge
+from app.adapters.store import PostgresStore
+from app.core.errors import SettingsError
+from app.demo import models
+from app.evaluation.exercise import exercises
+from app.evaluation.trial import make_repository
+from app.local import carried_out, draft, without_pages
+from app.replay import Record, copied, differences, played, visited
+from app.settings import Settings
+from tests.evaluation.scripted import oracle
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+async def record(settings: Settings, store: PostgresStore, home: Path) -> Record:
+    """Of a run that solved an evaluation task, with a model server that is gone since."""
+    exercise = exercises("fix")["paginate"]
+    make_repository(home / "repository", exercise.files)
+    forge = LocalForge(home / "repository", home / "report.md")
+    async with models.serve({"oracle": oracle([exercise])}) as server:
+        await warm_up()
+        known = settings.with_model("openai/oracle").model_copy(update={"model_api_base": server.url})
+        worker = await without_pages(known, store)
+        wanted = draft("paginate", exercise.text, "fix")
+        run = await carried_out(worker, forge, await forge.default_head(), wanted, tell=print)
+        assert run.trail.pull_request_number, run.error
+    return await Record.of(store, run)
+
+
+async def test_a_run_is_replayed_without_a_model(
+    record: Record, settings: Settings, store: PostgresStore, home: Path
+) -> None:
+    """It goes the same way; from a record that lacks an answer it does not, and says where."""
+    (home / "copy").mkdir()
+    copy = copied(home / "repository", record, home / "copy")
+    again = await played(settings, store, record, copy, print)
+    assert visited(again) == visited(record.run)
+    assert "publish: done" in visited(again)
+    assert list(differences(record, again, await store.patch(again.id))) == []
+    assert list(differences(record, again, b"another")) == [
+        "The nodes answered the same, but the change is another one."
+    ]
+
+
+async def test_a_record_without_an_answer_says_where_it_ends(
+    record: Record, settings: Settings, store: PostgresStore, home: Path
+) -> None:
+    (home / "copy").mkdir()
+    copy = copied(home / "repository", record, home / "copy")
+    answers = [one for one in record.entries if one.entry.kind == "model answered"]
+    shorter = Record(record.run, [one for one in record.entries if one is not answers[1]], record.patch)
+    again = await played(settings, store, shorter, copy, print)
+    (told,) = differences(record, again, b"")
+    assert "only then it went on, with implement: changed" in told
+    assert "the record has no answer for it" in told
+
+
+async def test_what_cannot_be_replayed_is_told(record: Record, tmp_path: Path) -> None:
+    make_repository(tmp_path / "other", {"a.txt": "a\n"})
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(SettingsError, match="does not have the commit"):
+        copied(tmp_path / "other", record, tmp_path / "copy")
+    never = Record(record.run.model_copy(update={"visits": ()}), (), b"")
+    with pytest.raises(SettingsError, match="only runs can that began at an issue"):
+        copied(tmp_path / "other", never, tmp_path / "copy")
