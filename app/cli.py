@@ -23,6 +23,12 @@ cli = typer.Typer(
 )
 
 
+tokens = typer.Typer(
+    name="token", help="Tokens of the HTTP API.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
+cli.add_typer(tokens)
+
+
 def _tell_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
     if asked:
         print(f"minions {metadata.version('minions')}")
@@ -90,19 +96,33 @@ def web() -> None:
 @cli.command()
 def run(
     *,
-    repo: Annotated[Path, typer.Option(help="A git repository on this machine.", exists=True, file_okay=False)],
-    task: Annotated[str, typer.Option(help="What to do; the first line is the title. `-` reads standard input.")],
+    repo: Annotated[
+        Path | None, typer.Option(help="A git repository on this machine.", exists=True, file_okay=False)
+    ] = None,
+    task: Annotated[str, typer.Option(help="What to do; the first line is the title. `-` reads standard input.")] = "",
+    issue: Annotated[
+        str, typer.Option(help="With --dry-run: OWNER/NAME#NUMBER on GitHub instead, open or closed.")
+    ] = "",
     blueprint: Annotated[str, typer.Option(help="Which blueprint; `minions draw` lists them.")] = "fix",
     model: Annotated[str, typer.Option(help="Instead of MINIONS_MODEL.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Work, report and show the change, and leave nothing behind.")
+    ] = False,
 ) -> None:
     """Run a blueprint on a local repository, without GitHub. It leaves a branch and a report; your checkout stays."""
+    from app.core.errors import SettingsError
     from app.local import run_locally
+    from app.tryout import try_here, try_issue
 
+    if bool(repo) == bool(issue) or (issue and not dry_run) or (issue and task):
+        raise SettingsError("Say --repo with --task, or --dry-run with --issue.")
     text = sys.stdin.read() if task == "-" else task
     settings = _settings(quiet=True)
     if model:
         settings = settings.with_model(model)
-    sys.exit(run_locally(settings, repo.resolve(), text, blueprint))
+    if repo is None:
+        sys.exit(try_issue(settings, issue, blueprint))
+    sys.exit((try_here if dry_run else run_locally)(settings, repo.resolve(), text, blueprint))
 
 
 @cli.command(name="eval")
@@ -204,15 +224,86 @@ def draw(
 ) -> None:
     """Draw a blueprint as Mermaid, or list the blueprints there are."""
     from app.core.drawing import mermaid
-    from blueprints import BLUEPRINTS
+    from app.local import check_blueprint
+    from app.registry import load as load_blueprints
 
+    blueprints = load_blueprints(load().blueprints_folder)
     if not blueprint:
-        for one in BLUEPRINTS.values():
+        for one in blueprints.values():
             print(f"{one.name:12} {one.summary}")
         return
-    if blueprint not in BLUEPRINTS:
-        raise MinionsError(f"There is no blueprint {blueprint!r}. There are: {', '.join(BLUEPRINTS)}.")
-    print(mermaid(BLUEPRINTS[blueprint]))
+    check_blueprint(blueprint, blueprints)
+    print(mermaid(blueprints[blueprint]))
+
+
+@cli.command()
+def new_blueprint(
+    name: Annotated[str, typer.Argument(help="How it is asked for: /minion NAME.")],
+    *,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where its folder is made; MINIONS_BLUEPRINTS_FOLDER by default.", file_okay=False),
+    ] = None,
+) -> None:
+    """Write a blueprint that works, with its test, to be made into one of your own."""
+    from app.core.errors import SettingsError
+    from app.new_blueprint.new_blueprint import write
+
+    place = folder or load().blueprints_folder
+    if place is None:
+        raise SettingsError("Say where: --folder, or MINIONS_BLUEPRINTS_FOLDER.")
+    for path in write(name, place):
+        print(path)
+    print(f"Try it: pytest {place / name}   Use it: MINIONS_BLUEPRINTS_FOLDER={place.resolve()}")
+
+
+@cli.command()
+def ask(
+    repository: Annotated[str, typer.Argument(help="OWNER/NAME on GitHub; the App is installed on it.")],
+    title: Annotated[str, typer.Argument(help="Title of the issue that is opened.")],
+    *,
+    body: Annotated[str, typer.Option(help="Its text. `-` reads standard input.")] = "",
+    blueprint: Annotated[str, typer.Option(help="Which blueprint.")] = "fix",
+    server: Annotated[str, typer.Option(envvar="MINIONS_PUBLIC_URL", help="Address of the server.")] = "",
+    token: Annotated[str, typer.Option(envvar="MINIONS_TOKEN", show_default=False, help="Best given so.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
+) -> None:
+    """Ask a server for work over its HTTP API: it opens an issue, and a pull request comes back."""
+    from app.ask import ask as ask_server
+
+    text = sys.stdin.read() if body == "-" else body
+    wish = {"repository": repository, "title": title, "body": text, "blueprint": blueprint}
+    sys.exit(ask_server(server.rstrip("/") or _settings(quiet=True).page_url, token, wish, wait=wait))
+
+
+@tokens.command("create")
+def create_token(
+    *,
+    name: Annotated[str, typer.Option(help="By which you know it, such as ci.")],
+    login: Annotated[str, typer.Option(help="GitHub account that it asks as: it must be allowed to write.")],
+    repositories: Annotated[list[str], typer.Option(help="OWNER/NAME, or acme/*; may be said again.")],
+) -> None:
+    """Make a token, and show it this once."""
+    from app.tokens import create
+
+    print(create(_settings(quiet=True), name, login, repositories))
+
+
+@tokens.command("list")
+def list_tokens() -> None:
+    """List all tokens, with when they were used last."""
+    from app.tokens import listed
+
+    print(listed(_settings(quiet=True)))
+
+
+@tokens.command("revoke")
+def revoke_token(name: Annotated[str, typer.Argument(help="Its name.")]) -> None:
+    """Make a token useless, at once. What was asked for with it goes on."""
+    from app.tokens import revoke
+
+    revoke(_settings(quiet=True), name)
+    print(f"The token {name} is of no use any more.")
 
 
 @cli.command()

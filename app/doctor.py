@@ -19,6 +19,7 @@ from app.adapters.sandbox.egress.allow_list import PORT, is_public
 from app.adapters.sandbox.egress.registries import reach
 from app.adapters.sandbox.egress.tunnel import resolved
 from app.adapters.signing import FILE, SigningKey
+from app.adapters.slack.directory import directory
 from app.adapters.store.schema import with_driver
 from app.adapters.workspace.folders import GIB, Ways
 from app.core.errors import MinionsError, Unavailable
@@ -26,10 +27,11 @@ from app.core.model import Model
 from app.core.redaction import Redactor
 from app.core.rollout import REVIEW
 from app.core.wording.figures import counted
-from app.main import github, redactor_of
+from app.main import github, redactor_of, threads
 from app.models import chosen_models
 from app.outside import chosen_boxes
 from app.processes import prepared_home
+from app.registry import load
 from app.settings import Settings
 
 _RESOLVE_S: Final = 5.0
@@ -106,6 +108,13 @@ async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Exa
     async with _told("signing key") as one:
         one.remark = SigningKey.at(settings.signing_key_file or settings.home / FILE).public.id[:16] + "…"
     yield one.done()
+    async with _told("blueprints") as one:
+        one.remark = ", ".join(load(settings.blueprints_folder))
+    yield one.done()
+    if settings.slack_bot_token.get_secret_value() or settings.slack_signing_secret.get_secret_value():
+        async with _told("Slack") as one:
+            one.remark = _slack(settings)
+        yield one.done()
     if settings.mcp_file:
         async with _told("tools from outside") as one:
             one.remark = await _servers(settings.mcp_file, redactor_of(settings))
@@ -235,6 +244,22 @@ async def _reviewer(settings: Settings, *, ask: bool) -> str:
     if REVIEW not in models.roles:
         return "by the model that works; one of another family in MINIONS_REVIEW_MODEL finds more"
     return await _answered(pair[0]) if ask else f"{pair[0].name} (not asked)"
+
+
+def _slack(settings: Settings) -> str:
+    """Who is known. Slack itself is not asked."""
+    wanted = {
+        "MINIONS_SLACK_BOT_TOKEN": settings.slack_bot_token,
+        "MINIONS_SLACK_SIGNING_SECRET": settings.slack_signing_secret,
+    }
+    for name, value in wanted.items():
+        if not value.get_secret_value():
+            raise MinionsError(
+                f"Set {name} as well: without it Slack is heard and not answered, or the other way round."
+            )
+    threads(settings)
+    known = directory(settings.slack_file)
+    return f"{counted(len(known.people), 'person', 'people')}, {counted(len(known.channels), 'channel')}"
 
 
 async def _servers(file: Path, redactor: Redactor) -> str:

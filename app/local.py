@@ -27,6 +27,7 @@ from app.core.task import Person, Repository, Task
 from app.main import redactor_of
 from app.outside import Outside, outside
 from app.processes import database
+from app.registry import Blueprints, load
 from app.settings import Settings
 from blueprints import BLUEPRINTS
 
@@ -41,32 +42,34 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
 
     130 if it was told to stop, by `kill` as by Ctrl-C. Raises SettingsError and RepositoryError.
     """
-    check_choice(settings, blueprint)
+    blueprints = load(settings.blueprints_folder)
+    check_choice(settings, blueprint, blueprints)
     if not text.strip():
         raise SettingsError("The task is empty: say what to do.")
     notes = _git_folder(repository) / "minions"
     forge = LocalForge(repository, notes / "report.md")
     head = asyncio.run(forge.default_head())  # before anything is started
+    wanted = draft(repository.name, text, blueprint, blueprints=blueprints)
     try:
         with own_server(settings) as (home, url):
-            ended = asyncio.run(_run(home, url, forge, head, draft(repository.name, text, blueprint)))
+            ended = asyncio.run(run_once(home, url, forge, head, wanted))
     except KeyboardInterrupt:
         print("\nStopped. Your branches and your checkout are as they were.")
         return 130
     return _tell(*ended, notes)
 
 
-def check_choice(settings: Settings, blueprint: str) -> None:
+def check_choice(settings: Settings, blueprint: str, blueprints: Blueprints = BLUEPRINTS) -> None:
     """Raise SettingsError if no model is named, or no blueprint that there is."""
     if not settings.has_model:
         raise SettingsError("Say which model works: --model anthropic/claude-opus-4-8, or MINIONS_MODEL.")
-    check_blueprint(blueprint)
+    check_blueprint(blueprint, blueprints)
 
 
-def check_blueprint(blueprint: str) -> None:
+def check_blueprint(blueprint: str, blueprints: Blueprints = BLUEPRINTS) -> None:
     """Raise SettingsError if there is no such blueprint."""
-    if blueprint not in BLUEPRINTS:
-        raise SettingsError(f"There is no blueprint {blueprint!r}. There are: {', '.join(BLUEPRINTS)}.")
+    if blueprint not in blueprints:
+        raise SettingsError(f"There is no blueprint {blueprint!r}. There are: {', '.join(blueprints)}.")
 
 
 @contextmanager
@@ -115,7 +118,9 @@ def _tell(run: Run, patch: bytes, statement: str, notes: Path) -> int:
     return 1
 
 
-async def _run(settings: Settings, url: str, forge: LocalForge, head: Head, wanted: Draft) -> tuple[Run, bytes, str]:
+async def run_once(
+    settings: Settings, url: str, forge: LocalForge, head: Head, wanted: Draft
+) -> tuple[Run, bytes, str]:
     """The run at its end, the change as it stood then, and what was signed about it."""
     async with connected(url) as engine:
         worker = await without_pages(settings, Telling(engine, ProcrastinateQueue(url)))
@@ -138,7 +143,7 @@ async def carried_out(
     comes back has not ended. `tell` is told each time.
     """
     receipt = await worker.store.accept(None, wanted, "Asked for on the command line.")
-    runner = worker.runner(BLUEPRINTS, lambda _: forge)
+    runner = worker.runner(worker.blueprints, lambda _: forge)
     run_id = receipt.run_id or 0
     trail = Trail(base_branch=head.branch, base_sha=head.sha, branch=await forge.free_branch())
     await worker.store.save((await worker.store.load(run_id)).model_copy(update={"trail": trail}))
@@ -164,7 +169,7 @@ class Telling(PostgresStore):
         return saved
 
 
-def draft(name: str, text: str, blueprint: str, *, number: int = 1) -> Draft:
+def draft(name: str, text: str, blueprint: str, *, number: int = 1, blueprints: Blueprints = BLUEPRINTS) -> Draft:
     """A run that does what `text` says, its first line being the title. `number` is that of the repository."""
     title, _, body = text.strip().partition("\n")
     task = Task(
@@ -176,7 +181,7 @@ def draft(name: str, text: str, blueprint: str, *, number: int = 1) -> Draft:
         requester=Person(id=0, login="you"),
         asked_at=datetime.now(UTC),
     )
-    known = BLUEPRINTS[blueprint]
+    known = blueprints[blueprint]
     return Draft(
         intent=f"command line {number}",
         task=task,

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import uvicorn
@@ -27,27 +29,37 @@ from app.adapters.github.tokens import Tokens
 from app.adapters.json_log import JsonLog
 from app.adapters.litellm import warm_up
 from app.adapters.redacted import RedactedLog
+from app.adapters.slack.directory import directory
+from app.adapters.slack.receiver import receiver
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
 from app.adapters.store.schema import with_driver
 from app.adapters.workspace.leftovers import MachineLeftovers
 from app.adapters.workspace.workspace import Author
-from app.core.errors import ForgeError, SettingsError, Unavailable
+from app.core.errors import ForgeError, NotFound, SettingsError, Unavailable
 from app.core.events import Event
 from app.core.pace import THE_APP, Allowance
 from app.core.places import Limits as Places
 from app.core.purse import Caps
 from app.core.redaction import Redactor
+from app.core.repo_config import PATH as CONFIG
+from app.core.repo_config import RepoConfig
 from app.core.shift import Shift
+from app.core.task import Repository
 from app.core.tracing import Tracer
 from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
+from app.engine.requests import Opener, as_it_is
+from app.engine.schedules import Schedules
 from app.engine.sweeps import Sweeps
+from app.engine.threads import Teller
 from app.engine.watch import Watch
 from app.models import roles_of, secrets_of
 from app.outside import outside
+from app.registry import load
 from app.settings import Settings
 from app.web.access import Access, OnLoopback, Shut
+from app.web.api import CALLS_PER_MINUTE, PATH, Api
 from app.web.health import Health
 from app.web.hints import Hints
 from app.web.html import Paper
@@ -55,9 +67,15 @@ from app.web.metrics import Metrics
 from app.web.models import ModelsPage
 from app.web.overview import OverviewPages
 from app.web.pages import Pages
+from app.web.rate import Rate
 from app.web.sign_in import SignIn
+from app.web.slack import Slack
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
+from blueprints.steps.configuration import parsed
+
+if TYPE_CHECKING:
+    from app.adapters.slack.threads import SlackThreads
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +137,8 @@ def redactor_of(settings: Settings) -> Redactor:
             settings.model_api_key.get_secret_value(),
             settings.fallback_api_key.get_secret_value(),
             settings.review_api_key.get_secret_value(),
+            settings.slack_bot_token.get_secret_value(),
+            settings.slack_signing_secret.get_secret_value(),
             settings.metrics_token.get_secret_value(),
             settings.triage_api_key.get_secret_value(),
             *secrets_of(settings),
@@ -138,17 +158,58 @@ def parser(settings: Settings) -> Callable[[str, dict[str, Any]], Event]:
     )
 
 
-def recovery(settings: Settings, store: PostgresStore, app: App, redactor: Redactor, paces: Paces) -> Recovery:
+def recovery(
+    settings: Settings, store: PostgresStore, app: App, redactor: Redactor, paces: Paces, *, blueprints: Blueprints
+) -> Recovery:
     """What looks after events that never arrived."""
-    history = GitHubHistory(
+    history = history_of(settings, app, redactor, paces, blueprints=blueprints)
+    return Recovery(store, store.logbook(settings.app_id), history, blueprints)
+
+
+def history_of(
+    settings: Settings, app: App, redactor: Redactor, paces: Paces, *, blueprints: Blueprints
+) -> GitHubHistory:
+    """What GitHub remembers."""
+    return GitHubHistory(
         app,
         parser(settings),
         label=settings.label,
-        blueprints=list(BLUEPRINTS),
+        blueprints=list(blueprints),
         paces=paces,
         on_secret=redactor.add,
     )
-    return Recovery(store, store.logbook(settings.app_id), history, BLUEPRINTS)
+
+
+def schedules(store: PostgresStore, forges: GitHubForges, history: GitHubHistory) -> Schedules:
+    """What asks for work by the clock."""
+
+    async def read(repository: Repository) -> RepoConfig:
+        return parsed(await forges.open(repository).file(CONFIG, "HEAD"))
+
+    return Schedules(store.timetable(), store.requests(), history, read)
+
+
+def opener(
+    store: PostgresStore,
+    forges: GitHubForges,
+    blueprints: Blueprints,
+    threads: "SlackThreads | None",
+    redactor: Redactor,
+    *,
+    label: str,
+) -> Opener:
+    """What makes issues and runs of what was asked for elsewhere."""
+
+    async def suggestions(repository: Repository) -> Collection[str]:
+        try:
+            return parsed(await forges.open(repository).file(CONFIG, "HEAD")).suggest
+        except NotFound:
+            return ()
+
+    complete = threads.complete if threads else as_it_is
+    return Opener(
+        store.requests(), forges, blueprints, lambda: datetime.now(UTC), complete, redactor, suggestions, label
+    )
 
 
 @contextmanager
@@ -240,8 +301,43 @@ def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = B
         routers.append(access.router())
     for router in routers:
         app.include_router(router)
+    if settings.slack_signing_secret.get_secret_value():
+        app.include_router(slack(settings, store, blueprints).router())
+    app.mount(PATH, api(settings, store, blueprints).app())
     app.mount("/static", StaticFiles(packages=[("app.web", "static")]))
     return app
+
+
+def api(settings: Settings, store: PostgresStore, blueprints: Blueprints) -> Api:
+    """What answers calls of the HTTP API."""
+    return Api(
+        tokens=store.api_tokens(),
+        requests=store.requests(),
+        store=store,
+        blueprints=blueprints,
+        page_url=settings.page_url,
+        github_url=settings.github_url,
+        per_hour=settings.api_runs_per_hour,
+        rate=Rate(time.monotonic, CALLS_PER_MINUTE),
+    )
+
+
+def slack(settings: Settings, store: PostgresStore, blueprints: Blueprints) -> Slack:
+    """What answers Slack. Raises SettingsError."""
+    secret, token = settings.slack_signing_secret.get_secret_value(), settings.slack_bot_token.get_secret_value()
+    return Slack(receiver(secret, token, store.requests(), blueprints, directory(settings.slack_file)))
+
+
+def threads(settings: Settings) -> "SlackThreads | None":
+    """The threads of the settings' workspace, if they name one. Raises SettingsError."""
+    if not settings.slack_bot_token.get_secret_value():
+        return None
+    known = directory(settings.slack_file)
+    try:
+        from app.adapters.slack.threads import SlackThreads  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise SettingsError("Slack needs more packages: install minions[slack].") from None
+    return SlackThreads(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, known)
 
 
 def web(settings: Settings) -> None:
@@ -250,10 +346,11 @@ def web(settings: Settings) -> None:
     async def serve() -> None:
         url = with_driver(settings.database_url)
         redactor_of(settings)
+        blueprints = load(settings.blueprints_folder)
         _log.info("GitHub's deliveries are wanted at %s/webhook.", settings.page_url)
         async with opened(url, ProcrastinateQueue(url)) as store:
             config = uvicorn.Config(
-                web_app(settings, store),
+                web_app(settings, store, blueprints),
                 host=settings.host,
                 port=settings.port,
                 log_config=None,
@@ -278,24 +375,38 @@ def work(settings: Settings) -> None:
         await asyncio.to_thread(check_tables, url)
         queue = ProcrastinateQueue(url, lost_after_s=settings.worker_lost_after_s)
         shift = Shift()
+        blueprints = load(settings.blueprints_folder)
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(opened(url, queue, places(settings), caps(settings)))
             paces = chosen_paces(settings, store)
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
             tracer = stack.enter_context(traces(settings))
-            worker = await outside(settings, store, redactor, partial(commit_author, app, settings.github_url), shift)
+            author = partial(commit_author, app, settings.github_url)
+            worker = await outside(settings, store, redactor, author, shift, blueprints=blueprints)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, worker.models.told)
+            there = threads(settings)
             warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
             beside = [
                 asyncio.create_task(sweeps.keep_sweeping()),
-                asyncio.create_task(recovery(settings, store, app, redactor, paces).keep_looking()),
+                asyncio.create_task(
+                    recovery(settings, store, app, redactor, paces, blueprints=blueprints).keep_looking()
+                ),
                 asyncio.create_task(Watch(store).keep_watching()),
+                asyncio.create_task(
+                    schedules(
+                        store, forges, history_of(settings, app, redactor, paces, blueprints=blueprints)
+                    ).keep_looking()
+                ),
                 asyncio.create_task(worker.rollout.keep_looking()),
             ]
+            if there is not None:
+                teller = Teller(store.requests(), there, blueprints, settings.github_url)
+                beside.append(asyncio.create_task(teller.keep_telling()))
             try:
                 await queue.work(
-                    replace(worker.runner(BLUEPRINTS, forges.of, forges.leave), tracer=tracer).advance,
+                    replace(worker.runner(blueprints, forges.of, forges.leave), tracer=tracer).advance,
+                    open_request=opener(store, forges, blueprints, there, redactor, label=settings.label).open,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
                     leave=shift.end,

@@ -27,10 +27,8 @@ from app.adapters.workspace.workspace import GitWorkspace, TellAuthor, nobody
 from app.adapters.workspace.workspaces import Workspaces
 from app.agent.minion import AgentLoop
 from app.agent.prompt import load_prompt
-from app.agent.prompt import names as prompt_names
 from app.agent.reviewer import ModelReviewer
 from app.agent.rules import read_rules
-from app.agent.tools.all_tools import chosen
 from app.agent.tools.outside import outside_tools
 from app.agent.tools.tool import Tool
 from app.agent.triage import VISIT, Triage
@@ -64,6 +62,7 @@ from app.engine.runner import Leave, OpenForge, Runner, nothing_to_leave
 from app.guards import ALL, GuardSet
 from app.models import Models, chosen_models
 from app.notary import RunNotary
+from app.registry import check_wiring, load
 from app.settings import Settings
 from blueprints import BLUEPRINTS
 from blueprints.steps.change import Change
@@ -89,6 +88,7 @@ class Outside:
     servers: Servers
     releases: Releases
     shift: Shift
+    blueprints: Blueprints
 
     def runner(self, blueprints: Blueprints, open_forge: OpenForge, leave: Leave = nothing_to_leave) -> Runner:
         """What advances runs in this process. `leave` gives up what a forge used for a run that is over."""
@@ -134,7 +134,7 @@ class Outside:
         workspace = self.workspace(run, forge)
         if run.visits and node.in_tree:
             patch = await self.store.patch(run.id)
-            await workspace.bring_to(run.trail.base_sha, patch=patch, set_up=_set_up_of(run))
+            await workspace.bring_to(run.trail.base_sha, patch=patch, set_up=_set_up_of(run, self.blueprints))
         return World(
             forge=forge,
             workspace=workspace,
@@ -171,7 +171,7 @@ class Outside:
         return AgentLoop(
             model=model,
             fallback=fallback,
-            spec=replace(node.agent, budget=allowed(self.settings, run, node.agent.budget)),
+            spec=replace(node.agent, budget=allowed(self.settings, run, node.agent.budget, self.blueprints)),
             prompt=load_prompt(node.module, node.agent.prompt),
             sandbox=workspace.sandbox,
             workspace=workspace,
@@ -205,14 +205,14 @@ class Outside:
         @asynccontextmanager
         async def copy(patch: Patch) -> AsyncIterator[GitWorkspace]:
             async with self.workspaces.clean(run.id, run.task.repository.id, remote) as tree:
-                await tree.check_out(run.trail.base_sha, patch=patch.data, set_up=_set_up_of(run))
+                await tree.check_out(run.trail.base_sha, patch=patch.data, set_up=_set_up_of(run, self.blueprints))
                 yield tree
 
         reviewer, other = self._in_turn(run, REVIEW) or (None, None)
         return ModelReviewer(
             model=reviewer,
             fallback=other,
-            spec=replace(node.agent, budget=allowed(self.settings, run, node.agent.budget)),
+            spec=replace(node.agent, budget=allowed(self.settings, run, node.agent.budget, self.blueprints)),
             prompt=load_prompt(node.module, node.agent.prompt),
             journal=self.store.journal(run.id, len(run.visits)),
             rules=await read_rules(workspace),
@@ -225,23 +225,23 @@ class Outside:
         )
 
 
-def allowed(settings: Settings, run: Run, usual: Budget) -> Budget:
+def allowed(settings: Settings, run: Run, usual: Budget, blueprints: Blueprints = BLUEPRINTS) -> Budget:
     """As the repository wants it, or as is usual in the node, within what the operator allows."""
-    state = _state_of(run)
+    state = _state_of(run, blueprints)
     wanted = state.config.budget(usual) if isinstance(state, Change) else usual
     most = wanted.within(turns=settings.most_turns, usd=settings.most_usd, seconds=settings.most_seconds)
     # What people added to it comes on top, in the loop.
     return most.within_run(settings.run_usd - run.usage.usd, settings.run_usd)
 
 
-def _state_of(run: Run) -> State:
-    state: State = BLUEPRINTS[run.blueprint].state.model_validate(run.state)
+def _state_of(run: Run, blueprints: Blueprints) -> State:
+    state: State = blueprints[run.blueprint].state.model_validate(run.state)
     return state
 
 
-def _set_up_of(run: Run) -> tuple[str, ...]:
+def _set_up_of(run: Run, blueprints: Blueprints) -> tuple[str, ...]:
     """What the tree of a run needs that another machine makes anew."""
-    state = _state_of(run)
+    state = _state_of(run, blueprints)
     return (state.config.setup or ()) if isinstance(state, Change) else ()
 
 
@@ -253,24 +253,21 @@ class NoMinion:
         raise BlueprintError(f"Only agent nodes have a minion; this step wanted one for {', '.join(facts)}.")
 
 
-def check_wiring(blueprints: Blueprints) -> None:
-    """Raise BlueprintError if an agent node wants a prompt or a tool that there is not: at start, not in a run."""
-    for blueprint in blueprints.values():
-        for node in blueprint.edges:
-            if node.agent:
-                prompt_names(load_prompt(node.module, node.agent.prompt))
-                chosen(node.agent.tools)
-
-
 async def outside(
     settings: Settings,
     store: Store,
     redactor: Redactor,
     author: TellAuthor = nobody,
     shift: Shift | None = None,
+    *,
+    blueprints: Blueprints | None = None,
 ) -> Outside:
-    """The adapters that every worker needs; commits are by `author`. Raises SettingsError and BlueprintError."""
-    check_wiring(BLUEPRINTS)
+    """The adapters that every worker needs; commits are by `author`. Raises SettingsError and BlueprintError.
+
+    `blueprints` are those of the settings where none are given.
+    """
+    blueprints = load(settings.blueprints_folder) if blueprints is None else blueprints
+    check_wiring(blueprints)
     models = chosen_models(settings)
     boxes = chosen_boxes(settings, redactor)
     if faults := await boxes.check():
@@ -291,6 +288,7 @@ async def outside(
         servers=McpServers(mcp_servers(settings.mcp_file), redactor) if settings.mcp_file else NoServers(),
         releases=RegistryReleases(public_registries(settings)),
         shift=shift or Shift(),
+        blueprints=blueprints,
     )
 
 

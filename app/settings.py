@@ -82,6 +82,20 @@ class Settings(BaseSettings):
     allowed_bots: Annotated[tuple[int, ...], NoDecode] = Field(
         default=(), description="Numeric ids of bot accounts that may ask for work, parted by commas."
     )
+    blueprints_folder: Path | None = Field(
+        default=None,
+        description="Folder with blueprints of your own, one folder each, as `minions new-blueprint` makes them.",
+    )
+    api_runs_per_hour: int = Field(
+        default=60, ge=1, description="Runs that one token of the HTTP API may ask for within any 60 minutes."
+    )
+    slack_file: Path | None = Field(
+        default=None,
+        description="TOML file: who is who in Slack, and which channel is about which repository.",
+    )
+    slack_bot_token: SecretStr = Field(default=SecretStr(""), description="Bot token of your Slack app (`xoxb-…`).")
+    slack_signing_secret: SecretStr = Field(default=SecretStr(""), description="Signing secret of your Slack app.")
+    slack_api_url: str = Field(default="https://slack.com/api/", description="Slack's Web API.")
     model: str = Field(
         default="",
         description="Model that does the work, in litellm's form: `anthropic/claude-opus-4-8`, `openai/gpt-5.5`, "

@@ -6,6 +6,7 @@ from typing import Final, Literal
 from pydantic import BaseModel
 
 from app.core.orders import Order
+from app.core.repo_config import Suggestion
 from app.core.task import Person, Place, Repository, Task
 
 HELP: Final = "help"
@@ -104,6 +105,18 @@ class ChecksMoved(BaseModel, frozen=True):
     sha: str
 
 
+class Noticed(BaseModel, frozen=True):
+    """Something about the default branch that somebody may want to be looked at."""
+
+    repository: Repository
+    what: Suggestion
+    name: str
+    """Of the workflow."""
+    url: str
+    """Of its run, for people."""
+    sha: str
+
+
 class Pinged(BaseModel, frozen=True):
     """GitHub tries whether we are here."""
 
@@ -124,6 +137,7 @@ Event = (
     | InstallationChanged
     | Pushed
     | ChecksMoved
+    | Noticed
     | Pinged
     | Ignored
 )

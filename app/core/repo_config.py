@@ -63,6 +63,9 @@ _OWN_WORDS: Final = {
     "submodules": _YES_OR_NO,
     "docs_required": _YES_OR_NO,
     "tests_for_bugs": _YES_OR_NO,
+    "suggest": "must be `failed on main`, `flaky`, or both as a list",
+    "schedules": "must be a list, each entry with `cron` (five fields, the minute one number), `title`, `login` and "
+    "perhaps `body` and `blueprint`",
     "tests_for_features": _YES_OR_NO,
     "rewritten_tests": "must be `report` or `stop`",
     "allow": f"must be one of {', '.join(f'`{word}`' for word in ALLOWANCES)}",
@@ -104,6 +107,22 @@ Allowances = Annotated[
     Field(max_length=20),
     BeforeValidator(_as_list, json_schema_input_type=Annotated[Any, _WORDS]),
 ]
+
+
+Suggestion = Literal["failed on main", "flaky"]
+"""What an issue may be opened about that nobody asked for; a person then asks for work on it, or does not."""
+
+
+class Schedule(BaseModel, frozen=True, extra="forbid"):
+    """Work that is wanted by the clock."""
+
+    cron: Annotated[str, Field(max_length=100, pattern=r"^[0-5]?[0-9]( +[0-9A-Za-z*,/-]+){4}$")]
+    """Minute, hour, day of the month, month, day of the week, in UTC. The minute is one number: at most hourly."""
+    title: Annotated[str, Field(min_length=1, max_length=250)]
+    body: Annotated[str, Field(max_length=20_000)] = ""
+    blueprint: Annotated[str, Field(min_length=1, max_length=50)] = "fix"
+    login: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}$")]
+    """The GitHub account that asks: it must be allowed to write here."""
 
 
 class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True):
@@ -165,6 +184,11 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True, use_attrib
     """What becomes of a change that rewrites tests which its code no longer passes as they were."""
     min_changed_coverage: Annotated[float, Field(ge=0, le=100, strict=False)] = 0
     """Per cent of the changed lines that tests must run, where the repository measures that; 0: it is only told."""
+
+    suggest: Annotated[tuple[Suggestion, ...], BeforeValidator(_as_list), Field(max_length=2)] = ()
+    """What Minions may open issues about by itself; nothing starts by them."""
+    schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_as_list), Field(max_length=20, strict=False)] = ()
+    """What is wanted by the clock; each time opens an issue."""
 
     @classmethod
     def parse(cls, said: object) -> "RepoConfig":

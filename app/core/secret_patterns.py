@@ -37,6 +37,7 @@ SECRET_PATTERNS: Final = (
     ),
     _kind("google-key", r"AIza[A-Za-z0-9_-]{35}"),
     _kind("google-token", r"ya29\.[A-Za-z0-9_-]{20,}"),
+    _kind("minions-token", r"mnn_[A-Za-z0-9_-]{43}"),
     _kind("slack-token", r"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
     _kind("slack-token", r"xapp-\d-[A-Za-z0-9-]{10,}"),
     _kind("slack-webhook", r"https://hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/_-]{20,}"),

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
+from app.core.forms import Field
+
 
 class Person(BaseModel, frozen=True):
     """A GitHub account. `id` stays when the login is renamed."""
@@ -73,6 +75,8 @@ class Task(BaseModel, frozen=True):
     requester: Person
     instructions: str = ""
     """What stood behind the command, for example `/minion fix only touch the parser`."""
+    form: tuple[Field, ...] = ()
+    """What was filled in, if the issue was made by a form; `body` says it, too."""
     comment_id: int | None = None
     """The comment that asked, if it was one: where the 👀 goes."""
     in_review: bool = False

@@ -12,6 +12,7 @@ from app.core.events import (
     Event,
     Ignored,
     InstallationChanged,
+    Noticed,
     OrderGiven,
     Pinged,
     Pushed,
@@ -30,7 +31,7 @@ class Decision(BaseModel, frozen=True):
     reason: str
 
 
-def decide(event: Event, blueprints: Blueprints) -> Decision:  # noqa: PLR0911 - a table: one event, one decision
+def decide(event: Event, blueprints: Blueprints) -> Decision:  # noqa: C901, PLR0911 - a table: one event, one decision
     """What to do about `event`. Whether the requester may ask is not known here: admission looks it up."""
     match event:
         case WorkRequested():
@@ -50,6 +51,11 @@ def decide(event: Event, blueprints: Blueprints) -> Decision:  # noqa: PLR0911 -
             return Decision(act=event, reason=f"{where} moved: it is fetched and set up ahead of the next run.")
         case ChecksMoved():
             return Decision(act=None, reason=f"Who waits for the checks of {event.sha[:10]} looks at them.")
+        case Noticed():
+            where = f"{event.name} of {event.repository.full_name} at {event.sha[:10]}"
+            return Decision(
+                act=event, reason=f"{where}: {event.what}. An issue tells of it, if the repository wants that."
+            )
         case Pinged():
             return Decision(act=None, reason="Minions is here.")
         case Ignored():

@@ -90,7 +90,12 @@ async def pull_request_template(workspace: Workspace) -> str:
 
 async def _said(show: Show) -> RepoConfig:
     data = await show(PATH)
-    return RepoConfig() if data is None else RepoConfig.parse(_read(data))
+    return RepoConfig() if data is None else parsed(data)
+
+
+def parsed(data: bytes) -> RepoConfig:
+    """What a `.github/minion.yml` says. Raises ConfigError."""
+    return RepoConfig.parse(_read(data))
 
 
 async def _check_folders(folders: Sequence[str], workspace: Workspace) -> None:

@@ -200,6 +200,7 @@ class TestForge:
     async def test_what_a_file_holds_at_a_branch_and_at_a_commit(self, place: Place) -> None:
         _, sha = await place.opened()
         assert await place.forge.file("README.md", "main") == b"# Hello\n"
+        assert await place.forge.file("README.md", "HEAD") == b"# Hello\n"
         assert await place.forge.file("changed.txt", sha) == b"Change"
         for path, ref in [("changed.txt", "main"), ("README.md", "none"), ("../x", "main"), (".", "main")]:
             with pytest.raises(ForgeError):

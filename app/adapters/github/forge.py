@@ -1,7 +1,6 @@
 """GitHub as seen from inside, for one repository."""
 
 import base64
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -13,6 +12,7 @@ from app.adapters.github import branches, checks, ci, comments, pulls, reviews, 
 from app.adapters.github.app import App
 from app.adapters.github.client import Client
 from app.adapters.github.errors import Gone, Moved, present
+from app.adapters.github.issues import LOGIN, GitHubTracker
 from app.adapters.github.known import Known
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import READ_CI, READ_CODE, WRITE_CODE, Tokens
@@ -23,7 +23,6 @@ from app.core.links import Said
 from app.core.run import Run
 from app.core.task import Place, Remark, Repository
 
-_LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
 _MOST_RUNS: Final = 1000
 """Whose tokens are kept: twice as many as one worker can advance at a time. Who was longest away gets new ones."""
 
@@ -51,7 +50,7 @@ class GitHubForge:
 
     async def permission(self, login: str) -> Permission:
         """What `login` may do here."""
-        if not _LOGIN.fullmatch(login):
+        if not LOGIN.fullmatch(login):
             return Permission.NONE
         # First and apart: a repository that is gone says nothing about the person.
         await self._client.locate()
@@ -200,6 +199,11 @@ class GitHubForges:
     def open(self, repository: Repository) -> GitHubForge:
         """The forge of one repository, for one task: it finds out the repository's present name once."""
         return self._open(repository, self._tokens)
+
+    def tracker(self, repository: Repository) -> GitHubTracker:
+        """The issues of one repository."""
+        pace = self._paces.of(repository.installation_id)
+        return GitHubTracker(self._app, Client(self._api_url, self._tokens, pace, self._known, repository))
 
     def of(self, run: Run) -> GitHubForge:
         """The forge of a run's repository, for one visit. The visits of a run share their tokens with no other run."""

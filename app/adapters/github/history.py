@@ -137,6 +137,17 @@ class GitHubHistory:
             async for request in _as_far_as(self._labelled_in(installation, max(times, default=None)), account):
                 yield request
 
+    async def repositories(self) -> AsyncIterator[Repository]:
+        """Every repository that the App may work in."""
+        for installation in await self._app.installations():
+            path: str | None = "/installation/repositories?per_page=100"
+            while path and installation.suspended_at is None:
+                answer = await self._read(installation.id, path, "read the repositories of an installation")
+                for one in read(_Repositories, answer).repositories:
+                    if not one.archived and one.has_issues:
+                        yield Repository(id=one.id, full_name=one.full_name, installation_id=installation.id)
+                path = self._app.next_page(answer)
+
     async def _labelled_in(self, installation: Installation, since: datetime | None) -> AsyncIterator[WorkRequested]:
         path: str | None = "/installation/repositories?per_page=100"
         while path:

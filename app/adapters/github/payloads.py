@@ -13,12 +13,14 @@ from app.core.events import (
     Event,
     Ignored,
     InstallationChanged,
+    Noticed,
     Pinged,
     Pushed,
     StopRequested,
     WorkRequested,
 )
 from app.core.hidden import one_line
+from app.core.repo_config import Suggestion
 from app.core.wording import is_branch_name
 
 _REVERTS: Final = re.compile(
@@ -70,7 +72,8 @@ def parse(  # noqa: C901, PLR0911 - a table: one delivery, one event
         case "push", _:
             return _pushed(read(wire.PushEvent, event, payload))
         case ("check_run" | "check_suite" | "workflow_run", "completed") | ("status", _):
-            return _checked(event, payload, app_id)
+            noticed = _noticed(payload) if event == "workflow_run" else None
+            return noticed or _checked(event, payload, app_id)
         case "installation" | "installation_repositories", str() if action in _INSTALLATION:
             return _installed(read(wire.InstallationEvent, event, payload), _INSTALLATION[action])
         case "installation" | "installation_repositories" | "issues" | "issue_comment", None:
@@ -197,6 +200,26 @@ def _pushed(event: wire.PushEvent) -> Event:
     if event.deleted:
         return Ignored(reason=f"The default branch of {where} was deleted: nothing is there to be prepared.")
     return Pushed(repository=repository(event), branch=one_line(branch))
+
+
+def _noticed(payload: Mapping[str, Any]) -> Noticed | None:
+    """What a workflow of the default branch says that people may want to know; None if it is nothing."""
+    try:
+        told = read(wire.WorkflowRunEvent, "workflow_run", payload)
+    except PayloadError:
+        return None  # who needs less of it says what is missing
+    run = told.workflow_run
+    is_there = run.head_branch == told.repository.default_branch and run.event in {"push", "schedule"}
+    if not is_there or not run.name:
+        return None
+    if run.conclusion == "failure":
+        what: Suggestion = "failed on main"
+    elif run.conclusion == "success" and run.run_attempt > 1:
+        what = "flaky"
+    else:
+        return None
+    name = one_line(run.name)[:200]
+    return Noticed(repository=repository(told), what=what, name=name, url=one_line(run.html_url), sha=run.head_sha)
 
 
 def _checked(event: str, payload: Mapping[str, Any], app_id: str) -> Event:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.adapters.github import wire
 from app.core.errors import MinionsError
+from app.core.forms import answered, fields
 from app.core.hidden import one_line, strip_hidden
 from app.core.task import Person, Place, Remark, Repository, Task
 
@@ -80,12 +81,14 @@ def task(
     remarks: tuple[Remark, ...] = (),
 ) -> Task:
     """What is asked for, in the words that the delivery holds."""
+    body = strip_hidden(issue.body or "")
     return Task(
         repository=repository(where),
         number=issue.number,
         is_pull_request=issue.pull_request is not None,
         title=one_line(issue.title),
-        body=strip_hidden(issue.body or ""),
+        body=answered(body),
+        form=fields(body),
         author=person(issue.user) if issue.user else None,
         requester=person(sender),
         instructions=strip_hidden(instructions),

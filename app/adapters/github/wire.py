@@ -241,3 +241,23 @@ class PushEvent(BaseModel):
     repository: PushedRepository
     ref: str
     deleted: bool = False
+
+
+class WorkflowRun(BaseModel):
+    """A run of a workflow; `run_attempt` counts from 1."""
+
+    name: str | None = None
+    head_branch: str | None = None
+    head_sha: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")]
+    event: str = ""
+    conclusion: str | None = None
+    run_attempt: int = 1
+    html_url: str = ""
+
+
+class WorkflowRunEvent(BaseModel):
+    """Event `workflow_run`."""
+
+    installation: Reference
+    repository: PushedRepository
+    workflow_run: WorkflowRun

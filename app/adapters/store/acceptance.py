@@ -8,11 +8,12 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import orders, summaries, tables, withdrawals
+from app.adapters.store import orders, schedules, summaries, tables, withdrawals
 from app.adapters.store.drafts import Drafts
 from app.adapters.store.jobs import Queue
 from app.adapters.store.reachable import reachable
-from app.core.events import BranchDeleted, InstallationChanged, OrderGiven, Pushed, StopRequested
+from app.adapters.store.requests import PostgresRequests
+from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, Pushed, StopRequested
 from app.core.orders import Order, Stop
 from app.core.store import Act, Delivery, Draft, Receipt
 
@@ -27,6 +28,7 @@ class Acceptance:
         self._engine = engine
         self._queue = queue
         self._drafts = Drafts(engine, queue)
+        self._requests = PostgresRequests(engine, queue)
 
     async def accept(self, delivery: Delivery | None, decision: Act, reason: str) -> Receipt:
         """Store a delivery, the decision and the jobs that it causes; the second time it only says so."""
@@ -37,7 +39,7 @@ class Acceptance:
                 return delivery.known()
             return await self._carry_out(connection, delivery, decision, reason)
 
-    async def _carry_out(
+    async def _carry_out(  # noqa: PLR0911 - a table: one act, one way
         self, connection: AsyncConnection, delivery: Delivery | None, decision: Act, reason: str
     ) -> Receipt:
         match decision:
@@ -47,6 +49,9 @@ class Acceptance:
                 return await self._give(connection, decision, reason)
             case BranchDeleted():
                 return await self._end_without_branch(connection, decision, reason)
+            case Noticed():
+                await self._requests.notice(connection, decision)
+                return Receipt(reason=reason, is_new=True)
             case Pushed():
                 return await self._warm(connection, decision, reason)
             case InstallationChanged():
@@ -96,7 +101,8 @@ class Acceptance:
         return Receipt(reason=reason, run_id=run_ids[-1], is_new=True)
 
     async def _warm(self, connection: AsyncConnection, event: Pushed, reason: str) -> Receipt:
-        """Prepare for the next run, where there is likely to be one."""
+        """Prepare for the next run, where there is likely to be one; and look anew at what is wanted by the clock."""
+        await schedules.mark(connection, event.repository)
         row = tables.runs.c
         worked = select(row.id).where(
             row.repository_id == event.repository.id,

@@ -11,7 +11,7 @@ from app.core.task import Repository
 
 
 class Queue(Protocol):
-    """Takes "advance run N" and "warm repository N" in the transaction of the caller."""
+    """Takes "advance run N", "open request N" and "warm repository N" in the transaction of the caller."""
 
     async def put(self, connection: AsyncConnection, run_id: int, *, priority: int = ranks.BEGUN) -> None:
         """Have the run advanced now; `priority` is that of `core/ranks.py`."""
@@ -29,4 +29,8 @@ class Queue(Protocol):
 
     async def put_warming(self, connection: AsyncConnection, repository: Repository) -> bool:
         """Have the repository fetched and set up ahead; False if that waits to be done already."""
+        ...
+
+    async def put_request(self, connection: AsyncConnection, request_id: int) -> None:
+        """Have an issue opened for the request, and its run started."""
         ...

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.store import census, orders, places, purses, runs, statements, stirring, tables
 from app.adapters.store.acceptance import Acceptance
+from app.adapters.store.access import PostgresTokens
 from app.adapters.store.figures import PostgresFigures
 from app.adapters.store.jobs import Queue
 from app.adapters.store.journal import PostgresJournal
@@ -18,7 +19,9 @@ from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.purses import PostgresPurse
 from app.adapters.store.reachable import reachable
 from app.adapters.store.reader import HEEDED, PostgresReader
+from app.adapters.store.requests import PostgresRequests
 from app.adapters.store.rollouts import PostgresRollouts
+from app.adapters.store.schedules import PostgresTimetable
 from app.adapters.store.sessions import PostgresSessions
 from app.adapters.store.turns import PostgresTurns
 from app.core import ranks
@@ -177,6 +180,18 @@ class PostgresStore:
     def turns(self, app_id: str, installation_id: int, allowance: Allowance) -> PostgresTurns:
         """Whose turn it is at an installation, among all workers of one App."""
         return PostgresTurns(self._engine, app_id, installation_id, allowance)
+
+    def requests(self) -> PostgresRequests:
+        """What was asked for elsewhere than on GitHub."""
+        return PostgresRequests(self._engine, self._queue)
+
+    def timetable(self) -> PostgresTimetable:
+        """What repositories want by the clock."""
+        return PostgresTimetable(self._engine)
+
+    def api_tokens(self) -> PostgresTokens:
+        """Who may ask over the API."""
+        return PostgresTokens(self._engine)
 
     async def records(self, run_id: int) -> Sequence[Recorded]:
         """Every journal entry of a run, in order."""

@@ -1,6 +1,7 @@
-"""The queue: Procrastinate, on the same database. Its jobs are "advance run N" and "warm repository N".
+"""The queue: Procrastinate, on the same database. Its jobs are "advance run N", "open request N", "warm repository N".
 
-A worker advances several runs at a time and warms one repository beside them, which never takes a run's place.
+A worker advances several runs at a time. Beside them, and never in a run's place, it opens requests and warms one
+repository.
 
 Told to stop, it takes no more jobs, and goes on saying that it lives until the last run that it has in hand is handed
 over: one that falls silent is taken for dead, and its runs are taken over while it is still at work on them.
@@ -45,11 +46,18 @@ Advance = Callable[[int, int | None], Awaitable[None]]
 
 Warm = Callable[[Repository], Awaitable[None]]
 
+OpenRequest = Callable[[int], Awaitable[None]]
+
 _TASK: Final = "advance"
 _RUNS: Final = "default"
 """The queue of the jobs that advance runs."""
 _WARMING: Final = "warm"
 """Name of a task, and of the queue that it has to itself."""
+_OPENING: Final = "open"
+_REQUESTS: Final = "requests"
+"""A queue of its own: an older worker, which knows nothing of requests, leaves them to newer ones."""
+_OPENED_AT_ONCE: Final = 4
+"""Each takes a few calls of GitHub, whose pace all workers keep together."""
 _LONGEST_PAUSE_S: Final = 300
 _GRACE_S: Final = 5.0
 """When the database is away, a node has this long to end; then it is broken off and goes on elsewhere."""
@@ -80,9 +88,11 @@ class ProcrastinateQueue:
         self._app = procrastinate.App(connector=connector)
         self._advance: Advance | None = None
         self._warm: Warm | None = None
+        self._open: OpenRequest | None = None
         self._workers: WeakSet[Worker] = WeakSet()
         self._app.task(name=_TASK, retry=_Again())(self._work_off)
         self._app.task(name=_WARMING, queue=_WARMING)(self._work_ahead)
+        self._app.task(name=_OPENING, queue=_REQUESTS, retry=_Again())(self._open_request)
 
     async def put(self, connection: AsyncConnection, run_id: int, *, priority: int = ranks.BEGUN) -> None:
         """Have the run advanced once the caller's transaction is committed. Jobs of one run come one by one."""
@@ -114,6 +124,12 @@ class ProcrastinateQueue:
         job = self._app.configure_task(_TASK, schedule_at=at, priority=priority, connection=raw)
         await job.defer_async(run_id=run_id, revision=revision)
 
+    async def put_request(self, connection: AsyncConnection, request_id: int) -> None:
+        """Have an issue opened for the request, before any run goes on: somebody waits for its number."""
+        raw = await _raw(connection)
+        job = self._app.configure_task(_OPENING, lock=f"request {request_id}", priority=ranks.BEGUN, connection=raw)
+        await job.defer_async(request_id=request_id)
+
     async def put_warming(self, connection: AsyncConnection, repository: Repository) -> bool:
         """Have the repository fetched and set up ahead; False if that waits to be done already.
 
@@ -133,6 +149,7 @@ class ProcrastinateQueue:
         advance: Advance,
         *,
         warm: Warm | None = None,
+        open_request: OpenRequest | None = None,
         concurrency: int,
         forever: bool = True,
         leave: Callable[[], None] = lambda: None,
@@ -143,14 +160,18 @@ class ProcrastinateQueue:
         Told to stop it calls `leave`, which has runs handed over as soon as they can be, and breaks off `grace_s`
         seconds later what is still at work then.
 
+        With `open_request` requests are opened, too, each again and again until it does not raise.
+
         With `warm`, which raises nothing, warm repositories, too. That is not done twice: what was lost with a worker,
         or broken off, is made by the next run or after the next push.
         """
-        self._advance, self._warm = advance, warm
+        self._advance, self._warm, self._open = advance, warm, open_request
         async with self._app.open_async():
             worker = self._worker([_RUNS], concurrency=concurrency, wait=forever)
             beside = [asyncio.create_task(self._keep_taking_over())]
-            warming = [asyncio.create_task(self._keep_warming())] if warm and forever else []
+            warming = [asyncio.create_task(self._keep_doing(self._warm_all))] if warm and forever else []
+            if open_request and forever:
+                warming.append(asyncio.create_task(self._keep_doing(self._open_all)))
 
             def stop() -> None:
                 leave()
@@ -163,6 +184,8 @@ class ProcrastinateQueue:
             try:
                 with _told_to_stop(stop) if forever else nullcontext():
                     await worker.run()
+                if open_request and not forever:
+                    await self._open_all(wait=False)
                 if warm and not forever:
                     await self._warm_all(wait=False)
             finally:
@@ -170,13 +193,17 @@ class ProcrastinateQueue:
                     task.cancel()
                 await asyncio.gather(*beside, *warming, return_exceptions=True)
 
-    async def _keep_warming(self) -> None:
+    async def _keep_doing(self, work_all: Callable[..., Awaitable[None]]) -> None:
         while True:
             try:
-                await self._warm_all(wait=True)
+                await work_all(wait=True)
             except ConnectorException as error:
-                _log.warning("The database cannot be asked for repositories to warm: %s", error)
+                _log.warning("The database cannot be asked for what is to be done beside runs: %s", error)
             await asyncio.sleep(self._lost_after_s)
+
+    async def _open_all(self, *, wait: bool) -> None:
+        """Beside the runs: somebody waits for an issue, and must not wait until a run has ended."""
+        await self._worker([_REQUESTS], concurrency=_OPENED_AT_ONCE, wait=wait).run()
 
     async def _warm_all(self, *, wait: bool) -> None:
         worker = self._worker([_WARMING], concurrency=1, wait=wait)
@@ -244,6 +271,11 @@ class ProcrastinateQueue:
         if self._advance is None:
             raise RuntimeError("This process only puts jobs in.")
         await self._advance(run_id, revision)
+
+    async def _open_request(self, request_id: int) -> None:
+        if self._open is None:
+            raise RuntimeError("This process only puts jobs in.")
+        await self._open(request_id)
 
     async def _work_ahead(self, repository: dict[str, Any]) -> None:
         if self._warm is None:

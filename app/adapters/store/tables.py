@@ -348,3 +348,51 @@ places = Table(
     prefixes=["UNLOGGED"],
 )
 """Calls under way at an installation, at most as many as there are numbers. A place that lapsed is free."""
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("repositories", ARRAY(Text), nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    _moment("created_at", now=True),
+    _moment("used_at"),
+    _moment("revoked_at"),
+)
+"""Tokens of the HTTP API, by their SHA-256; those that were revoked stay, for what was asked for with them."""
+
+Index("api_tokens_in_use", api_tokens.c.name, unique=True, postgresql_where=text("revoked_at IS NULL"))
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("intent", Text, nullable=False, unique=True),
+    Column("door", Text, nullable=False),
+    Column("token_id", BigInteger, ForeignKey("api_tokens.id")),
+    Column("wanted", JSONB, nullable=False),
+    Column("repository", JSONB),
+    Column("number", Integer, nullable=False, server_default="0"),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("told", Text, nullable=False, server_default=""),
+    Column("is_told", Boolean, nullable=False, server_default=text("false")),
+    _moment("asked_at", now=True),
+)
+"""What was asked for elsewhere than on GitHub. The run of one has the intent `request/ID`."""
+
+Index("requests_of_token", requests.c.token_id, requests.c.id, postgresql_where=text("token_id IS NOT NULL"))
+Index("requests_untold", requests.c.door, requests.c.id, postgresql_where=text("NOT is_told"))
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("repository_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("repository", JSONB, nullable=False),
+    Column("entries", JSONB, nullable=False, server_default="[]"),
+    Column("is_stale", Boolean, nullable=False, server_default=text("true")),
+    _moment("read_at"),
+)
+"""What each repository wants to be done by the clock, and whether its file has to be read again."""

@@ -126,6 +126,13 @@ async def test_a_label_that_is_found_is_the_request_that_its_delivery_is(past: P
     assert (told.blueprint, told.task.requester.login, told.task.body) == ("docs", "bob", "On start.")
 
 
+async def test_every_repository_that_the_app_may_work_in_is_found(past: Past) -> None:
+    past.hub.add_repository("octo/private")
+    found = [one async for one in past.history.repositories()]
+    here = past.hub.repository(HERE)
+    assert found == [Repository(id=here.id, full_name=HERE, installation_id=past.installation.id)]
+
+
 async def test_only_labels_of_ours_on_open_issues_are_found_each_by_its_newest_time(past: Past) -> None:
     for number, label in enumerate(["bug", "minion", "minion:fix", "minions"], 2):
         past.hub.open_issue(HERE, by="ada", title=label, labels=[label])

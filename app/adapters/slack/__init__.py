@@ -1,0 +1,1 @@
+"""Slack: who asks there, what was said, and what is told there. slack_bolt is imported only where it is used."""

@@ -1,0 +1,89 @@
+"""What a conversation in Slack asks for: its words as Markdown, who said them, and which repository is meant.
+
+https://docs.slack.dev/messaging/formatting-message-text
+"""
+
+import html
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from pydantic import BaseModel
+
+_MENTION: Final = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+_CHANNEL: Final = re.compile(r"<#C[A-Z0-9]+\|([^>]*)>")
+_GROUP: Final = re.compile(r"<!(?:subteam\^[A-Z0-9]+(?:\|([^>]*))?|(here|channel|everyone)(?:\|[^>]*)?)>")
+_LINK: Final = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|([^>]*))?>")
+_REPOSITORY: Final = re.compile(
+    r"(?:^|\s)(?:in\s+)?(?:https?://[^/\s]+/)?([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_.-]*[A-Za-z0-9_-])/?[:,.]?(?=\s|$)"
+)
+MOST: Final = 50_000
+"""Characters of a thread that go in one issue: its end, where people usually agreed on something."""
+
+
+class Message(BaseModel, frozen=True):
+    """One message of a thread, as Slack tells it."""
+
+    at: str
+    """Its `ts`."""
+    user: str = ""
+    text: str = ""
+    is_bot: bool = False
+
+
+class Call(BaseModel, frozen=True):
+    """What was said to us in the message that asked."""
+
+    blueprint: str
+    full_name: str
+    """Empty if no repository was named."""
+    instructions: str
+
+
+def call(text: str, blueprints: Collection[str], *, usual: str = "fix") -> Call:
+    """`@minions fix in acme/slugs mind the README`: each part may be missing."""
+    words = plain(_MENTION.sub(" ", text), {}).strip()
+    blueprint = usual
+    first, _, rest = words.partition(" ")
+    if first.lower().rstrip(":,") in blueprints:
+        blueprint, words = first.lower().rstrip(":,"), rest.strip()
+    full_name = ""
+    if found := _REPOSITORY.search(words):
+        full_name = found[1]
+        words = f"{words[: found.start()]} {words[found.end() :]}".strip()
+    return Call(blueprint=blueprint, full_name=full_name, instructions=words)
+
+
+def plain(text: str, people: Mapping[str, str]) -> str:
+    """Slack's way of writing as Markdown. People become their logins where those are known; nobody is mentioned."""
+    text = _MENTION.sub(lambda found: people.get(found[1], "somebody"), text)
+    text = _CHANNEL.sub(lambda found: f"#{found[1]}", text)
+    text = _GROUP.sub(lambda found: found[1] or found[2] or "a group", text)
+    text = _LINK.sub(lambda found: f"[{found[2]}]({found[1]})" if found[2] else found[1], text)
+    return html.unescape(text)
+
+
+def task(messages: Sequence[Message], asked_at: str, people: Mapping[str, str]) -> tuple[str, str]:
+    """Title and body: what people said up to the moment of asking, the message that asked left out.
+
+    Both are empty where nobody said anything else.
+    """
+    said = [one for one in messages if not one.is_bot and moment(one.at) <= moment(asked_at) and one.text.strip()]
+    others = [one for one in said if one.at != asked_at]
+    if not others:
+        return "", ""
+    first = _MENTION.sub(" ", others[0].text).strip()
+    title = plain(first.partition("\n")[0], people).strip()
+    parts = [f"{people.get(one.user, 'somebody')}:\n\n{plain(one.text, people).strip()}" for one in others]
+    return title, "\n\n".join(parts)[-MOST:]
+
+
+def moment(at: str) -> tuple[int, int]:
+    """A `ts` as something that can be compared: as text, it cannot be once its length changes."""
+    seconds, _, part = at.partition(".")
+    return int(seconds or 0), int(part or 0)
+
+
+def escaped(text: str) -> str:
+    """Words of others in a message of ours: https://docs.slack.dev/messaging/formatting-message-text#escaping"""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

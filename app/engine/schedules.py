@@ -1,0 +1,136 @@
+"""Ask for what is due by the clock. Each time is one request with a word of its own, so it comes once, whoever looks.
+
+A repository's file is read when its default branch moved, and once a day. Between two looks nothing is kept in mind:
+the last time that a schedule was due follows from the clock, and whether it was taken is known by its word.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from croniter import croniter
+
+from app.core.errors import ForgeError, MinionsError, NotFound, RateLimited, Unavailable
+from app.core.repo_config import RepoConfig, Schedule
+from app.core.requests import Requests, Wanted
+from app.core.schedules import Entry, Everywhere, Timetable
+from app.core.store import StoreDown
+from app.core.task import Repository
+
+_log = logging.getLogger(__name__)
+
+EVERY_S: Final = 30.0
+"""Between two looks: what is due begins within a minute."""
+_READ_AT_ONCE: Final = 50
+"""Files read in one look, with a call each."""
+_LIST_EVERY: Final = timedelta(days=1)
+LATE: Final = timedelta(days=1)
+"""What was due while nobody was there is made up for this long, once: nobody wants the news of last week."""
+
+Read = Callable[[Repository], Awaitable[RepoConfig]]
+
+
+class Schedules:
+    """Looks until cancelled; among all workers one at a time."""
+
+    def __init__(
+        self,
+        timetable: Timetable,
+        requests: Requests,
+        everywhere: Everywhere,
+        read: Read,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        every_s: float = EVERY_S,
+    ) -> None:
+        """`read` says what a repository's file wants; it raises NotFound if there is none, and ConfigError."""
+        self._timetable = timetable
+        self._requests = requests
+        self._everywhere = everywhere
+        self._read = read
+        self._now = now
+        self._every_s = every_s
+        self._listed_at: datetime | None = None
+
+    async def look(self) -> None:
+        """Look once. Raises RateLimited, Unavailable and StoreDown."""
+        async with self._timetable.turn() as is_ours:
+            if not is_ours:
+                return
+            await self._ask()  # first: it must not wait for what GitHub says about others
+            await self._list()
+            known = {repository.id: entries for repository, entries in await self._timetable.entries()}
+            for repository in await self._timetable.stale(_READ_AT_ONCE):
+                await self._read_again(repository, {one.digest: one for one in known.get(repository.id, ())})
+            await self._ask()
+
+    async def keep_looking(self) -> None:
+        """Look again and again."""
+        while True:
+            pause_s = self._every_s
+            try:
+                await self.look()
+            except RateLimited as error:
+                pause_s = max(pause_s, error.retry_after_s)
+            except (ForgeError, StoreDown) as error:
+                _log.info("What is due by the clock cannot be looked up now: %s", error)
+            except Exception:  # an outermost edge: runs go on, whatever is wrong here
+                _log.exception("What is due by the clock cannot be looked up")
+            await asyncio.sleep(pause_s)
+
+    async def _ask(self) -> None:
+        for repository, entries in await self._timetable.entries():
+            for entry in entries:
+                at = due(entry, self._now())
+                if at is not None:
+                    wanted = _wanted(repository, entry.schedule)
+                    await self._requests.take(f"schedule/{repository.id}/{entry.digest}/{at.isoformat()}", wanted)
+
+    async def _list(self) -> None:
+        """Hear of repositories that were there before us."""
+        if self._listed_at is not None and self._now() - self._listed_at < _LIST_EVERY:
+            return
+        await self._timetable.add([repository async for repository in self._everywhere.repositories()])
+        self._listed_at = self._now()
+
+    async def _read_again(self, repository: Repository, known: dict[str, Entry]) -> None:
+        wanted: tuple[Schedule, ...] = ()
+        try:
+            wanted = (await self._read(repository)).schedules
+        except (RateLimited, Unavailable, StoreDown):
+            raise
+        except NotFound:
+            _log.debug("%s has no file of ours.", repository.full_name)
+        except MinionsError as error:
+            _log.warning("%s: nothing is scheduled: %s", repository.full_name, error)
+        entries = [
+            Entry(schedule=schedule, since=self._now()) for schedule in wanted if _is_usable(schedule, repository)
+        ]
+        await self._timetable.keep(repository, [known.get(one.digest, one) for one in entries])
+
+
+def due(entry: Entry, now: datetime) -> datetime | None:
+    """When the schedule was due last, if that is to be taken still. All times are UTC."""
+    last: datetime = croniter(entry.schedule.cron, now + timedelta(seconds=1)).get_prev(datetime)
+    return last if last > max(entry.since, now - LATE) else None
+
+
+def _is_usable(schedule: Schedule, repository: Repository) -> bool:
+    if croniter.is_valid(schedule.cron):
+        return True
+    _log.warning("%s: %r is no time that can come.", repository.full_name, schedule.cron)
+    return False
+
+
+def _wanted(repository: Repository, schedule: Schedule) -> Wanted:
+    return Wanted(
+        door="schedule",
+        full_name=repository.full_name,
+        title=schedule.title,
+        body=schedule.body,
+        blueprint=schedule.blueprint,
+        login=schedule.login,
+        source=schedule.cron,
+    )

@@ -1,0 +1,93 @@
+"""Tell in the thread that a request came from how its run stands. Looked at every few seconds; nothing is told twice.
+
+What is told is kept after it was said. Who says it again after a crash finds the message by its word, and edits it.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from app.core import wording
+from app.core.blueprint import Blueprint
+from app.core.errors import ForgeError, RateLimited, Unavailable
+from app.core.requests import Request, Requests, Thread
+from app.core.run import Run
+from app.core.store import StoreDown
+
+_log = logging.getLogger(__name__)
+
+EVERY_S: Final = 3.0
+"""Slack lets an app edit a message about once a second."""
+_AT_ONCE: Final = 200
+
+
+class Threads(Protocol):
+    """Where threads are."""
+
+    async def say(self, thread: Thread, word: str, text: str, *, at: str = "") -> str:
+        """Make our one message that carries `word` say `text`; answer with its name. Raises ForgeErrors."""
+        ...
+
+
+class Teller:
+    """Tells until cancelled; among all workers one at a time."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        threads: Threads,
+        blueprints: Mapping[str, Blueprint[Any]],
+        github_url: str,
+        *,
+        every_s: float = EVERY_S,
+    ) -> None:
+        self._requests = requests
+        self._threads = threads
+        self._blueprints = blueprints
+        self._github_url = github_url
+        self._every_s = every_s
+
+    async def look(self) -> None:
+        """Tell what is new. Raises RateLimited, Unavailable and StoreDown; the rest is for the next look."""
+        async with self._requests.turn() as is_ours:
+            if not is_ours:
+                return
+            for request, run in await self._requests.untold("slack", _AT_ONCE):
+                if request.wanted.thread is not None:
+                    await self._tell(request, run, request.wanted.thread)
+
+    async def _tell(self, request: Request, run: Run | None, thread: Thread) -> None:
+        blueprint = self._blueprints.get(run.blueprint) if run else None
+        text = wording.standing_in_slack(request, run, blueprint, self._github_url)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        at, _, told = request.told.partition(" ")
+        is_end = bool(request.error) or (run is not None and run.is_reported)
+        try:
+            if told != digest:
+                at = await self._threads.say(thread, f"standing {request.id}", text, at=at)
+            if is_end and run is not None:  # an edit reaches nobody: who asked is told by a message
+                await self._threads.say(thread, f"end {request.id}", wording.end_in_slack(thread.user, run))
+        except (RateLimited, Unavailable):
+            raise
+        except ForgeError as error:
+            _log.warning("Request %s: nothing can be told in its thread: %s", request.id, error)
+            is_end = True
+        if told != digest or is_end:
+            await self._requests.tell(request, f"{at} {digest}", is_end=is_end)
+
+    async def keep_telling(self) -> None:
+        """Look again and again."""
+        while True:
+            pause_s = self._every_s
+            try:
+                await self.look()
+            except RateLimited as error:
+                pause_s = max(pause_s, error.retry_after_s)
+            except (Unavailable, StoreDown) as error:
+                pause_s = max(pause_s, 10 * self._every_s)
+                _log.info("What is new cannot be told in Slack now: %s", error)
+            except Exception:  # an outermost edge: runs go on, told or not
+                _log.exception("What is new cannot be told in Slack")
+            await asyncio.sleep(pause_s)

@@ -1,0 +1,148 @@
+"""What is wanted by the clock is asked for once, whoever looks and however often."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.adapters.store import PostgresStore
+from app.core.errors import ConfigError, NotFound, Unavailable
+from app.core.events import Pushed
+from app.core.repo_config import RepoConfig, Schedule
+from app.core.schedules import Entry
+from app.core.task import Repository
+from app.engine.schedules import Schedules, due
+
+CAT = Repository(id=5, full_name="octo/cat", installation_id=3)
+NIGHTLY = {"cron": "30 3 * * *", "title": "Update dependencies", "login": "ann"}
+BEGUN = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+
+
+def entry(cron: str, since: datetime = BEGUN) -> Entry:
+    return Entry(schedule=Schedule(cron=cron, title="x", login="ann"), since=since)
+
+
+@pytest.mark.parametrize(
+    ("cron", "hours", "at"),
+    [
+        ("30 3 * * *", 0, None),
+        ("30 3 * * *", 15, None),
+        ("30 3 * * *", 15.5, datetime(2026, 11, 28, 3, 30, tzinfo=UTC)),
+        ("30 3 * * *", 17, datetime(2026, 11, 28, 3, 30, tzinfo=UTC)),
+        ("30 3 * * *", 17 + 24 * 9, datetime(2026, 12, 7, 3, 30, tzinfo=UTC)),
+        ("0 12 * * *", 0, None),
+        ("0 0 29 2 *", 24 * 9, None),
+        ("0 6 * * mon", 24 * 3, datetime(2026, 11, 30, 6, 0, tzinfo=UTC)),
+        ("0 6 * * mon", 24 * 6, None),
+    ],
+)
+def test_what_was_due_last_counts_for_a_day_and_never_from_before_it_was_seen(
+    cron: str, hours: float, at: datetime | None
+) -> None:
+    assert due(entry(cron), BEGUN + timedelta(hours=hours)) == at
+
+
+class Clockwork:
+    """Repositories with files, a clock, and what looks at both."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        self.store = store
+        self.now = BEGUN
+        self.files: dict[str, object] = {"octo/cat": {"schedules": [NIGHTLY]}}
+        self.reads = 0
+        self.is_away = False
+
+    def schedules(self) -> Schedules:
+        return Schedules(self.store.timetable(), self.store.requests(), self, self.read, now=lambda: self.now)
+
+    async def repositories(self) -> AsyncIterator[Repository]:
+        yield CAT
+
+    async def read(self, repository: Repository) -> RepoConfig:
+        self.reads += 1
+        if self.is_away:
+            raise Unavailable("GitHub does not answer.")
+        if repository.full_name not in self.files:
+            raise NotFound("There is no such file.")
+        return RepoConfig.parse(self.files[repository.full_name])
+
+    async def asked(self) -> list[str]:
+        return [one.intent for one, _ in await self.store.requests().untold("schedule", 100)]
+
+
+@pytest.fixture
+async def clockwork(store: PostgresStore) -> Clockwork:
+    return Clockwork(store)
+
+
+async def test_each_time_is_asked_for_once_by_any_number_of_workers(clockwork: Clockwork) -> None:
+    workers = [clockwork.schedules() for _ in range(3)]
+    for hours in (0, 15.4, 15.5, 16, 39.5, 40):
+        clockwork.now = BEGUN + timedelta(hours=hours)
+        for worker in workers:
+            await worker.look()
+    assert [intent.rpartition("/")[2] for intent in await clockwork.asked()] == [
+        "2026-11-28T03:30:00+00:00",
+        "2026-11-29T03:30:00+00:00",
+    ]
+    request, _ = (await clockwork.store.requests().untold("schedule", 1))[0]
+    assert (request.wanted.full_name, request.wanted.title, request.wanted.login) == (
+        "octo/cat",
+        "Update dependencies",
+        "ann",
+    )
+
+
+async def test_a_push_has_the_file_read_anew_and_nothing_else_does(clockwork: Clockwork) -> None:
+    worker = clockwork.schedules()
+    for _ in range(3):
+        await worker.look()
+    assert clockwork.reads == 1
+    clockwork.files["octo/cat"] = {"schedules": [NIGHTLY | {"cron": "0 13 * * *"}]}
+    await clockwork.store.accept(None, Pushed(repository=CAT, branch="main"), "moved")
+    await worker.look()
+    await worker.look()
+    clockwork.now = BEGUN + timedelta(hours=20)
+    await worker.look()
+    assert clockwork.reads == 2
+    assert [intent.rpartition("/")[2] for intent in await clockwork.asked()] == ["2026-11-27T13:00:00+00:00"]
+
+
+async def test_a_file_that_is_gone_or_cannot_be_used_asks_for_nothing_more(clockwork: Clockwork) -> None:
+    worker = clockwork.schedules()
+    await worker.look()
+    clockwork.files["octo/cat"] = {"schedules": [NIGHTLY | {"cron": "* * * * *"}]}
+    await clockwork.store.accept(None, Pushed(repository=CAT, branch="main"), "moved")
+    await worker.look()
+    clockwork.now = BEGUN + timedelta(days=1)
+    await worker.look()
+    assert await clockwork.asked() == []
+
+
+async def test_while_github_is_away_what_is_known_is_asked_for_all_the_same(clockwork: Clockwork) -> None:
+    worker = clockwork.schedules()
+    await worker.look()
+    clockwork.is_away = True
+    await clockwork.store.accept(None, Pushed(repository=CAT, branch="main"), "moved")
+    clockwork.now = BEGUN + timedelta(hours=16)
+    with pytest.raises(Unavailable):
+        await worker.look()
+    assert len(await clockwork.asked()) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "30 3 * * *",
+        [{"cron": "30 3 * * *", "title": "x"}],
+        [NIGHTLY | {"cron": "*/5 * * * *"}],
+        [NIGHTLY | {"cron": "30 3 * *"}],
+        [NIGHTLY | {"cron": "61 3 * * *"}],
+        [NIGHTLY | {"login": "ann;rm"}],
+        [NIGHTLY | {"repository": "evil/cat"}],
+        [NIGHTLY] * 21,
+    ],
+)
+def test_a_schedule_that_cannot_be_used_is_told_with_what_it_needs(wrong: object) -> None:
+    with pytest.raises(ConfigError, match=r"`schedules`.* must be a list, each entry with `cron`"):
+        RepoConfig.parse({"schedules": wrong})
