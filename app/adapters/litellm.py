@@ -28,6 +28,9 @@ _SWITCHES: Final = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # otherwise it fetches the list of prices while it is imported
     "LITELLM_LOG": "ERROR",
     "LITELLM_DONT_SHOW_FEEDBACK_BOX": "1",
+    # Otherwise it looks for pictures in the whole conversation, to shorten them in a log that there is not: a fifth of
+    # what a turn takes.
+    "MAX_BASE64_LENGTH_FOR_LOGGING": "0",
     # Posts to `openai/…` itself. OpenAI's library walks through the conversation first: 72 ms at turn 200, not 13.
     "EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER": "true",
 }
@@ -240,10 +243,14 @@ def _load() -> Any:
 
 
 def _first_call(library: Any) -> None:
-    """The library loads half of itself in its first call; one that goes nowhere takes that away from the first run."""
+    """The library loads half of itself in its first call; one that goes nowhere takes that away from the first run.
+
+    What it counts tokens with it loads in a thread behind that call, for seconds: here that is waited for.
+    """
     library.completion(
         model="openai/none", api_key="none", messages=[{"role": "user", "content": "."}], mock_response="."
     )
+    library.token_counter(model="openai/none", text=".")
 
 
 def _plain(request: dict[str, Any]) -> dict[str, Any]:

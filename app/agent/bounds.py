@@ -1,5 +1,6 @@
 """How much of a budget is used, and what is said about it."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -7,10 +8,16 @@ from app.core.budget import Budget, Usage
 from app.core.minion import GaveUp
 from app.core.purse import Held, Level
 
-_NEAR: Final = 0.85
-"""Share of a bound at which the minion is told: late enough not to disturb, early enough to finish something."""
+_SHARES: Final = (90, 75, 50)
+"""Per cent of a bound at which the minion is told: models that know what is left cost a quarter to two thirds less at
+the same rate of success (https://arxiv.org/abs/2510.16786). Each is said once, at the end of the conversation, so that
+what was sent before stays the same.
+"""
+LAST_SHARE: Final = 90
 WRAP_UP: Final = "[budget] "
-"""How the notice begins, by which a resumed loop knows that it was given."""
+"""How a notice of the end begins that names no share: of money, and in journals of the first version."""
+_TOLD: Final = re.compile(r"\[budget(?:, (\d+) %)?\] ")
+"""How a notice begins, by which a resumed loop knows that it was given."""
 
 LAST_TURNS: Final = 6
 """For a minion that is told to wrap up: one to see what there is, some to make it whole, one to submit."""
@@ -99,16 +106,25 @@ def out_of(bound: str, budget: Budget) -> GaveUp:
     return GaveUp(reason=bound, detail=f"The budget of {limit} was used up before anything was submitted.")
 
 
-def notice(budget: Budget, usage: Usage, seconds: float) -> str:
-    """What to tell the minion if the end is near; empty if it is not."""
+def notice(budget: Budget, usage: Usage, seconds: float, *, told: int) -> str:
+    """What to tell the minion of what is left; empty if there is nothing new. `told` is the share that it knows of."""
     table = _table(budget, usage, seconds)
-    if all(used < limit * _NEAR for used, limit in table.values()):
+    used_up = max(round(100 * used / limit, 6) if limit > 0 else 100.0 for used, limit in table.values())
+    share = next((share for share in _SHARES if used_up >= share), 0)
+    if share <= told:
         return ""
     left = {bound: max(limit - used, 0) for bound, (used, limit) in table.items()}
+    end = "submit what works, or give up" if share == LAST_SHARE else "keep enough to check the change and to submit it"
     return (
-        f"{WRAP_UP}You have {left['turns']:.0f} turns, {left['tokens']:,.0f} tokens, {left['dollars']:.2f} US dollars "
-        f"and {left['seconds']:.0f} seconds left: submit what works, or give up."
+        f"[budget, {share} %] You have {left['turns']:.0f} turns, {left['tokens']:,.0f} tokens, "
+        f"{left['dollars']:.2f} US dollars and {left['seconds']:.0f} seconds left: {end}."
     )
+
+
+def share_told(text: str) -> int:
+    """Per cent of the budget that a note told of; 0 if it is about something else."""
+    match = _TOLD.match(text)
+    return int(match[1] or LAST_SHARE) if match else 0
 
 
 def _table(budget: Budget, usage: Usage, seconds: float) -> Mapping[str, tuple[float, float]]:

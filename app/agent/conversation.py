@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.agent.background import RESTARTED, STARTED
-from app.agent.bounds import LONGER, TOLD_TO_END, WRAP_UP
+from app.agent.bounds import LAST_SHARE, LONGER, TOLD_TO_END, share_told
 from app.agent.replay import Call, calls, portable, replayable, words
 from app.agent.stuck import Steps
 from app.agent.window import BYTES_PER_TOKEN, SUMMARY, masked, size
@@ -100,8 +100,8 @@ class Conversation:
     """Rule files that it was given so far."""
     forgotten: tuple[str, ...] = ()
     """Those of them that left the conversation again, with the results at whose end they stood."""
-    warned: bool = False
-    """Whether the notice of the near end was given."""
+    told_share: int = 0
+    """Per cent of the budget of whose use it was told."""
     extended: bool = False
     """Whether turns were added."""
     wrapping_up_since: int | None = None
@@ -196,7 +196,7 @@ class Conversation:
         self.owed = ""
         self.steps.told(entry.text)
         self.has_begun_others = self.has_begun_others and not entry.text.startswith(RESTARTED)
-        self.warned = self.warned or entry.text.startswith(WRAP_UP)
+        self.told_share = max(self.told_share, share_told(entry.text))
         self.extended = self.extended or entry.text.startswith(LONGER)
         if entry.text.startswith(TOLD_TO_END):
             self.wrapping_up_since = self.usage.turns
@@ -237,6 +237,11 @@ class Conversation:
         """Rules that stand in these messages are given again when their part of the repository is touched again."""
         gone = [name for name in self.rules if any(f"\n## {name}\n" in str(one.get("content")) for one in messages)]
         self.forgotten = tuple(dict.fromkeys((*self.forgotten, *gone)))
+
+    @property
+    def warned(self) -> bool:
+        """Whether the notice of the near end was given."""
+        return self.told_share >= LAST_SHARE
 
     @property
     def known_rules(self) -> tuple[str, ...]:

@@ -44,4 +44,4 @@ def due(talk: Conversation, budget: Budget, *, wrap_up: bool) -> str:
         return told_to_wrap_up()
     if not talk.extended and (text := longer(budget, talk.usage, changed_at=talk.steps.changed_at)):
         return text
-    return "" if talk.warned else notice(budget, talk.usage, talk.seconds)
+    return notice(budget, talk.usage, talk.seconds, told=talk.told_share)

@@ -2,6 +2,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -178,15 +179,16 @@ async def test_a_bound_ends_the_work(bench: Bench, budget: Budget, reason: str, 
 
 
 @pytest.mark.parametrize("budget", [Budget(turns=20), Budget(tokens=2_000), Budget(usd=2), Budget(seconds=20)], ids=str)
-async def test_the_near_end_is_told_once(bench: Bench, budget: Budget) -> None:
-    """At 85 % of any bound: after 17 of 20 turns."""
+async def test_what_is_left_is_told_three_times(bench: Bench, budget: Budget) -> None:
+    """At 50, 75 and 90 % of any bound, each once; what was sent before stays the same."""
     model = bench.model(curious)
     await bench.work(model, budget)
     notes = [number for number, entry in enumerate(bench.journal.kept) if isinstance(entry, Noted)]
-    assert len(notes) == 1
-    before = [entry for entry in bench.journal.kept[: notes[0]] if isinstance(entry, ModelAnswered)]
-    assert len(before) == 17
-    assert "submit what works, or give up" in model.asked[17]
+    answered = [sum(isinstance(entry, ModelAnswered) for entry in bench.journal.kept[:number]) for number in notes]
+    assert answered == [10, 15, 18]
+    assert "keep enough to check the change" in model.asked[10]
+    assert "submit what works, or give up" in model.asked[18]
+    assert all(after.startswith(before[:-1]) for before, after in pairwise(model.asked))
 
 
 async def test_seconds_survive_a_restart(bench: Bench) -> None:

@@ -7,16 +7,24 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from app.adapters.sandbox.box import Box
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.containers.boxes import ContainerBoxes
 from app.adapters.sandbox.containers.engine import Engine
 from app.adapters.workspace.mounts import unmount_below
+from app.agent.tools.bash import BASH, BashArguments
+from app.agent.tools.tool import Desk
 from tests.container_engine import IMAGE, engine, make_images, why_not
 
 COMMANDS = 100
 IN_CONTAINERS = 20
+LEFT_BEHIND = 10
+RETURNS_GOAL_S = 0.3
+_LEAVING = "setsid sleep 30 & echo started"
+NOBODY: Any = None
+"""A command has no use for the tree."""
 EXEC_GOAL_MS = 12.0
 """More than a bare process: a command of a minion should not feel the box."""
 
@@ -26,7 +34,7 @@ async def rows() -> list[dict[str, object]]:
     home = Path(tempfile.mkdtemp(prefix="minions-bench-"))
     try:
         await asyncio.to_thread(home.chmod, 0o711)
-        return [await _commands(home), *await _containers(home)]
+        return [await _commands(home), await _left_behind(home), await _background(home), *await _containers(home)]
     finally:
         await asyncio.to_thread(unmount_below, home)
         await asyncio.to_thread(shutil.rmtree, home)
@@ -39,6 +47,37 @@ async def _commands(home: Path) -> dict[str, object]:
         "goal": f"< {EXEC_GOAL_MS:g} ms more",
         "met": (ours - theirs) * 1000 < EXEC_GOAL_MS,
     }
+
+
+async def _left_behind(home: Path) -> dict[str, object]:
+    """A command that leaves another one behind, in a session of its own: it is over when it says so."""
+    box = await _opened(BubblewrapBoxes(home / "data"), home / "tree")
+    ours, theirs = await _interleaved(lambda: _told(box, _LEAVING), lambda: _told(box, "echo started"), LEFT_BEHIND)
+    row = _row("command that leaves `setsid sleep 30 &`", ours, theirs, "s", "the same without it", LEFT_BEHIND)
+    return row | {"goal": f"<= {RETURNS_GOAL_S:g} s", "met": ours <= RETURNS_GOAL_S}
+
+
+async def _background(home: Path) -> dict[str, object]:
+    """A call of a minion that does not wait for its command."""
+    desk = Desk(await _opened(BubblewrapBoxes(home / "data"), home / "tree"), NOBODY, 60.0)
+    returned, waited = [], []
+    for _ in range(LEFT_BEHIND):
+        returned.append(await _seconds(desk, BashArguments(command="sleep 30", background=True)))
+        await desk.background.end()
+        waited.append(await _seconds(desk, BashArguments(command="true")))
+    ours, theirs = median(returned), median(waited)
+    row = _row("call of a command in the background", ours, theirs, "s", "one that waits for `true`", LEFT_BEHIND)
+    return row | {"goal": f"<= {RETURNS_GOAL_S:g} s", "met": ours <= RETURNS_GOAL_S}
+
+
+async def _seconds(desk: Desk, arguments: BashArguments) -> float:
+    began = time.perf_counter()
+    assert (await BASH.run(arguments, desk)).ok
+    return time.perf_counter() - began
+
+
+async def _told(box: Box, command: str) -> None:
+    assert (await box.run(command)).output == "started\n"
 
 
 async def _containers(home: Path) -> list[dict[str, object]]:

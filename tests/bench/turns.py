@@ -1,130 +1,205 @@
-"""What a turn of the agent loop costs beside the model: the whole loop through litellm against a bare POST.
+"""What the agent loop costs beside the model, next to other harnesses: the same trajectory, server and commands.
 
-Both ask the same scripted server the same questions, turn about. A turn of the loop includes reading a small file.
+Ours has the journal in PostgreSQL, every entry durable before anything follows from it. A turn is the gap between the
+server's answer and the next question, the command of the trajectory included.
 """
 
-import statistics
+import asyncio
+import json
+import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from statistics import median
+from typing import Final
 
-import httpx
+from app.adapters.store.schema import with_driver
+from tests.bench.answers import KEPT, Answers, Told, served
+from tests.bench.database import database
+from tests.bench.minions import Answer, Order
+from tests.bench.peers import PEERS, Held, NotInstalled, Peer, hold, install
+from tests.bench.trajectory import CHANGED, LONG, TURNS, repository
 
-from app.adapters.litellm import LiteLLMModel, warm_up
-from app.agent.minion import AgentLoop
-from app.core.blueprint import AgentSpec
-from app.core.budget import Budget
-from app.core.journal import Entry, ModelAsked
-from app.core.signals import Signals
-from app.demo.models import ModelServer, serve
-from app.demo.script import Act, Call, Script, Turn
-from tests.agent.folder import FolderSandbox, FolderWorkspace
-
-_TURNS: Final = 30
-"""The length that other harnesses were measured at."""
-_LONG: Final = 200
 _ROUNDS: Final = 5
 _MOST_MS: Final = 16.0
-"""The best other harness took 18.2 ms a turn on a machine like this."""
 _MOST_LONG_MS: Final = 25.0
-"""For turns 170 to 200, where the best other one took 53 ms."""
+_LATE: Final = 170
+"""From this turn on a conversation is long."""
+_MOST_START_S: Final = 0.3
+_MOST_WHOLE_S: Final = 1.0
+_MOST_MB: Final = 10.0
+"""Of memory for each run that goes on at the same time."""
+_AT_ONCE: Final = 50
+_FEWEST_TURNS_A_SECOND: Final = 150.0
+_MOST_MB_IN_ALL: Final = 700.0
+_MB: Final = 1_000_000
 
 
-@dataclass
-class _Journal:
-    """Keeps entries in memory, with the moment of each."""
+@dataclass(frozen=True)
+class _Ours:
+    """The worker that holds our conversations."""
 
-    kept: list[Entry] = field(default_factory=list)
-    at: list[float] = field(default_factory=list)
+    server: Answers
+    process: asyncio.subprocess.Process
 
-    async def entries(self) -> Sequence[Entry]:
-        return list(self.kept)
+    async def hold(self, turns: int, names: Sequence[str]) -> tuple[list[Told], Answer]:
+        """These conversations at once, each in a repository of its own."""
+        with tempfile.TemporaryDirectory(prefix="minions-bench-") as folder:
+            trees = [await asyncio.to_thread(repository, Path(folder) / name) for name in names]
+            urls = tuple(self.server.url("ours", turns, name) for name in names)
+            answer = await self._ask(Order(urls=urls, folders=tuple(map(str, trees))))
+            if turns == TURNS:
+                assert all("'new'" in (tree / "src" / name).read_text() for tree in trees for name in CHANGED)
+        told = [await self.server.told("ours", turns, name) for name in names]
+        assert {len(one.received) for one in told} == {turns}
+        return told, answer
 
-    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:  # noqa: ARG002 - the Protocol
-        self.kept.append(entry)
-        self.at.append(time.perf_counter())
-
-    def turns_ms(self) -> list[float]:
-        """From question to question."""
-        asked = [at for at, entry in zip(self.at, self.kept, strict=True) if isinstance(entry, ModelAsked)]
-        return [(after - before) * 1_000 for before, after in pairwise(asked)]
+    async def _ask(self, order: Order) -> Answer:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(order.model_dump_json().encode() + b"\n")
+        return Answer.model_validate(json.loads(await self.process.stdout.readline()))
 
 
 async def rows() -> list[dict[str, object]]:
-    """Two rows: a turn in a short conversation, and one at the end of a long one; milliseconds, medians."""
-    await warm_up()
-    with tempfile.TemporaryDirectory(prefix="minions-bench-") as name:
-        root = Path(name)
-        (root / "greeting.py").write_text("def greet(name):\n    return f'hello {name}'\n" * 20)
-        return await _measured(root)
-
-
-async def _measured(root: Path) -> list[dict[str, object]]:
-    async with serve({"short": _reading(_TURNS), "long": _reading(_LONG)}) as server, httpx.AsyncClient() as client:
-        await _loop_ms(server, "short", root)
-        loop: list[float] = []
-        bare: list[float] = []
-        for _ in range(_ROUNDS):
-            server.requests.clear()
-            loop += await _loop_ms(server, "short", root)
-            bare += await _bare_ms(client, server.url, list(server.requests))
-        server.requests.clear()
-        long_loop = (await _loop_ms(server, "long", root))[170:]
-        long_bare = await _bare_ms(client, server.url, server.requests[170:_LONG])
+    """One object a row of the benchmark."""
+    peers, missing = await asyncio.to_thread(_installed)
+    async with served() as server, database() as url, _started(server, with_driver(url)) as ours:
+        await ours.hold(TURNS, ["first"])  # connections and statements are there after it, as in a worker at work
+        short, short_of = await _short(ours, peers)
+        [late], _ = await ours.hold(LONG, [f"{KEPT}-long"])
+        long_of = {peer.name: await hold(peer, server, LONG, "long") for peer in peers}
+        many = await ours.hold(TURNS, [f"at-once-{number}" for number in range(_AT_ONCE)])
+    gaps = [gap for told, _ in short for gap in told.gaps_ms()]
+    starts = [told.received[0] - answer.began for told, answer in short]
+    wholes = [answer.ended - answer.began for _, answer in short]
+    gaps_of = {name: [gap for one in held for gap in one.told.gaps_ms()] for name, held in short_of.items()}
+    late_of = {name: held.told.gaps_ms()[_LATE:] for name, held in long_of.items()}
+    starts_of = {name: [one.start_s for one in held] for name, held in short_of.items()}
+    wholes_of = {name: [one.whole_s for one in held] for name, held in short_of.items()}
     return [
-        _row("agent turn, 1 to 30", loop, bare, _MOST_MS, _ROUNDS),
-        _row("agent turn, 170 to 200", long_loop, long_bare, _MOST_LONG_MS, 1),
+        _beside(f"agent turn, 1 to {TURNS}, journal durable", gaps, gaps_of, missing, _MOST_MS, "ms"),
+        _beside(f"agent turn, {_LATE} to {LONG}", late.gaps_ms()[_LATE:], late_of, missing, _MOST_LONG_MS, "ms"),
+        _beside("run of a warm worker, to its first question", starts, starts_of, missing, _MOST_START_S, "s"),
+        _beside(f"run of {TURNS} turns, whole", wholes, wholes_of, missing, _MOST_WHOLE_S, "s"),
+        _prefix([*(told for told, _ in short), late]),
+        *_at_once(*many),
     ]
 
 
-def _reading(turns: int) -> Script:
-    reads = tuple(
-        Turn(text="I look.", calls=(Call(tool="read", arguments={"path": "greeting.py", "limit": 400 + number}),))
-        for number in range(turns)
+def _installed() -> tuple[list[Peer], list[str]]:
+    """The harnesses that there are, and why others are missing."""
+    peers, missing = [], []
+    for peer in PEERS:
+        try:
+            install(peer)
+        except NotInstalled as error:
+            missing.append(str(error))
+        else:
+            peers.append(peer)
+    return peers, missing
+
+
+@asynccontextmanager
+async def _started(server: Answers, url: str) -> AsyncIterator[_Ours]:
+    """A worker that has its model client."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.bench.minions", url),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=2**24,
     )
-    end = Turn(calls=(Call(tool="submit", arguments={"summary": "Read it."}),))
-    return Script(acts=(Act(when="", turns=(*reads, end)),))
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+        yield _Ours(server, process)
+    finally:
+        process.kill()
+        await process.wait()
 
 
-async def _loop_ms(server: ModelServer, script: str, root: Path) -> list[float]:
-    journal = _Journal()
-    minion = AgentLoop(
-        model=LiteLLMModel(f"openai/{script}", api_base=server.url, api_key="none"),
-        spec=AgentSpec("bench.md", ("read", "submit"), "implement", Budget(turns=_LONG + 10, tokens=10**9)),
-        prompt="Read the file.",
-        sandbox=FolderSandbox(root),
-        workspace=FolderWorkspace(root),
-        journal=journal,
-        clock=time.monotonic,
-        signals=Signals(),
-    )
-    await minion.work({})
-    return journal.turns_ms()
+async def _short(ours: _Ours, peers: Sequence[Peer]) -> tuple[list[tuple[Told, Answer]], Mapping[str, list[Held]]]:
+    """The short trajectory, turn about, so that a busy moment of the machine meets all."""
+    number = count(1)
+    mine: list[tuple[Told, Answer]] = []
+    theirs: dict[str, list[Held]] = {peer.name: [] for peer in peers}
+    for _ in range(_ROUNDS):
+        [told], answer = await ours.hold(TURNS, [f"{KEPT}-{next(number)}"])
+        mine.append((told, answer))
+        for peer in peers:
+            theirs[peer.name].append(await hold(peer, ours.server, TURNS, f"short-{next(number)}"))
+    return mine, theirs
 
 
-async def _bare_ms(client: httpx.AsyncClient, url: str, bodies: list[dict[str, Any]]) -> list[float]:
-    took: list[float] = []
-    for body in bodies:
-        began = time.perf_counter()
-        answer = await client.post(f"{url}/chat/completions", json=body, headers={"authorization": "Bearer none"})
-        answer.json()
-        took.append((time.perf_counter() - began) * 1_000)
-    return took
-
-
-def _row(name: str, loop: list[float], bare: list[float], most_ms: float, runs: int) -> dict[str, object]:
-    value, reference = statistics.median(loop), statistics.median(bare)
+def _beside(
+    name: str,
+    values: Sequence[float],
+    theirs: Mapping[str, Sequence[float]],
+    missing: Sequence[str],
+    most: float,
+    unit: str,
+) -> dict[str, object]:
+    """Medians, ours beside those of every peer; the goal is a figure, and to be below all of them."""
+    value = median(values)
+    medians = {peer: median(each) for peer, each in theirs.items()}
+    best = min(medians.values(), default=None)
+    said = ", ".join([*(f"{peer}: {figure:.4g} {unit}" for peer, figure in medians.items()), *missing])
     return {
         "name": name,
-        "value": round(value, 2),
-        "unit": "ms",
-        "reference": f"bare httpx POST of the same messages: {reference:.2f} ms",
-        "ratio": round(value / reference, 2),
-        "goal": f"at most {most_ms:.0f} ms",
-        "met": value <= most_ms,
-        "runs": runs,
+        "value": round(value, 3),
+        "unit": unit,
+        "reference": said,
+        "ratio": round(value / best, 3) if best else None,
+        "goal": f"<= {most:g} {unit} and below all",
+        "met": value <= most and (best is None or value < best),
+        "runs": len(values),
     }
+
+
+def _prefix(told: Sequence[Told]) -> dict[str, object]:
+    """Whether a provider can have cached what it is sent."""
+    alike = sum(one.prefixes for one in told)
+    return {
+        "name": "… what was sent before is sent again, byte by byte",
+        "value": alike,
+        "unit": "runs",
+        "reference": f"all runs whose requests were compared: {len(told)}",
+        "ratio": round(alike / len(told), 3),
+        "goal": "all",
+        "met": alike == len(told),
+        "runs": len(told),
+    }
+
+
+def _at_once(told: Sequence[Told], answer: Answer) -> list[dict[str, object]]:
+    """What one process makes of many runs at once."""
+    speed = len(told) * TURNS / (answer.ended - answer.began)
+    more = (answer.most_bytes - answer.before_bytes) / len(told) / _MB
+    alone = answer.before_bytes / _MB
+    most = answer.most_bytes / _MB
+    common = {"runs": len(told)}
+    return [
+        {
+            "name": f"{len(told)} runs at once, one process",
+            "value": round(speed, 1),
+            "unit": "turns/s",
+            "reference": f"its memory: {most:.0f} MB",
+            "ratio": None,
+            "goal": f">= {_FEWEST_TURNS_A_SECOND:g} turns/s under {_MOST_MB_IN_ALL:g} MB",
+            "met": speed >= _FEWEST_TURNS_A_SECOND and most < _MOST_MB_IN_ALL,
+        }
+        | common,
+        {
+            "name": "… memory for each of them",
+            "value": round(more, 2),
+            "unit": "MB",
+            "reference": f"the process before: {alone:.0f} MB",
+            "ratio": round(more / alone, 4),
+            "goal": f"<= {_MOST_MB:g} MB",
+            "met": more <= _MOST_MB,
+        }
+        | common,
+    ]

@@ -13,9 +13,10 @@ import select
 import signal
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Literal, NoReturn, Protocol, TypeVar
+from functools import partial
+from typing import Any, Literal, NoReturn, Protocol, TypeVar
 
 import anyio._backends._asyncio  # noqa: F401 # httpx imports both with its first client, which only a child has
 import httpcore  # noqa: F401
@@ -118,11 +119,14 @@ class FusedJournal:
 
     async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:
         """As `Journal` says. A question that is asked once more, as nobody knows what became of it, is told so."""
-        again = isinstance(entry, ModelAsked) and isinstance(self._last, ModelAsked)
+        again = self._is_again(entry)
         what = f" {entry.tool}" if isinstance(entry, ToolCalled) else ""
         name = f"visit {self._visit}: {entry.kind}{what}"
         await self._fuse.commit(name, lambda: self._journal.append(entry, patch=patch), again=again)
         self._last = entry
+
+    def _is_again(self, entry: Entry) -> bool:
+        return isinstance(entry, ModelAsked) and isinstance(self._last, ModelAsked)
 
 
 class FusedStore(PostgresStore):
@@ -168,7 +172,11 @@ async def advance(settings: Settings, order: Order, pipe: int) -> None:
         await worker.runner(BLUEPRINTS, forges.of).advance(order.run)
 
 
-def attempt(settings: Settings, order: Order) -> Answer:
+Advance = Callable[[Order, int], Coroutine[Any, Any, None]]
+"""One attempt; what it commits it tells to the pipe of that number."""
+
+
+def attempt(advance: Advance, order: Order) -> Answer:
     """Fork a child for one attempt and wait for it, or kill it when its time has come."""
     listen, tell = os.pipe()
     child = os.fork()
@@ -176,7 +184,7 @@ def attempt(settings: Settings, order: Order) -> Answer:
         code = 1
         try:
             os.close(listen)
-            asyncio.run(advance(settings, order, tell))
+            asyncio.run(advance(order, tell))
             code = 0
         except BaseException:  # the outermost edge of the child: it must never come back into the server's loop
             traceback.print_exc()
@@ -208,12 +216,17 @@ def main() -> None:
     """Answer orders until there are no more."""
     settings = load()
     prepared_home(settings)
+    answer_orders(partial(advance, settings))
+
+
+def answer_orders(advance: Advance) -> None:
+    """Answer each line of standard input, when the model client is there."""
     asyncio.run(warm_up())
     gc.collect()
     gc.freeze()
     _say("ready")
     for line in sys.stdin:
-        _say(attempt(settings, Order.model_validate_json(line)).model_dump_json())
+        _say(attempt(advance, Order.model_validate_json(line)).model_dump_json())
 
 
 def _say(line: str) -> None:

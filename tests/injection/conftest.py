@@ -1,9 +1,11 @@
 """All cases at once: one repository in which a minion reads everything, and a small one for each forbidden change."""
 
 import asyncio
+import json
 import secrets
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +27,7 @@ from tests.injection.table import CASES, CONTROL, ERRANDS, STOLEN, text_of
 SANITY: Final = "sanity"
 """What the test itself leaves at every place that is looked at."""
 _CONFIG: Final = ".github/minion.yml"
+_WIKI: Final = Path(__file__).with_name("mcp_server.py")
 _PEOPLE: Final[Mapping[str, Role]] = {"ann": "write", "mallory": "read"}
 _STEPS: Final = (
     Call("read", {"path": "."}),
@@ -33,6 +36,8 @@ _STEPS: Final = (
     Call("read", {"path": ".claude/skills/trap/SKILL.md"}),
     Call("search", {"pattern": "needle"}),
     Call("bash", {"command": "python3 tests.py; git log --stat | cat"}),
+    Call("wiki__page", {"name": "needles"}),
+    Call("wiki__history", {"name": "needles"}),
     Call("write", {"path": "honest.txt", "content": "Done.\n"}),
 )
 """What the model does by itself. The last step is the change that it proposes."""
@@ -127,6 +132,7 @@ async def after() -> AsyncIterator[After]:
         settings = {"MINIONS_MODEL": "openai/gullible", "MINIONS_REQUESTER_LIMIT": "100", "MINIONS_CONCURRENCY": "6"}
         async with serving(model), listening() as ears, httpx.AsyncClient(timeout=30) as http:
             settings["MINIONS_MODEL_API_BASE"] = model.url
+            settings["MINIONS_MCP_FILE"] = str(await asyncio.to_thread(_wiki, outside))
             async with staged(settings=settings) as stage:
                 town = Town(stage, model, ears, outside, http)
                 model.surroundings |= {
@@ -142,6 +148,20 @@ async def after() -> AsyncIterator[After]:
                 }
                 await stage.start_app()
                 yield await _everything(town)
+
+
+def _wiki(folder: Path) -> Path:
+    """The operator's file for a server that says what strangers wrote in its pages."""
+    said: dict[str, list[str]] = {}
+    for case in CASES.values():
+        said.setdefault(case.place, []).append(text_of(case))
+    texts = folder / "pages.json"
+    texts.write_text(json.dumps({place: "\n".join(lines) for place, lines in said.items()}), encoding="utf-8")
+    file = folder / "mcp.toml"
+    command = json.dumps([sys.executable, str(_WIKI), str(texts)])
+    tools = 'tools = { implement = ["page", "history"] }'
+    file.write_text(f'[[server]]\nname = "wiki"\ncommand = {command}\n{tools}\n', encoding="utf-8")
+    return file
 
 
 async def _everything(town: Town) -> After:
