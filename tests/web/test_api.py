@@ -53,7 +53,11 @@ async def client(api: Api) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", f"Basic {SECRET}", f"Bearer {new_secret()}"])
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer x", f"Basic {SECRET}", f"Bearer {new_secret()}"],
+    ids=["none", "no word", "a short word", "another scheme", "one that nobody has"],
+)
 async def test_without_a_token_that_is_in_use_nothing_is_told(api: Api, header: str) -> None:
     async with caller(api, "") as http:
         for verb, path in (("POST", "/runs"), ("GET", "/runs"), ("GET", "/runs/x"), ("POST", "/runs/x/stop")):
