@@ -85,7 +85,7 @@ async def test_the_change_log_of_an_archive_is_read(files: Mapping[str, bytes], 
     assert await node.changelog("npm", "six", "1") == found
 
 
-@pytest.mark.parametrize("data", [b"no archive", archive({"a/b": b"x"})[:40], b""])
+@pytest.mark.parametrize("data", [b"no archive", archive({"a/b": b"x"})[:40], b""], ids=["text", "a part", "nothing"])
 async def test_what_is_no_archive_tells_nothing(data: bytes) -> None:
     url = f"https://{FILES}/six-1.tar.gz"
     said = {"releases": {"1": [{"packagetype": "sdist", "url": url}]}}
