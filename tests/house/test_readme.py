@@ -9,8 +9,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
 from app.agent.prompt import load_prompt
+from app.cli import cli
 from app.core.drawing import mermaid
 from app.settings import Settings, table
 from blueprints import BLUEPRINTS
@@ -32,6 +35,23 @@ def test_the_drawing_is_drawn_by_the_program() -> None:
 
 def test_the_settings_are_those_of_the_code() -> None:
     assert between("settings") == table()
+
+
+def test_every_command_is_documented() -> None:
+    """Those that people call; each says in its help what it does."""
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "manifests/README.md"]
+    told = "\n".join(path.read_text("utf-8") for path in documents)
+    program = typer.main.get_command(cli)
+    assert isinstance(program, TyperGroup)
+    names = []
+    for name, command in program.commands.items():
+        if isinstance(command, TyperGroup):
+            names += [f"{name} {inside}" for inside in command.commands]
+        elif not command.hidden:
+            names.append(f"minions {name}")
+        assert command.help
+    assert len(names) > 15
+    assert [name for name in names if name not in told] == []
 
 
 def test_every_setting_says_what_it_is() -> None:
