@@ -39,13 +39,14 @@ async def minions(*words: str, docker_host: str = "", **settings: str) -> tuple[
 @pytest.mark.parametrize(
     ("words", "settings", "told"),
     [
-        (["serve"], {}, "Set MINIONS_APP_ID to the App ID on your GitHub App's page."),
+        (["serve"], {}, "Set MINIONS_MODEL to a model"),
+        (["serve"], {"app_id": "7", "model": "a/b"}, "Set MINIONS_PRIVATE_KEY_FILE to the .pem file"),
         (["work"], {}, "A worker needs MINIONS_DATABASE_URL"),
         (["serve"], {"port": "abc"}, "MINIONS_PORT: Input should be a valid integer"),
         (["serve"], {"github_url": "github.com"}, "MINIONS_GITHUB_URL: Value error, give an address that begins with"),
         (["serve"], {"log_level": "loud"}, "MINIONS_LOG_LEVEL: Value error, choose one of DEBUG, INFO, WARNING, ERROR"),
         (["serve"], {"egress_hosts": "https://x.test/"}, "MINIONS_EGRESS_HOSTS: Value error, give names of hosts"),
-        (["draw", "fxi"], {}, "There is no blueprint 'fxi'. There are: fix."),
+        (["draw", "fxi"], {}, "There is no blueprint 'fxi'. There are: fix, "),
         (["run", "--repo", "/nowhere", "--task", "x"], {}, "does not exist"),
         (["run", "--repo", "/", "--task", "x"], {}, "Say which model works"),
         (["run", "--repo", "/", "--task", "x", "--model", "a/b"], {}, "/ is no git repository"),

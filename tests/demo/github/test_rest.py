@@ -129,7 +129,7 @@ LONG = "x" * (LONGEST_BODY + 1)
         ("POST", "issues/1/reactions", {"content": "shrug"}, 422, "invalid"),
         ("DELETE", "issues/1/reactions/1", None, 404, "Not Found"),
         ("GET", "issues/one", None, 404, "Not Found"),
-        ("GET", "issues?since=2026-01-01T00:00:00Z", None, 422, "since"),
+        ("GET", "issues?since=yesterday", None, 422, "times such as 2026-01-02T03:04:05Z"),
         ("POST", "git/refs", {"ref": "heads/x", "sha": "HEAD"}, 422, "heads/x is not a valid ref name."),
         ("POST", "git/refs", {"ref": "refs/heads/a..b", "sha": "HEAD"}, 422, "is not a valid ref name."),
         ("POST", "git/refs", {"ref": "refs/heads/main", "sha": "HEAD"}, 422, "Reference already exists"),

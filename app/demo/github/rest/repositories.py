@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from app.demo.github.auth import Call, Caller, Needs, caller_of, hub_of
+from app.demo.github.auth import Call, Caller, Needs, caller_of, credential, hub_of
 from app.demo.github.plumbing import EMPTY_TREE, Commit, Git, TreeEntry
 from app.demo.github.refusal import Refusal, not_found
 from app.demo.github.rest.wire import page
@@ -24,8 +24,11 @@ MOST_FILES = 300
 
 
 @router.get("/user")
-async def get_me(hub: TheHub, caller: TheCaller) -> JSONResponse:
-    """The person who calls; an App is nobody."""
+async def get_me(request: Request, hub: TheHub) -> JSONResponse:
+    """The person who calls, also one who signed in to an App; an App itself is nobody."""
+    if signed_in := hub.sign_ins.holder(credential(request.headers.get("authorization", ""))):
+        return JSONResponse(accounts.full_user(hub.url, signed_in[1]))
+    caller = caller_of(request)
     if caller.token:
         raise Refusal(403, "Resource not accessible by integration")
     private = ("private_gists", "total_private_repos", "owned_private_repos", "disk_usage", "collaborators")

@@ -1,4 +1,4 @@
-"""What somebody sees with a user token of an App: themselves, and what both they and the App can reach."""
+"""What somebody sees with a user token of an App: what both they and the App can reach."""
 
 from typing import Annotated
 
@@ -25,12 +25,6 @@ def signed_in(request: Request) -> tuple[App, User]:
 
 
 SignedIn = Annotated[tuple[App, User], Depends(signed_in)]
-
-
-@router.get("/user")
-async def get_user(hub: TheHub, who: SignedIn) -> JSONResponse:
-    """Themselves."""
-    return JSONResponse(accounts.user(hub.url, who[1]))
 
 
 @router.get("/user/installations")
