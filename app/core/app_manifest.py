@@ -6,16 +6,16 @@ https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-fro
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-REASONS: Final[Mapping[str, tuple[str, str]]] = {
-    "actions": ("read", "see which workflows a push started, and read the logs of jobs that failed"),
-    "checks": ("write", "the check run with one row for each node of a run, and its buttons"),
-    "contents": ("write", "fetch the repository, make the branch of a run, push the change to it"),
-    "issues": ("write", "hear of labels and commands, react, keep one comment up to date"),
-    "metadata": ("read", "look up what the person who asks may do"),
-    "pull_requests": ("write", "open the pull request as a draft, comment on it"),
-    "statuses": ("read", "what CI outside of GitHub says about a commit"),
+REASONS: Final[Mapping[str, str]] = {
+    "actions": "see which workflows a push started, and read the logs of jobs that failed",
+    "checks": "the check run with one row for each node of a run, and its buttons",
+    "contents": "fetch the repository, make the branch of a run, push the change to it",
+    "issues": "hear of labels and commands, react, keep one comment up to date",
+    "metadata": "look up what the person who asks may do",
+    "pull_requests": "open the pull request as a draft, comment on it",
+    "statuses": "what CI outside of GitHub says about a commit",
 }
-"""Each permission with its level, and what it is for in a few words."""
+"""What each permission is for, in a few words."""
 
 
 def manifest(name: str, public_url: str, *, permissions: Mapping[str, str], events: Sequence[str]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Setup:
             200,
             action=f"{self.github_url}/{path}?state={self._state}",
             manifest=json.dumps(manifest(name, self.public_url, permissions=PERMISSIONS, events=EVENTS)),
-            reasons=[(permission, level, REASONS[permission][1]) for permission, level in PERMISSIONS.items()],
+            reasons=[(permission, level, REASONS[permission]) for permission, level in PERMISSIONS.items()],
             public_url=self.public_url,
             token=self.token,
             organization=organization,
