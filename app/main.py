@@ -130,21 +130,7 @@ async def commit_author(app: App, github_url: str) -> Author:
 
 def redactor_of(settings: Settings) -> Redactor:
     """Knows every secret of the settings, and cleans the log from now on."""
-    redactor = Redactor(
-        [
-            settings.private_key.get_secret_value(),
-            settings.client_secret.get_secret_value(),
-            settings.model_api_key.get_secret_value(),
-            settings.fallback_api_key.get_secret_value(),
-            settings.review_api_key.get_secret_value(),
-            settings.slack_bot_token.get_secret_value(),
-            settings.slack_signing_secret.get_secret_value(),
-            settings.metrics_token.get_secret_value(),
-            settings.triage_api_key.get_secret_value(),
-            *secrets_of(settings),
-            *(secret.get_secret_value() for secret in settings.webhook_secrets),
-        ]
-    )
+    redactor = Redactor([*settings.secrets, *secrets_of(settings)])
     lines = JsonLog(redactor) if settings.log_format == "json" else RedactedLog(_LOG_FORMAT, redactor)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(lines)

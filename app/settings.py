@@ -380,6 +380,13 @@ class Settings(BaseSettings):
         return all(urlsplit(url).hostname in _LOOPBACK for url in (self.page_url, f"http://{self.host}"))
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The value of every setting that is a secret, whatever it is for."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        single = [one for value in values for one in (value if isinstance(value, tuple) else (value,))]
+        return tuple(one.get_secret_value() for one in single if isinstance(one, SecretStr))
+
+    @property
     def patience(self) -> Patience:
         """How long is waited for checks where a repository does not say."""
         return Patience(self.checks_wait_s, self.checks_start_s, self.checks_settle_s)
