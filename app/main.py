@@ -5,7 +5,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -45,6 +45,7 @@ from app.core.redaction import Redactor
 from app.core.repo_config import PATH as CONFIG
 from app.core.repo_config import RepoConfig
 from app.core.shift import Shift
+from app.core.store import StoreDown
 from app.core.task import Repository
 from app.core.tracing import Tracer
 from app.engine.dispatch import Blueprints
@@ -54,6 +55,7 @@ from app.engine.schedules import Schedules
 from app.engine.sweeps import Sweeps
 from app.engine.threads import Teller
 from app.engine.watch import Watch
+from app.memory import keep_what_is_there
 from app.models import roles_of, secrets_of
 from app.outside import outside
 from app.registry import load
@@ -273,6 +275,9 @@ def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = B
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with suppress(StoreDown):  # it is told by /readyz, and by each delivery
+            await store.rehearse()
+        keep_what_is_there()
         yield
         await hints.close()
         await pages.live.close()
@@ -371,7 +376,7 @@ def work(settings: Settings) -> None:
             worker = await outside(settings, store, redactor, author, shift, blueprints=blueprints)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, worker.models.told)
             there = threads(settings)
-            warming = asyncio.create_task(warm_up())  # the first run's early nodes need no model
+            warming = asyncio.create_task(_warmed_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
             beside = [
                 asyncio.create_task(sweeps.keep_sweeping()),
@@ -404,4 +409,9 @@ def work(settings: Settings) -> None:
                 await asyncio.gather(*beside, return_exceptions=True)
             await warming
 
-    asyncio.run(serve())
+    uvloop.run(serve())
+
+
+async def _warmed_up() -> None:
+    await warm_up()
+    keep_what_is_there()

@@ -105,6 +105,15 @@ async def test_f8_one_guid_for_two_apps_is_two_deliveries(store: PostgresStore) 
     assert (await store.accept(delivery(app_id="2"), draft("two"), "why")).is_new
 
 
+async def test_a_rehearsal_leaves_no_trace(store: PostgresStore) -> None:
+    await store.rehearse()
+    await store.rehearse()
+    first = await store.accept(delivery(), draft(), "why")
+    assert first.is_new
+    assert sum((await store.counts()).values()) == 1
+    assert first.run_id == 1  # nor was a number used up
+
+
 async def test_an_installation_is_remembered_and_forgotten(store: PostgresStore) -> None:
     for number, change in enumerate(("created", "suspended", "unsuspended", "deleted")):
         event = InstallationChanged(installation_id=3, account="octo", change=change)

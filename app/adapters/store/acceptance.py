@@ -30,6 +30,10 @@ class Acceptance:
         self._drafts = Drafts(engine, queue)
         self._requests = PostgresRequests(engine, queue)
 
+    async def rehearse(self) -> None:
+        """Be ready for a flood before the first delivery of it."""
+        await self._drafts.rehearse()
+
     async def accept(self, delivery: Delivery | None, decision: Act, reason: str) -> Receipt:
         """Store a delivery, the decision and the jobs that it causes; the second time it only says so."""
         if isinstance(decision, Draft):

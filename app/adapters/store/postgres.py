@@ -51,6 +51,10 @@ class PostgresStore:
         self._acceptance = Acceptance(engine, queue)
         self._caps = caps
 
+    async def rehearse(self) -> None:
+        """Be ready for a flood of deliveries before the first one comes. Raises StoreDown."""
+        await self._acceptance.rehearse()
+
     async def accept(self, delivery: Delivery | None, decision: Act, reason: str) -> Receipt:
         """Store a delivery, the decision and the jobs that it causes; the second time it only says so."""
         return await self._acceptance.accept(delivery, decision, reason)
