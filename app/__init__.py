@@ -10,5 +10,5 @@ One label, hop by hop:
     core/world           what a world is made of: Protocols that adapters implement
     adapters/…           GitHub, the box, the work tree, the model
 
-`main.py` puts it together; `core/` knows nobody; imports only point down. `app/README.md` says more.
+`server.py` and `worker.py` put it together; `core/` knows nobody; imports only point down. `app/README.md` says more.
 """

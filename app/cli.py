@@ -80,7 +80,7 @@ def serve(
 @cli.command()
 def work() -> None:
     """Run one more worker, here or on another machine. It needs MINIONS_DATABASE_URL."""
-    from app.main import work as work_on
+    from app.worker import work as work_on
 
     work_on(_settings())
 
@@ -88,7 +88,7 @@ def work() -> None:
 @cli.command(hidden=True)
 def web() -> None:
     """Run the web server alone; `minions serve` starts it."""
-    from app.main import web as serve_web
+    from app.server import web as serve_web
 
     serve_web(_settings())
 

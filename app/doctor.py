@@ -20,19 +20,21 @@ from app.adapters.sandbox.egress.registries import reach
 from app.adapters.sandbox.egress.tunnel import resolved
 from app.adapters.signing import FILE, SigningKey
 from app.adapters.slack.directory import directory
-from app.adapters.store.schema import with_driver
+from app.adapters.store.url import with_driver
 from app.adapters.workspace.folders import GIB, Ways
 from app.core.errors import MinionsError, Unavailable
 from app.core.model import Model
 from app.core.redaction import Redactor
 from app.core.rollout import REVIEW
 from app.core.wording.figures import counted
-from app.main import github, redactor_of, threads
+from app.github import github
+from app.log import redactor_of
 from app.models import chosen_models
 from app.outside import chosen_boxes
 from app.processes import prepared_home
 from app.registry import load
 from app.settings import Settings
+from app.slack import threads
 
 _RESOLVE_S: Final = 5.0
 """For each name; resolvers answer within milliseconds."""

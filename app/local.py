@@ -24,7 +24,7 @@ from app.core.forge import Head
 from app.core.run import Run, Trail
 from app.core.store import Draft, Store
 from app.core.task import Person, Repository, Task
-from app.main import redactor_of
+from app.log import redactor_of
 from app.outside import Outside, outside
 from app.processes import database
 from app.registry import Blueprints, load

@@ -7,6 +7,6 @@ def keep_what_is_there() -> None:
     """Never look again at what is in memory now: what was imported stays until the end.
 
     A full collection looks at each object, and with everything that a server or a worker has imported that takes
-    0.1 to 0.3 s, in which nobody is answered and no run goes on. Measured by `gc.collect()` after `import app.main`.
+    0.1 to 0.3 s, in which nobody is answered and no run goes on. Measured by `gc.collect()` after `import app.server`.
     """
     gc.freeze()

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Final
 
 from app.adapters.postgres import EmbeddedPostgres
-from app.adapters.store.schema import migrate, with_driver
+from app.adapters.store.schema import migrate
+from app.adapters.store.url import with_driver
 from app.core.errors import SettingsError
 from app.credentials import completed, is_unset
-from app.set_up import set_up
 from app.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -159,6 +159,8 @@ def serve(settings: Settings, *, work: bool) -> None:
         if not settings.model:
             raise SettingsError("\n".join([*settings.missing()[-1:], "`minions doctor` tells more."]))
         prepared_home(settings)
+        from app.set_up import set_up  # noqa: PLC0415 - its pages take a second to import, once in a life
+
         if not set_up(settings, partial(print, flush=True)):
             return
         settings = completed(settings)

@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 
 from app.adapters.postgres import EmbeddedPostgres
 from app.adapters.store import ProcrastinateQueue, opened
-from app.adapters.store.schema import check, with_driver
+from app.adapters.store.schema import check
+from app.adapters.store.url import with_driver
 from app.core.access import GLOB, NAME, ApiTokens, digest_of, new_secret
 from app.core.errors import SettingsError
 from app.processes import database

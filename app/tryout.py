@@ -19,8 +19,9 @@ from app.core.errors import RepositoryError, SettingsError
 from app.core.forge import Remote
 from app.core.store import Draft
 from app.core.visible import visible
+from app.github import github
 from app.local import check_choice, draft, own_server, run_once
-from app.main import github, redactor_of
+from app.log import redactor_of
 from app.registry import load
 from app.settings import Settings
 

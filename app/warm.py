@@ -9,7 +9,8 @@ from app.adapters.workspace.folders import GIB
 from app.adapters.workspace.workspaces import Workspaces
 from app.ahead import make_ready
 from app.core.errors import SettingsError
-from app.main import github, redactor_of
+from app.github import github
+from app.log import redactor_of
 from app.outside import chosen_boxes
 from app.processes import prepared_home
 from app.settings import Settings

@@ -13,7 +13,7 @@ from app.core.model import Profile
 from app.core.repo_config import RepoConfig
 from app.core.run import Run, Status, Visit
 from app.core.task import Person, Repository, Task
-from app.main import redactor_of
+from app.log import redactor_of
 from app.models import chosen_model, fallback_model, in_turn
 from app.outside import allowed
 from app.settings import Settings

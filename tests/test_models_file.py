@@ -6,7 +6,7 @@ import pytest
 
 from app.core.errors import SettingsError
 from app.core.terms import Arm
-from app.main import redactor_of
+from app.log import redactor_of
 from app.models import chosen_models, roles_of
 from app.settings import Settings
 

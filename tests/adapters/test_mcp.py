@@ -266,7 +266,7 @@ def test_a_missing_sdk_is_told_at_the_start(tmp_path: Path) -> None:
 
 
 def test_nothing_of_the_sdk_is_imported_before_it_is_wanted() -> None:
-    code = "import sys, app.main, app.adapters.mcp; print('mcp' in sys.modules)"
+    code = "import sys, app.worker, app.adapters.mcp; print('mcp' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert said.stdout.strip() == "False"
 

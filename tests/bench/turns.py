@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from app.adapters.store.schema import with_driver
+from app.adapters.store.url import with_driver
 from tests.bench.answers import KEPT, Answers, Told, served
 from tests.bench.database import database
 from tests.bench.minions import Answer, Order

@@ -17,7 +17,7 @@ from fastapi import FastAPI, Request, Response
 from pydantic import SecretStr
 
 from app.adapters.store import ProcrastinateQueue, opened
-from app.main import web_app
+from app.server import web_app
 from app.settings import Settings
 from tests.bench.database import database
 

@@ -14,7 +14,7 @@ from app.adapters.store.turns import PostgresTurns
 from app.core.errors import RateLimited
 from app.core.pace import CREATIONS_PER_MINUTE, THE_APP, Allowance, Turns
 from app.core.store import StoreDown
-from app.main import chosen_paces
+from app.github import chosen_paces
 from app.settings import Settings
 
 pytestmark = pytest.mark.contract

@@ -26,7 +26,7 @@ from app.demo.models import CHARACTERS_PER_TOKEN
 from app.demo.script import load
 from app.demo.stage import Seed, Stage, furnish, seed, staged
 from app.evaluation.exercise import exercises
-from app.main import web_app
+from app.server import web_app
 from app.settings import Settings
 from tests.evaluation.scripted import SENT_BACK, two_tries
 

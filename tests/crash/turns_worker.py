@@ -13,7 +13,7 @@ from pathlib import Path
 from app.adapters.litellm import LiteLLMModel
 from app.adapters.model_prices import Price
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
-from app.adapters.store.schema import with_driver
+from app.adapters.store.url import with_driver
 from app.agent.minion import AgentLoop
 from app.core.blueprint import TOOLS, AgentSpec
 from app.core.journal import Entry, ToolCalled, ToolReturned

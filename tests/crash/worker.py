@@ -2,8 +2,8 @@
 
 Importing the model client takes seconds, so it is done once. Then every order gets a child of its own by `fork`, before
 any event loop, thread or connection exists: the child opens everything itself, as a worker that was just started does.
-What it runs is the real app, put together by `app.main`; only the store counts what it commits and can end the process
-by SIGKILL at a chosen commit.
+What it runs is the real app, put together as `app.worker` does it; only the store counts what it commits and can end
+the process by SIGKILL at a chosen commit.
 """
 
 import asyncio
@@ -25,10 +25,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.litellm import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
-from app.adapters.store.schema import with_driver
+from app.adapters.store.url import with_driver
 from app.core.journal import Entry, Journal, ModelAsked, ToolCalled
 from app.core.run import Run
-from app.main import github, redactor_of
+from app.github import github
+from app.log import redactor_of
 from app.outside import outside
 from app.processes import prepared_home
 from app.settings import Settings, load

@@ -94,7 +94,9 @@ def test_links_of_the_readme_lead_somewhere(link: str) -> None:
     assert link.startswith("https://") or (ROOT / link).exists()
 
 
-@pytest.mark.parametrize("module", ["app.cli", "app.settings", "app.main", "app.web.webhook", "app.agent.minion"])
+@pytest.mark.parametrize(
+    "module", ["app.cli", "app.settings", "app.server", "app.worker", "app.web.webhook", "app.agent.minion"]
+)
 def test_nothing_imports_litellm_before_a_model_is_wanted(module: str) -> None:
     code = f"import sys, {module}; print('litellm' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)

@@ -1,0 +1,195 @@
+"""The worker, put together: runs, and what looks after them."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from app.adapters.github.app import App
+from app.adapters.github.forge import GitHubForges
+from app.adapters.github.history import GitHubHistory
+from app.adapters.github.pace import Paces
+from app.adapters.litellm import warm_up
+from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
+from app.adapters.store.schema import check as check_tables
+from app.adapters.store.url import with_driver
+from app.adapters.workspace.leftovers import MachineLeftovers
+from app.core.errors import NotFound, SettingsError
+from app.core.places import Limits as Places
+from app.core.purse import Caps
+from app.core.redaction import Redactor
+from app.core.repo_config import PATH as CONFIG
+from app.core.repo_config import RepoConfig
+from app.core.shift import Shift
+from app.core.task import Repository
+from app.core.tracing import Tracer
+from app.engine.dispatch import Blueprints
+from app.engine.recovery import Recovery
+from app.engine.requests import Opener, as_it_is
+from app.engine.schedules import Schedules
+from app.engine.sweeps import Sweeps
+from app.engine.threads import Teller
+from app.engine.watch import Watch
+from app.github import chosen_paces, commit_author, github, history_of
+from app.log import redactor_of
+from app.memory import keep_what_is_there
+from app.outside import outside
+from app.registry import load
+from app.settings import Settings
+from app.slack import threads
+from blueprints.steps.configuration import parsed
+
+if TYPE_CHECKING:
+    from app.adapters.slack.threads import SlackThreads
+
+
+_log = logging.getLogger(__name__)
+
+
+def work(settings: Settings) -> None:
+    """Work on runs until told to stop."""
+
+    async def serve() -> None:
+        if not settings.database_url:
+            raise SettingsError("A worker needs MINIONS_DATABASE_URL: the database that its web server uses.")
+        if missing := settings.missing():
+            raise SettingsError("\n".join(missing))
+        url = with_driver(settings.database_url)
+        redactor = redactor_of(settings)
+        await asyncio.to_thread(check_tables, url)
+        queue = ProcrastinateQueue(url, lost_after_s=settings.worker_lost_after_s)
+        shift = Shift()
+        blueprints = load(settings.blueprints_folder)
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(opened(url, queue, places(settings), caps(settings)))
+            paces = chosen_paces(settings, store)
+            app, forges = await stack.enter_async_context(github(settings, redactor, paces))
+            tracer = stack.enter_context(traces(settings))
+            author = partial(commit_author, app, settings.github_url)
+            worker = await outside(settings, store, redactor, author, shift, blueprints=blueprints)
+            _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, worker.models.told)
+            there = threads(settings)
+            warming = asyncio.create_task(_warmed_up())  # the first run's early nodes need no model
+            sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
+            beside = [
+                asyncio.create_task(sweeps.keep_sweeping()),
+                asyncio.create_task(
+                    recovery(settings, store, app, redactor, paces, blueprints=blueprints).keep_looking()
+                ),
+                asyncio.create_task(Watch(store).keep_watching()),
+                asyncio.create_task(
+                    schedules(
+                        store, forges, history_of(settings, app, redactor, paces, blueprints=blueprints)
+                    ).keep_looking()
+                ),
+                asyncio.create_task(worker.rollout.keep_looking()),
+            ]
+            if there is not None:
+                teller = Teller(store.requests(), there, blueprints, settings.github_url)
+                beside.append(asyncio.create_task(teller.keep_telling()))
+            try:
+                await queue.work(
+                    replace(worker.runner(blueprints, forges.of, forges.leave), tracer=tracer).advance,
+                    open_request=opener(store, forges, blueprints, there, redactor, label=settings.label).open,
+                    warm=lambda repository: worker.warm(repository, forges.open),
+                    concurrency=settings.concurrency,
+                    leave=shift.end,
+                    grace_s=settings.drain_s,
+                )
+            finally:
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
+            await warming
+
+    uvloop.run(serve())
+
+
+async def _warmed_up() -> None:
+    await warm_up()
+    keep_what_is_there()
+
+
+def recovery(
+    settings: Settings, store: PostgresStore, app: App, redactor: Redactor, paces: Paces, *, blueprints: Blueprints
+) -> Recovery:
+    """What looks after events that never arrived."""
+    history = history_of(settings, app, redactor, paces, blueprints=blueprints)
+    return Recovery(store, store.logbook(settings.app_id), history, blueprints)
+
+
+def schedules(store: PostgresStore, forges: GitHubForges, history: GitHubHistory) -> Schedules:
+    """What asks for work by the clock."""
+
+    async def read(repository: Repository) -> RepoConfig:
+        return parsed(await forges.open(repository).file(CONFIG, "HEAD"))
+
+    return Schedules(store.timetable(), store.requests(), history, read)
+
+
+def opener(
+    store: PostgresStore,
+    forges: GitHubForges,
+    blueprints: Blueprints,
+    threads: "SlackThreads | None",
+    redactor: Redactor,
+    *,
+    label: str,
+) -> Opener:
+    """What makes issues and runs of what was asked for elsewhere."""
+
+    async def suggestions(repository: Repository) -> Collection[str]:
+        try:
+            return parsed(await forges.open(repository).file(CONFIG, "HEAD")).suggest
+        except NotFound:
+            return ()
+
+    complete = threads.complete if threads else as_it_is
+    return Opener(
+        store.requests(), forges, blueprints, lambda: datetime.now(UTC), complete, redactor, suggestions, label
+    )
+
+
+@contextmanager
+def traces(settings: Settings) -> Iterator[Tracer | None]:
+    """Where traces of runs go, if anywhere; what is still on its way at the end is delivered. Raises SettingsError."""
+    if not settings.traces_url:
+        yield None
+        return
+    try:
+        from app.adapters.traces import delivering  # noqa: PLC0415 # the packages of an extra
+    except ImportError:
+        raise SettingsError(
+            "MINIONS_TRACES_URL needs packages that are not here: install minions[traces], or leave it empty."
+        ) from None
+    tracer = delivering(settings.traces_url, metadata.version("minions"))
+    try:
+        yield tracer
+    finally:
+        tracer.close()
+
+
+def places(settings: Settings) -> Places:
+    """How many runs may be at work at once."""
+    return Places(
+        installation=settings.installation_limit,
+        repository=settings.repository_limit,
+        requester=settings.requester_limit,
+    )
+
+
+def caps(settings: Settings) -> Caps:
+    """What runs may cost together in a month."""
+    return Caps(
+        repository=settings.repository_usd,
+        requester=settings.requester_usd,
+        organisation=settings.organisation_usd,
+        month=settings.month_usd,
+    )
