@@ -10,7 +10,6 @@ from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-import uvloop
 
 from app.adapters.github.app import App
 from app.adapters.github.forge import GitHubForges
@@ -109,7 +108,7 @@ def work(settings: Settings) -> None:
                 await asyncio.gather(*beside, return_exceptions=True)
             await warming
 
-    uvloop.run(serve())
+    asyncio.run(serve())  # uvloop starts no process with a umask of its own, which git's are
 
 
 async def _warmed_up() -> None:
