@@ -10,7 +10,6 @@ from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-
 from app.adapters.github.app import App
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
