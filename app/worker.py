@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
@@ -107,6 +108,8 @@ def work(settings: Settings) -> None:
                 await asyncio.gather(*beside, return_exceptions=True)
             await warming
 
+    if sys.version_info < (3, 12):  # later ones do so by themselves; this one waits in a thread for each process
+        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
     asyncio.run(serve())  # uvloop starts no process with a umask of its own, which git's are
 
 

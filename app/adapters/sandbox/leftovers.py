@@ -9,11 +9,8 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from app.adapters.sandbox.root import REPO
-
-_PROCESSES: Final = Path("/proc")
 
 
 def end_leftovers(tree: Path) -> int:
@@ -26,7 +23,8 @@ def end_leftovers(tree: Path) -> int:
         place = tree.stat()
     except FileNotFoundError:
         return 0
-    return _end(lambda process: _is_of(process, tree, place))
+    name = bytes(tree)
+    return _end(lambda process: _is_of(process, name, place))
 
 
 def end_proxy(folder: Path) -> int:
@@ -38,13 +36,13 @@ def end_proxy(folder: Path) -> int:
     return _end(lambda process: _works_in(process, place))
 
 
-def _end(is_meant: Callable[[Path], bool]) -> int:
+def _end(is_meant: Callable[[str], bool]) -> int:
     ended = 0
-    for process in _PROCESSES.glob("[0-9]*"):
+    for process in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 # see `_command`
         if not is_meant(process):
             continue
         try:
-            handle = os.pidfd_open(int(process.name))
+            handle = os.pidfd_open(int(process))
         except ProcessLookupError:
             continue
         try:
@@ -58,20 +56,32 @@ def _end(is_meant: Callable[[Path], bool]) -> int:
     return ended
 
 
-def _is_of(process: Path, tree: Path, place: os.stat_result) -> bool:
+def _is_of(process: str, tree: bytes, place: os.stat_result) -> bool:
     """Whether a process is in a box of the tree, or is a bwrap that is about to build one."""
     try:
-        words = (process / "cmdline").read_bytes().split(b"\0")
-        if bytes(tree) in words and any(word.endswith(b"bwrap") for word in words):
+        words = _command(process)
+        if tree in words and b"bwrap\0" in words and tree in words.split(b"\0"):
             return True
-        inside = (process / "root" / REPO.lstrip("/")).stat()
+        inside = os.stat(f"/proc/{process}/root{REPO}")  # noqa: PTH116 # see `_command`
     except OSError:
         return False  # ended meanwhile, not ours to look into, or in no box
     return (inside.st_dev, inside.st_ino) == (place.st_dev, place.st_ino)
 
 
-def _works_in(process: Path, place: os.stat_result) -> bool:
+def _command(process: str) -> bytes:
+    """A process's words, each with a NUL at its end. Hundreds of processes are asked, so by the plainest means."""
+    handle = os.open(f"/proc/{process}/cmdline", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.path.samestat((process / "cwd").stat(), place)
+        said = b""
+        while part := os.read(handle, 64 * 1024):
+            said += part
+        return said
+    finally:
+        os.close(handle)
+
+
+def _works_in(process: str, place: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(f"/proc/{process}/cwd"), place)  # noqa: PTH116 # see `_command`
     except OSError:
         return False

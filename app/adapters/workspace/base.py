@@ -1,8 +1,10 @@
 """One commit of a mirror: its files, and who changed them before."""
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Final
 
 from app.adapters.workspace.git import Git
@@ -13,6 +15,12 @@ from app.core.workspace import Touched
 _PAST_S: Final = 2.0
 """Seconds. Git looks through hundreds of thousands of commits in this time; it is for orientation only."""
 _MOST_PATHS: Final = 50
+KEPT: Final = 8
+"""Commits of which one process remembers what it read: of as many runs as it has at work, and some more."""
+KEPT_BYTES: Final = 256 * 1024
+"""The largest file that is remembered; source files are smaller."""
+KEPT_FILES: Final = 200
+"""Of one commit."""
 _REGULAR: Final = "100"
 """How modes of regular files begin; links and submodules have others."""
 _PULL_REQUEST: Final = re.compile(r"Merge pull request #(\d{1,9}) from |.*\(#(\d{1,9})\)\s*$")
@@ -26,6 +34,7 @@ class Base:
         self._git = git
         self._sha = sha
         self._blobs: Mapping[str, str] | None = None
+        self._shown: OrderedDict[str, bytes | None] = OrderedDict()
 
     async def blobs(self) -> Mapping[str, str]:
         """Every regular file with the name of its content, sorted by path; looked up once."""
@@ -34,6 +43,32 @@ class Base:
             rows = (entry.partition("\t") for entry in said.out.decode(errors="surrogateescape").split("\0"))
             self._blobs = {path: meta.split()[2] for meta, _, path in rows if meta.startswith(_REGULAR)}
         return self._blobs
+
+    async def show(self, path: str) -> bytes | None:
+        """As `Workspace.show` says: a commit never changes, so what was read once is remembered.
+
+        Each node of a run reads the same few files, and each time would be three processes.
+        """
+        if path in self._shown:
+            self._shown.move_to_end(path)
+            return self._shown[path]
+        said = await self._git.ask("ls-tree", "-z", self._sha, "--", path)
+        data = None
+        for entry in said.out.split(b"\0") if said.ok else ():
+            meta, _, name = entry.partition(b"\t")
+            if meta.startswith(_REGULAR.encode()) and name.decode(errors="surrogateescape") == path:
+                data = await self._blob(meta.split()[2].decode(), path)
+        if said.ok and len(data or b"") <= KEPT_BYTES:
+            self._shown[path] = data
+            if len(self._shown) > KEPT_FILES:
+                self._shown.popitem(last=False)
+        return data
+
+    async def _blob(self, name: str, path: str) -> bytes:
+        size = int((await self._git.tell("cat-file", "-s", name)).text)
+        if size > READ_BYTES:
+            raise RepositoryError(f"{path} has {size} bytes; at most {READ_BYTES} can be read at once")
+        return (await self._git.tell("cat-file", "blob", name)).out
 
     async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """As `Workspace.show_all` says; what is larger than `Workspace.read` takes is left out."""
@@ -65,6 +100,22 @@ class Base:
             return ()
         entries = said.out.decode(errors="replace").split("\x1e")[1:] if paths and said.ok else []
         return [_touched(entry) for entry in entries]
+
+
+class Bases:
+    """The commits that were read last, whichever runs they belong to."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[Path, str], Base] = OrderedDict()
+
+    def of(self, git: Git, sha: str) -> Base:
+        """Commit `sha` of the repository of `git`."""
+        key = (git.git_dir, sha)
+        base = self._kept.setdefault(key, Base(git, sha))
+        self._kept.move_to_end(key)
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return base
 
 
 def _touched(entry: str) -> Touched:

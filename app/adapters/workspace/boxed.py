@@ -81,9 +81,11 @@ wait $adding; added=$?
 kill $looking 2> /dev/null
 if [ -e /tmp/odd ]; then cat /tmp/odd; exit 1; fi
 if [ $added != 0 ]; then cat /tmp/said; exit 1; fi
+raw=$(git diff-index --cached --raw --no-renames --no-abbrev "$1")
+if [ -z "$raw" ]; then exit 0; fi
 sum=0
-while read -r size; do sum=$((sum + size)); done < <(git diff-index --cached --raw --no-renames --no-abbrev "$1" \
-  | cut -d' ' -f4 | git cat-file --batch-check='%(objectsize)' | grep -xE '[0-9]{1,15}')
+while read -r size; do if [[ $size =~ ^[0-9]{1,15}$ ]]; then sum=$((sum + size)); fi; done < <(
+  while read -r _ _ _ new _; do echo "$new"; done <<< "$raw" | git cat-file --batch-check='%(objectsize)')
 if [ $sum -gt $2 ]; then echo $sum; exit 27; fi
 exec git diff-index --cached -p --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color "$1"
 """

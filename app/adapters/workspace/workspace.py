@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.root import place
 from app.adapters.workspace import remote as remotes
-from app.adapters.workspace.base import Base
+from app.adapters.workspace.base import Base, Bases
 from app.adapters.workspace.boxed import BoxedGit
 from app.adapters.workspace.clean import Clean
 from app.adapters.workspace.folders import PARTS, Folder
@@ -22,7 +22,7 @@ from app.adapters.workspace.locks import locked
 from app.adapters.workspace.mirror import Mirror
 from app.adapters.workspace.seen import Seen
 from app.adapters.workspace.submodules import Laid, Submodules
-from app.adapters.workspace.tree import READ_BYTES, Tree
+from app.adapters.workspace.tree import Tree
 from app.core.errors import Conflict, RepositoryError, Unavailable
 from app.core.layout import Layout
 from app.core.patch import Patch
@@ -70,6 +70,7 @@ class GitWorkspace:
         mirror: Mirror,
         boxes: BubblewrapBoxes,
         *,
+        bases: Bases,
         run_id: int,
         author: TellAuthor,
         asked_at: datetime | None,
@@ -91,7 +92,7 @@ class GitWorkspace:
         self._submodules = Submodules(mirror)
         self._laid: dict[str, Laid] = {}
         self._being_made = ""
-        self._known_base: tuple[str, Base] | None = None
+        self._bases = bases
         self._files = Tree(folder.tree)
 
     @cached_property
@@ -244,11 +245,11 @@ class GitWorkspace:
 
     async def _layout(self, sha: str) -> Layout:
         """How much of a commit that is in the mirror its tree holds."""
-        return await self._read_layout(partial(self._show, sha))
+        return await self._read_layout(self._bases.of(self._mirror.git, sha).show)
 
     async def show(self, path: str) -> bytes | None:
         """As `Workspace.show` says. Raises RepositoryError if the file is larger than 20 MiB."""
-        return await self._show(await self._base(), path)
+        return await (await self._commit_of_tree()).show(path)
 
     async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """As `Workspace.show_all` says."""
@@ -265,18 +266,7 @@ class GitWorkspace:
         return await (await self._commit_of_tree()).past(paths, most=most)
 
     async def _commit_of_tree(self) -> Base:
-        sha = await self._base()
-        if self._known_base is None or self._known_base[0] != sha:
-            self._known_base = (sha, Base(self._mirror.git, sha))
-        return self._known_base[1]
-
-    async def _show(self, sha: str, path: str) -> bytes | None:
-        said = await self._mirror.git.ask("ls-tree", "-z", sha, "--", path)
-        for entry in said.out.split(b"\0") if said.ok else ():
-            meta, _, name = entry.partition(b"\t")
-            if meta.startswith(b"100") and name.decode(errors="surrogateescape") == path:
-                return await self._blob(meta.split()[2].decode(), path)
-        return None
+        return self._bases.of(self._mirror.git, await self._base())
 
     async def read(self, path: str) -> bytes:
         """As `Workspace.read` says."""
@@ -311,7 +301,12 @@ class GitWorkspace:
         if base not in self._laid:  # there is a tree, so that this stays as it is
             self._laid[base] = await self._submodules.laid(base)
         laid = self._laid[base]
-        return await clean.read(laid.commit, await self._git.diff(laid.commit), laid.submodules)
+        data = await self._git.diff(laid.commit)
+        if (known := self.seen.alike(laid.commit, data)) is not None:
+            return known  # something happened to the tree, but came to the same
+        patch = await clean.read(laid.commit, data, laid.submodules)
+        self.seen.read(laid.commit, data, patch)
+        return patch
 
     async def publish(self, patch: Patch, *, branch: str, message: str, expected_sha: str, parent_sha: str = "") -> str:
         """As `Workspace.publish` says. Raises Conflict, Denied, NotFound, Unavailable; RepositoryError if empty."""
@@ -425,12 +420,6 @@ class GitWorkspace:
         second = int(self._asked_at.timestamp()) if self._asked_at else await clean.second(base)
         author = await self._author()
         return await clean.commit(tree, parent, message, name=author.name, email=author.email, second=second)
-
-    async def _blob(self, name: str, path: str) -> bytes:
-        size = int((await self._mirror.git.tell("cat-file", "-s", name)).text)
-        if size > READ_BYTES:
-            raise RepositoryError(f"{path} has {size} bytes; at most {READ_BYTES} can be read at once")
-        return (await self._mirror.git.tell("cat-file", "blob", name)).out
 
 
 class SharingBox:

@@ -11,6 +11,7 @@ from typing import Final
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.root import place
 from app.adapters.sandbox.users import USERS, let_through
+from app.adapters.workspace.base import Bases
 from app.adapters.workspace.folders import GIB, Folder, Ways, in_use
 from app.adapters.workspace.furnishing import SITE
 from app.adapters.workspace.layers import AHEAD, Layers
@@ -51,6 +52,7 @@ class Workspaces:
         self._disk_bytes = disk_bytes
         self._read_layout = read_layout
         self._seen: dict[str, Seen] = {}
+        self._bases = Bases()
         self.layers = Layers(self._home / "layers", lambda: in_use(self._home / "runs"))
 
     @cached_property
@@ -137,6 +139,7 @@ class Workspaces:
             self.layers,
             mirror,
             self._boxes,
+            bases=self._bases,
             run_id=run_id,
             author=self._author,
             asked_at=asked_at,
