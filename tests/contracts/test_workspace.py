@@ -117,6 +117,16 @@ class TestCheckOut:
         await do(workspace, "rm new")
         assert await other.patch() == await workspace.patch()
 
+    async def test_a_file_that_is_dated_back_is_seen(self, workspace: GitWorkspace) -> None:
+        """Whether there is something new is not told by what a command can forge."""
+        await do(workspace, "printf one > new; touch -d 2001-01-01 new")
+        await do(workspace, "cat new")
+        assert [line.text for line in (await workspace.patch()).added_lines] == ["one"]
+        await do(workspace, "cat new; git status")  # the state of the tree is known from now on
+        assert [line.text for line in (await workspace.patch()).added_lines] == ["one"]
+        await do(workspace, "printf two > new; touch -d 2001-01-01 new")
+        assert [line.text for line in (await workspace.patch()).added_lines] == ["two"]
+
     async def test_asks_the_remote_only_for_what_is_not_here(
         self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
     ) -> None:

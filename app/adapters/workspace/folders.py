@@ -18,6 +18,7 @@ from typing import Final
 from app.adapters.sandbox.users import GROUP, USERS, give, let_through
 from app.adapters.workspace import mounts
 from app.adapters.workspace.deletion import delete
+from app.adapters.workspace.look import look
 from app.core.errors import SandboxError
 
 PARTS: Final = ("tree", "cache", "git")
@@ -148,6 +149,10 @@ class Folder:
             return (self.run / _LOWER).read_text().split()
         except FileNotFoundError:
             return []
+
+    def look(self) -> bytes:
+        """A word for the state of the tree, another one whenever it changes; empty if that cannot be told so."""
+        return look(self.room / "upper" / "tree", self.lower()) if self.is_layered else b""
 
     def remove(self) -> None:
         """Take it away with everything in it."""

@@ -30,6 +30,7 @@ class Seen:
         self._mark = b""
         self._base = ""
         self._patch: Patch | None = None
+        self._look = b""
         self._said: tuple[str, bytes] | None = None
         self._meaning = Patch()
 
@@ -50,15 +51,24 @@ class Seen:
             return b""
         return self._read() or self._renew()
 
-    def keep(self, base: str, patch: Patch, mark: bytes) -> None:
-        """Remember the change against `base`, if nothing happened to the tree since `mark`."""
+    def keep(self, base: str, patch: Patch, mark: bytes, look: bytes = b"") -> None:
+        """Remember the change against `base`, if nothing happened to the tree since `mark`.
+
+        `look` is a word for the state that the tree was in then; empty if there is none.
+        """
         is_still = bool(mark) and mark == self.mark()
-        self._mark, self._base = mark, base
+        self._mark, self._base, self._look = mark, base, look
         self._patch = patch if is_still and len(patch.data) <= MOST_BYTES else None
 
     def recall(self, base: str) -> Patch | None:
         """The change against `base`; None if that has to be looked for."""
         if self._patch is None or self._base != base or self._at_work or self._read() != self._mark:
+            return None
+        return self._patch
+
+    def unmoved(self, base: str, mark: bytes, look: bytes) -> Patch | None:
+        """The change against `base`, if the tree might have been altered and yet is in the state of the last look."""
+        if not mark or not look or look != self._look or base != self._base:
             return None
         return self._patch
 

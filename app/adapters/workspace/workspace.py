@@ -292,8 +292,10 @@ class GitWorkspace:
         if (known := self.seen.recall(base)) is not None:
             return known
         mark = self.seen.mark()
-        patch = await self._read_change(base)
-        self.seen.keep(base, patch, mark)
+        look = await asyncio.to_thread(self._folder.look)
+        if (patch := self.seen.unmoved(base, mark, look)) is None:
+            patch = await self._read_change(base)
+        self.seen.keep(base, patch, mark, look)
         return patch
 
     async def _read_change(self, base: str) -> Patch:

@@ -69,3 +69,21 @@ def test_of_a_tree_that_is_made_anew_nothing_is_known(seen: Seen, stamp: Path) -
 def test_a_large_change_is_not_held_in_memory(seen: Seen) -> None:
     seen.keep(BASE, Patch(data=b"x" * (MOST_BYTES + 1)), seen.mark())
     assert seen.recall(BASE) is None
+
+
+def test_a_tree_that_is_as_it_was_needs_no_look_though_somebody_was_there(seen: Seen) -> None:
+    seen.keep(BASE, CHANGE, seen.mark(), b"state")
+    with seen.altering():
+        assert seen.unmoved(BASE, seen.mark(), b"state") is None, "somebody may be about to write"
+    mark = seen.mark()
+    assert seen.unmoved(BASE, mark, b"state") == CHANGE
+    assert seen.unmoved(BASE, mark, b"other") is None
+    assert seen.unmoved(BASE, mark, b"") is None, "nothing is known of its state"
+    assert seen.unmoved("c" * 40, mark, b"state") is None
+
+
+def test_what_a_patch_comes_to_is_known_for_that_patch_and_base_alone(seen: Seen) -> None:
+    seen.read(BASE, b"diff", CHANGE)
+    assert seen.alike(BASE, b"diff") == CHANGE
+    assert seen.alike(BASE, b"diff of more") is None
+    assert seen.alike("c" * 40, b"diff") is None
