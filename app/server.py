@@ -14,6 +14,8 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from app.adapters.github.sign_in import GitHubGate
+from app.adapters.slack.directory import directory
+from app.adapters.slack.receiver import receiver
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.url import with_driver
 from app.core.store import StoreDown
@@ -24,7 +26,6 @@ from app.memory import keep_what_is_there
 from app.models import roles_of
 from app.registry import load
 from app.settings import Settings
-from app.slack import slack
 from app.web.access import Access, OnLoopback, Shut
 from app.web.api import CALLS_PER_MINUTE, PATH, Api
 from app.web.health import Health
@@ -36,6 +37,7 @@ from app.web.overview import OverviewPages
 from app.web.pages import Pages
 from app.web.rate import Rate
 from app.web.sign_in import SignIn
+from app.web.slack import Slack
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
 
@@ -119,6 +121,12 @@ def api(settings: Settings, store: PostgresStore, blueprints: Blueprints) -> Api
         per_hour=settings.api_runs_per_hour,
         rate=Rate(time.monotonic, CALLS_PER_MINUTE),
     )
+
+
+def slack(settings: Settings, store: PostgresStore, blueprints: Blueprints) -> Slack:
+    """What answers Slack. Raises SettingsError."""
+    secret, token = settings.slack_signing_secret.get_secret_value(), settings.slack_bot_token.get_secret_value()
+    return Slack(receiver(secret, token, store.requests(), blueprints, directory(settings.slack_file)))
 
 
 def web(settings: Settings) -> None:

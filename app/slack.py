@@ -3,21 +3,11 @@
 from typing import TYPE_CHECKING
 
 from app.adapters.slack.directory import directory
-from app.adapters.slack.receiver import receiver
-from app.adapters.store import PostgresStore
 from app.core.errors import SettingsError
-from app.engine.dispatch import Blueprints
 from app.settings import Settings
-from app.web.slack import Slack
 
 if TYPE_CHECKING:
     from app.adapters.slack.threads import SlackThreads
-
-
-def slack(settings: Settings, store: PostgresStore, blueprints: Blueprints) -> Slack:
-    """What answers Slack. Raises SettingsError."""
-    secret, token = settings.slack_signing_secret.get_secret_value(), settings.slack_bot_token.get_secret_value()
-    return Slack(receiver(secret, token, store.requests(), blueprints, directory(settings.slack_file)))
 
 
 def threads(settings: Settings) -> "SlackThreads | None":

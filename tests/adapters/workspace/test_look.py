@@ -42,7 +42,7 @@ def replace(upper: Path) -> None:
 
 
 TOUCHES: dict[str, Callable[[Path], None]] = {
-    "new": lambda upper: (upper / "src" / "b.py").write_text("") and None,
+    "new": lambda upper: (upper / "src" / "b.py").touch(),
     "gone": lambda upper: (upper / "src" / "a.py").unlink(),
     "mode": lambda upper: (upper / "src" / "a.py").chmod(0o755),
     "empty folder": lambda upper: (upper / "lib").mkdir(),
