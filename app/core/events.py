@@ -35,6 +35,8 @@ class Closed(BaseModel, frozen=True):
     """Of reviewers, at lines of the change."""
     reverts: int = 0
     """The pull request that it takes back; 0 if it is none of those that GitHub's button "Revert" makes."""
+    merge_sha: str = ""
+    """The commit by which it came to its base; empty if it did not."""
 
 
 class StopRequested(BaseModel, frozen=True):
@@ -96,6 +98,8 @@ class Pushed(BaseModel, frozen=True):
 
     repository: Repository
     branch: str
+    reverts: tuple[str, ...] = ()
+    """Commits that the pushed ones take back, as their messages name them."""
 
 
 class ChecksMoved(BaseModel, frozen=True):

@@ -152,8 +152,9 @@ DEFINITIONS: Final = (
     Definition(
         "reverted",
         "Reverted",
-        "Merged ones that a pull request made by GitHub's button “Revert” took back within 14 days. Reverts by hand "
-        "are not seen.",
+        "Merged ones that were taken back within 14 days: by a pull request that GitHub's button “Revert” made, or by "
+        "a commit on the default branch whose message says “This reverts commit …” of the merge or of the branch's "
+        "last commit.",
     ),
     Definition(
         "time",

@@ -8,7 +8,7 @@ import pytest
 from app.adapters.store import PostgresStore
 from app.core.blueprint import Kind
 from app.core.budget import Usage
-from app.core.events import Closed, StopRequested
+from app.core.events import Closed, Pushed, StopRequested
 from app.core.figures import Wanted
 from app.core.journal import ModelAnswered, Opened
 from app.core.run import Run, Status, Trail, Visit
@@ -54,6 +54,11 @@ async def closed(store: PostgresStore, pull: int, **facts: Any) -> None:
     await store.accept(None, event, "closed")
 
 
+async def pushed(store: PostgresStore, reverts: tuple[str, ...], *, repository: int = 5) -> None:
+    where = Repository(id=repository, full_name=f"octo/r{repository}", installation_id=3)
+    await store.accept(None, Pushed(repository=where, branch="main", reverts=reverts), "moved")
+
+
 async def told(store: PostgresStore, **wanted: Any) -> dict[str, Any]:
     found = await store.figures().overview(Wanted.model_validate(wanted), None)
     return found.by("all")[0].model_dump()
@@ -72,6 +77,29 @@ async def test_figures_say_what_became_of_pull_requests(store: PostgresStore) ->
     expected = {"runs": 4, "opened": 3, "merged": 2, "untouched": 1, "checked": 2, "green_at_first": 1}
     assert figures.items() >= (expected | {"rounds": 1.5, "comments": 2.0, "reverted": 1, "usd": 1.5}).items()
     assert figures["seconds"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("named", "reverted"),
+    [
+        (("a" * 40,), 1),  # the merge
+        (("ab" * 20,), 1),  # the last commit of the branch
+        (("c" * 40, "aaaaaaa"), 1),  # among others, by the beginning of its name
+        (("c" * 40,), 0),
+        (("b" * 40,), 0),  # GitHub's merge to try, of what was never merged
+    ],
+)
+async def test_what_is_taken_back_by_hand_is_reverted(
+    store: PostgresStore, named: tuple[str, ...], reverted: int
+) -> None:
+    for number in (1, 2):
+        await proposed(store, await run_of(store, number), number + 100)
+    await closed(store, 101, merge_sha="a" * 40, head_sha="ab" * 20)
+    await closed(store, 102, is_merged=False, head_sha="b" * 40)
+    await pushed(store, named, repository=6)  # of that name elsewhere
+    assert (await told(store))["reverted"] == 0
+    await pushed(store, named)
+    assert (await told(store))["reverted"] == reverted
 
 
 async def test_what_a_follow_up_pushed_is_not_a_persons_commit(store: PostgresStore) -> None:

@@ -1,7 +1,7 @@
 """Makes our words of what GitHub tells us. What is not used here is ignored, with a sentence that says what it was."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, Literal
 
 from app.adapters.github import buttons, commands, wire
@@ -29,6 +29,10 @@ _REVERTS: Final = re.compile(
 """What GitHub's button "Revert" writes:
 https://docs.github.com/en/pull-requests/how-tos/merge-and-close-pull-requests/reverting-a-pull-request
 """
+_TAKES_BACK: Final = re.compile(r"^This reverts commit (?P<sha>[0-9a-f]{7,64})\b", re.ASCII | re.MULTILINE)
+"""What `git revert` writes into the message: https://git-scm.com/docs/git-revert; some cut the name short."""
+_MOST_REVERTS: Final = 100
+"""Of one push; nobody takes back more by hand."""
 _Change = Literal["created", "deleted", "suspended", "unsuspended", "permissions", "repositories"]
 _INSTALLATION: Final[Mapping[str, _Change]] = {
     "created": "created",
@@ -164,6 +168,7 @@ def _pull_closed(event: wire.PullRequestEvent) -> Event:
             head_sha=pull.head.sha,
             comments=max(pull.review_comments, 0),
             reverts=_reverted(event.repository.full_name, pull.body or ""),
+            merge_sha=(pull.merge_commit_sha or "") if pull.merged else "",
         ),
     )
 
@@ -199,7 +204,14 @@ def _pushed(event: wire.PushEvent) -> Event:
         return Ignored(reason=f"{one_line(event.ref)[:100]} of {where} is not its default branch.")
     if event.deleted:
         return Ignored(reason=f"The default branch of {where} was deleted: nothing is there to be prepared.")
-    return Pushed(repository=repository(event), branch=one_line(branch))
+    reverts = _taken_back(commit.message for commit in event.commits)
+    return Pushed(repository=repository(event), branch=one_line(branch), reverts=reverts)
+
+
+def _taken_back(messages: Iterable[str]) -> tuple[str, ...]:
+    """The commits that these messages say to revert, each once."""
+    found = dict.fromkeys(match["sha"] for message in messages for match in _TAKES_BACK.finditer(message))
+    return tuple(found)[:_MOST_REVERTS]
 
 
 def _noticed(payload: Mapping[str, Any]) -> Noticed | None:

@@ -169,6 +169,7 @@ class PullRequest(Issue):
 
     pull_request: dict[str, object] | None = {}
     merged: bool | None = None
+    merge_commit_sha: str | None = None
     head: Head = Head()
     review_comments: int = 0
 
@@ -234,6 +235,12 @@ class InstallationEvent(BaseModel):
     installation: Installation
 
 
+class PushedCommit(BaseModel):
+    """A commit of a push."""
+
+    message: str = ""
+
+
 class PushEvent(BaseModel):
     """Event `push`; `ref` is the whole name of a branch or tag, which is gone if `deleted`."""
 
@@ -241,6 +248,8 @@ class PushEvent(BaseModel):
     repository: PushedRepository
     ref: str
     deleted: bool = False
+    commits: list[PushedCommit] = []
+    """The newest 2,048 at most: https://docs.github.com/en/webhooks/webhook-events-and-payloads#push"""
 
 
 class WorkflowRun(BaseModel):

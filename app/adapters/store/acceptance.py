@@ -107,6 +107,8 @@ class Acceptance:
     async def _warm(self, connection: AsyncConnection, event: Pushed, reason: str) -> Receipt:
         """Prepare for the next run, where there is likely to be one; and look anew at what is wanted by the clock."""
         await schedules.mark(connection, event.repository)
+        if event.reverts:
+            await summaries.note_reverted(connection, event.repository.id, event.reverts)
         row = tables.runs.c
         worked = select(row.id).where(
             row.repository_id == event.repository.id,

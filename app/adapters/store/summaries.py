@@ -3,7 +3,9 @@
 The rest of it the database keeps by itself: migration 0015 has the function that does.
 """
 
-from sqlalchemy import and_, exists, func, select, update
+from collections.abc import Sequence
+
+from sqlalchemy import and_, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.store import tables
@@ -28,6 +30,7 @@ async def note_closed(connection: AsyncConnection, repository_id: int, number: i
             merged_at=merged_at,
             is_untouched=select(ours).scalar_subquery(),
             comments=closed.comments,
+            commits=sorted({closed.merge_sha, closed.head_sha} - {""}) if closed.is_merged else None,
         )
     )
     if closed.is_merged and closed.reverts:
@@ -38,3 +41,15 @@ async def note_closed(connection: AsyncConnection, repository_id: int, number: i
             row.reverted_at.is_(None),
         )
         await connection.execute(taken_back.values(reverted_at=func.now()))
+
+
+_BY_HAND = text("""
+UPDATE summaries SET reverted_at = now()
+WHERE repository_id = :repository_id AND merged_at IS NOT NULL AND reverted_at IS NULL AND EXISTS (
+    SELECT FROM unnest(commits) AS ours, unnest(CAST(:shas AS text[])) AS named WHERE starts_with(ours, named))
+""")
+
+
+async def note_reverted(connection: AsyncConnection, repository_id: int, shas: Sequence[str]) -> None:
+    """Write down which merged pull requests of runs these commits belonged to: they were taken back by hand."""
+    await connection.execute(_BY_HAND, {"repository_id": repository_id, "shas": list(shas)})

@@ -226,6 +226,7 @@ deliveries = Table(
     Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="SET NULL")),
     _moment("received_at", now=True),
 )
+Index("deliveries_by_time", deliveries.c.received_at)
 
 installations = Table(
     "installations",
@@ -292,10 +293,15 @@ summaries = Table(
     Column("is_untouched", Boolean),
     Column("comments", Integer),
     _moment("reverted_at"),
+    Column("commits", ARRAY(Text)),
+    Column("thumbs_up", Integer),
+    Column("thumbs_down", Integer),
+    _moment("polled_at"),
 )
 """What figures about many runs are made of: one narrow row for each run, where `runs` has its words and its change.
 
-`pull_request_number` is that of a pull request which the run opened; what came of it is told by GitHub later."""
+`pull_request_number` is that of a pull request which the run opened; what came of it is told by GitHub later. `commits`
+are those that a revert by hand may name. The reactions of people are asked for, last at `polled_at`."""
 Index("summaries_by_time", summaries.c.asked_at)
 Index("summaries_of_repository", summaries.c.repository_id, summaries.c.asked_at)
 Index(
@@ -320,8 +326,11 @@ recoveries = Table(
     metadata,
     Column("app_id", Text, primary_key=True),
     Column("looked_at", DateTime(timezone=True), nullable=False),
+    Column("undelivered", Integer),
+    Column("clock_off_s", Float),
+    Column("calls_left", Float),
 )
-"""Up to when all that GitHub told an App was looked after."""
+"""Up to when all that GitHub told an App was looked after, and how things stood then (`core/vitals.py`)."""
 
 paces = Table(
     "paces",

@@ -276,6 +276,25 @@ def test_a_push_to_the_default_branch_is_told_whoever_it_is_by(sender: Json) -> 
     assert read("push", pushed(sender=sender)) == Pushed(repository=repository, branch="main")
 
 
+@pytest.mark.parametrize(
+    ("messages", "reverts"),
+    [
+        (["Say hello", ""], ()),
+        ([f'Revert "Say hello"\n\nThis reverts commit {"a" * 40}.'], ("a" * 40,)),
+        ([f"This reverts commit {'a' * 40}, reversing\nchanges made to {'b' * 40}."], ("a" * 40,)),
+        (["Too soon.\r\n\r\nThis reverts commit abc1234.", "This reverts commit abc1234."], ("abc1234",)),
+        ([f"This reverts commit {'a' * 40}.\nThis reverts commit {'b' * 64}."], ("a" * 40, "b" * 64)),
+        (["It is not so that This reverts commit abc1234."], ()),
+        (["This reverts commit the-last-one.", "This reverts commit abc12.", f"This reverts commit {'a' * 65}"], ()),
+        ([f"This reverts commit {number:040x}." for number in range(900)], tuple(f"{n:040x}" for n in range(100))),
+    ],
+)
+def test_a_push_tells_what_its_commits_take_back(messages: list[str], reverts: tuple[str, ...]) -> None:
+    told = read("push", pushed(commits=[{"message": message} for message in messages]))
+    assert isinstance(told, Pushed)
+    assert told.reverts == reverts
+
+
 @pytest.mark.parametrize("ref", ["refs/heads/other", "refs/heads/main2", "refs/tags/main", "refs/heads/x\n\nmain"])
 def test_a_push_elsewhere_is_ignored(ref: str) -> None:
     assert "of octo/hello is not its default branch." in reason("push", pushed(ref))
@@ -397,9 +416,9 @@ def test_what_a_closed_pull_request_came_to(body: str | None, reverts: int) -> N
     payload = at_line("", action="closed")
     pull = payload["pull_request"] | {"merged": True, "head": {"sha": "c0ffee"}, "review_comments": 3, "body": body}
     payload["repository"] = payload["repository"] | {"full_name": "octo/hello"}
-    closed = read("pull_request", payload | {"pull_request": pull})
+    closed = read("pull_request", payload | {"pull_request": pull | {"merge_commit_sha": "decaf"}})
     assert isinstance(closed, StopRequested)
-    assert closed.pull == Closed(is_merged=True, head_sha="c0ffee", comments=3, reverts=reverts)
+    assert closed.pull == Closed(is_merged=True, head_sha="c0ffee", comments=3, reverts=reverts, merge_sha="decaf")
 
 
 def check_run(action: str = "requested_action", identifier: str = "retry", **changes: Any) -> Json:
