@@ -3,6 +3,7 @@
 import json
 import logging
 from contextvars import copy_context
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,17 @@ def test_says_when_who_what_and_how_bad() -> None:
     assert (said["level"], said["logger"], said["message"]) == ("WARNING", "minions", "it said no")
     assert said["time"].endswith("+00:00")
     assert set(said) == {"time", "level", "logger", "message"}
+
+
+@pytest.mark.house
+def test_every_field_is_in_the_documentation() -> None:
+    def of_run() -> set[str]:
+        RUN.set(7)
+        return set(line("it broke", fails=True))
+
+    section = (Path(__file__).parents[2] / "docs/operating.md").read_text("utf-8").split("\n| Field |")[1]
+    rows = section.split("\n\n")[0].splitlines()[2:]
+    assert {row.split("|")[1].strip(" `") for row in rows} == copy_context().run(of_run)
 
 
 def test_names_the_run_that_it_is_about() -> None:

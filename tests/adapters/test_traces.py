@@ -1,9 +1,11 @@
 """What a tracing system is told of a run."""
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -89,6 +91,15 @@ def test_a_run_is_one_trace_of_visits_turns_and_calls() -> None:
         "execute_tool bash": "invoke_agent implement",
     }
     assert [span.name for span in spans].count("chat model") == 2
+
+
+@pytest.mark.house
+def test_every_span_and_attribute_is_in_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs/operating.md").read_text("utf-8")
+    section = text.split("\n| Span |")[1].split("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    documented = {row[1].strip(" `"): set(re.findall(r"`([a-z_.]+)`", row[3])) for row in rows}
+    assert {span.name.split()[0]: set(span.attributes or {}) for span in told()} == documented
 
 
 def test_what_is_told_again_after_a_crash_is_the_same_span() -> None:
