@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.blueprint import Blueprint
+from app.core.errors import NotFound
 from app.core.glance import BEFORE_ALL, Place, Reader, Standing
 from app.core.run import Run
 from app.web.change import File, files
 from app.web.drawing import drawing
 from app.web.html import Paper
 from app.web.record import Item, Passage, Record, commands, passages, titles
+from app.web.stretches import Stretch, Stretches
 
 _PARTS = "parts.html"
 
@@ -45,6 +47,7 @@ class Frame:
     """Tells this frame from an earlier one of the same run."""
     standing: Standing | None = None
     record: Record = field(default_factory=Record)
+    stretches: Stretches = field(default_factory=Stretches)
     pieces: dict[str, Piece] = field(default_factory=dict)
     _seen: Place = BEFORE_ALL
     _patch: str = ""
@@ -98,6 +101,19 @@ class Frame:
         """The pieces of a container, in order, for the page as it is loaded."""
         return (piece.html for piece in self.pieces.values() if piece.into == container and piece.html)
 
+    def turns(self, stretch: Stretch) -> Iterator[str]:
+        """The items of a stretch, wherever they are shown."""
+        return (self._part("item", item=item, key=self.key) for item in stretch.items)
+
+    def among(self, place: Place) -> str:
+        """Address of an entry among the others: on the page of the run, or on that of older turns."""
+        try:
+            stretch = self.stretches.at(place)
+        except NotFound:
+            return f"/runs/{self.key}#v-{place.visit}"
+        where = f"/turns/{stretch.visit}/{stretch.first}" if stretch.is_folded else ""
+        return f"/runs/{self.key}{where}#{stretch.item(place.number).key}"
+
     def _put(self, made: Sequence[tuple[str, str, str]]) -> bool:
         news = [one for one in made if (old := self.pieces.get(one[0])) is None or old.html != one[2]]
         if not news:
@@ -105,6 +121,11 @@ class Frame:
         self.seq += 1
         for name, into, html in news:
             self.pieces[name] = Piece(name, into, html, self.seq)
+        for stretch in self.stretches.all:
+            if stretch.is_folded and stretch.sizes:
+                for key in stretch.sizes:
+                    self.pieces.pop(key, None)  # with the stretch they were in
+                stretch.sizes.clear()
         self._message = (-1, "")
         return True
 
@@ -116,12 +137,31 @@ class Frame:
             self._drawn = where
             yield "drawing", "", self._part("drawing", drawing=drawing(blueprint, run), run=run)
         yield from self._passages(run, blueprint)
-        for item in touched:
-            yield item.key, f"vl-{item.visit}", self._part("item", item=item, key=self.key)
+        yield from self._turns(touched)
         yield "commands", "", self._part("commands", commands=commands(run))
         if patch is not None:
             yield from self._change(patch)
         yield "change-head", "", self._part("change_head", files=self._files, run=run, key=self.key)
+
+    def _turns(self, touched: Sequence[Item]) -> Iterator[tuple[str, str, str]]:
+        """The items that changed, as far as they stand on the page, and what is folded to make room for them."""
+        began = self.stretches.add(touched)
+        yield from self._folded()  # what has to go anyway is not made at all
+        for stretch in began:
+            if not stretch.is_folded:
+                yield stretch.key, f"vl-{stretch.visit}", self._part("stretch", stretch=stretch)
+        for item in touched:
+            stretch = self.stretches.of(item)
+            if not stretch.is_folded:
+                html = self._part("item", item=item, key=self.key)
+                stretch.sizes[item.key] = len(html.encode())
+                yield item.key, stretch.key, html
+        yield from self._folded()
+
+    def _folded(self) -> Iterator[tuple[str, str, str]]:
+        for stretch in list(self.stretches.too_many()):
+            stretch.is_folded = True
+            yield stretch.key, f"vl-{stretch.visit}", self._part("older", stretch=stretch, key=self.key)
 
     def _passages(self, run: Run, blueprint: Blueprint[Any] | None) -> Iterator[tuple[str, str, str]]:
         made = passages(run, titles(blueprint))

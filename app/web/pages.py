@@ -86,6 +86,7 @@ class Pages:
             ("/runs/{key}", self.run, "GET"),
             ("/runs/{key}/live", self.events, "GET"),
             ("/runs/{key}/events/{visit:int}/{number:int}", self.event, "GET"),
+            ("/runs/{key}/turns/{visit:int}/{number:int}", self.turns, "GET"),
             ("/runs/{key}/change.patch", self.patch, "GET"),
             ("/runs/{key}/orders", self.order, "POST"),
         ):
@@ -153,7 +154,23 @@ class Pages:
         recorded = await self._reader.entry(frame.run.id, place)
         template = "entry_part.html" if "part" in request.query_params else "entry.html"
         return self.paper.page(
-            template, visitor=visitor, run=frame.run, recorded=recorded, sections=sections(recorded.entry)
+            template,
+            visitor=visitor,
+            run=frame.run,
+            recorded=recorded,
+            sections=sections(recorded.entry),
+            among=frame.among(place),
+        )
+
+    async def turns(self, request: Request, visitor: Visitor) -> Response:
+        """Some turns that follow each other: a page of their own, or a part of the run's. Raises NotFound."""
+        frame = await self._frame(request, visitor)
+        place = Place(int(request.path_params["visit"]), int(request.path_params["number"]))
+        stretch = frame.stretches.at(place)
+        template = "turns_part.html" if "part" in request.query_params else "turns.html"
+        before, after = frame.stretches.beside(stretch)
+        return self.paper.page(
+            template, visitor=visitor, run=frame.run, frame=frame, stretch=stretch, before=before, after=after
         )
 
     async def patch(self, request: Request, visitor: Visitor) -> Response:

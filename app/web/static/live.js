@@ -23,6 +23,7 @@ function put({ id, into, html }) {
     place?.append(fresh);
     return;
   }
+  if (fresh.matches("details.older") && old.matches("ol")) return; // what somebody reads is not folded under their eyes
   const open = new Map([...old.querySelectorAll("details[id]")].map((one) => [one.id, one]));
   if (old.matches("details")) fresh.open = old.open;
   const focused = old.contains(document.activeElement) ? address(document.activeElement) : null;
@@ -68,8 +69,20 @@ async function fill(details) {
   details.append(box);
 }
 
+/** Put in the turns of a folded stretch, the first time that somebody unfolds it. */
+async function unfold(details) {
+  const { turns } = details.dataset;
+  delete details.dataset.turns;
+  if (!turns) return;
+  const answer = await fetch(`${turns}?part`, { credentials: "same-origin" });
+  if (answer.ok) details.append(made(await answer.text()));
+  else details.dataset.turns = turns;
+}
+
 document.addEventListener("toggle", (event) => {
-  if (event.target.matches?.("details.call") && event.target.open) fill(event.target);
+  if (!event.target.open) return;
+  if (event.target.matches?.("details.call")) fill(event.target);
+  if (event.target.matches?.("details.older")) unfold(event.target);
 }, true);
 
 document.getElementById("orders")?.addEventListener("submit", async (event) => {
