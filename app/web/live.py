@@ -6,6 +6,7 @@ the pace of their own connection, and whoever is slow misses steps in between, n
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Final
@@ -25,6 +26,8 @@ KEPT_S: Final = 30.0
 """A frame is kept so long after the last one who looked: between a page and its events, and while one reloads."""
 MOST: Final = 200
 """Runs that are looked at at once; who comes after that sees a page that stands still."""
+MOST_ENDED: Final = 10
+"""Runs that have ended whose frames are kept, some megabytes each, for who unfolds one part of them after the other."""
 
 
 class _Watched:
@@ -57,6 +60,8 @@ class Live:
         self._every_s = every_s
         self._kept_s = kept_s
         self._watched: dict[str, _Watched] = {}
+        self._ended: OrderedDict[str, Frame] = OrderedDict()
+        """The one that was read last stands last."""
         self._listening: asyncio.Task[None] | None = None
 
     async def frame(self, key: str) -> Frame:
@@ -64,10 +69,14 @@ class Live:
         if known := self._watched.get(key):
             await known.frame.look()
             return known.frame
-        frame = self._make(key)
+        frame = self._ended.pop(key, None) or self._make(key)
         await frame.look()
         if not frame.is_final and len(self._watched) < MOST:
             return self._keep(frame).frame
+        if frame.is_final:
+            self._ended[key] = frame
+            if len(self._ended) > MOST_ENDED:
+                self._ended.popitem(last=False)
         return frame
 
     async def watch(self, key: str, mark: str, seq: int) -> AsyncIterator[tuple[str, str, str]]:

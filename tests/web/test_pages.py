@@ -261,6 +261,29 @@ async def test_who_looks_on_is_told_what_changes_and_when_it_is_over(store: Post
     await live.close()
 
 
+async def test_a_run_that_has_ended_is_made_once_and_goes_on_being_shown_when_it_is_begun_again(
+    store: PostgresStore,
+) -> None:
+    made: list[Frame] = []
+
+    def make(key: str) -> Frame:
+        facts = ("https://github.test", BLUEPRINTS.get, 6.0)
+        made.append(Frame(key, store.reader(), Paper(), *facts))
+        return made[-1]
+
+    ended = {"status": Status.DONE, "ended_at": datetime(2026, 1, 3, tzinfo=UTC), "is_reported": True}
+    run = await store.save((await started(store)).model_copy(update=ended))
+    live = Live(store.reader(), make)
+    assert await live.frame(run.key) is await live.frame(run.key)
+    again = {"status": Status.RUNNING, "ended_at": None, "is_reported": False}
+    await store.save(run.model_copy(update=again))
+    frame = await live.frame(run.key)
+    assert frame.run.status is Status.RUNNING
+    assert 'data-state="going"' in frame.pieces["head"].html
+    assert len(made) == 1
+    await live.close()
+
+
 def test_lines_of_a_diff_have_styles() -> None:
     patch = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\xff\n same\n"
     styles = ["header", "header", "header", "place", "deleted", "added", "same"]
