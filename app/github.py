@@ -12,6 +12,7 @@ from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyFile, KeyText
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
+from app.adapters.github.lookups import Lookups
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import Tokens
 from app.adapters.store import PostgresStore
@@ -80,15 +81,6 @@ def parser(settings: Settings) -> Callable[[str, dict[str, Any]], Event]:
     )
 
 
-def history_of(
-    settings: Settings, app: App, redactor: Redactor, paces: Paces, *, blueprints: Blueprints
-) -> GitHubHistory:
+def history_of(settings: Settings, app: App, lookups: Lookups, *, blueprints: Blueprints) -> GitHubHistory:
     """What GitHub remembers."""
-    return GitHubHistory(
-        app,
-        parser(settings),
-        label=settings.label,
-        blueprints=list(blueprints),
-        paces=paces,
-        on_secret=redactor.add,
-    )
+    return GitHubHistory(app, lookups, parser(settings), label=settings.label, blueprints=list(blueprints))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from app.adapters.github.app import App
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
-from app.adapters.github.pace import Paces
+from app.adapters.github.lookups import Lookups
 from app.adapters.litellm import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
@@ -73,20 +73,17 @@ def work(settings: Settings) -> None:
             tracer = stack.enter_context(traces(settings))
             author = partial(commit_author, app, settings.github_url)
             worker = await outside(settings, store, redactor, author, shift, blueprints=blueprints)
+            lookups = Lookups(app, paces, on_secret=redactor.add)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, worker.models.told)
             there = threads(settings)
             warming = asyncio.create_task(_warmed_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
             beside = [
                 asyncio.create_task(sweeps.keep_sweeping()),
-                asyncio.create_task(
-                    recovery(settings, store, app, redactor, paces, blueprints=blueprints).keep_looking()
-                ),
+                asyncio.create_task(recovery(settings, store, app, lookups, blueprints=blueprints).keep_looking()),
                 asyncio.create_task(Watch(store).keep_watching()),
                 asyncio.create_task(
-                    schedules(
-                        store, forges, history_of(settings, app, redactor, paces, blueprints=blueprints)
-                    ).keep_looking()
+                    schedules(store, forges, history_of(settings, app, lookups, blueprints=blueprints)).keep_looking()
                 ),
                 asyncio.create_task(worker.rollout.keep_looking()),
             ]
@@ -119,10 +116,10 @@ async def _warmed_up() -> None:
 
 
 def recovery(
-    settings: Settings, store: PostgresStore, app: App, redactor: Redactor, paces: Paces, *, blueprints: Blueprints
+    settings: Settings, store: PostgresStore, app: App, lookups: Lookups, *, blueprints: Blueprints
 ) -> Recovery:
     """What looks after events that never arrived."""
-    history = history_of(settings, app, redactor, paces, blueprints=blueprints)
+    history = history_of(settings, app, lookups, blueprints=blueprints)
     return Recovery(store, store.logbook(settings.app_id), history, blueprints)
 
 

@@ -1,19 +1,17 @@
 """What GitHub remembers of what it told us: deliveries, labels, and how issues, pull requests and branches stand."""
 
 import logging
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from app.adapters.github.app import App, Delivery, Installation, read
-from app.adapters.github.errors import Gone, Invalid, Moved, Unauthorized
-from app.adapters.github.pace import Paces
+from app.adapters.github.lookups import Json, Lookups
 from app.adapters.github.reading import PayloadError
-from app.core.errors import Denied, ForgeError, NotFound, RateLimited, Unavailable
+from app.core.errors import ForgeError, RateLimited, Unavailable
 from app.core.events import Event, Ignored, StopRequested, WorkRequested
 from app.core.history import Attempt, Doubtful
 from app.core.run import Run
@@ -27,12 +25,6 @@ _MOST_CHANGES: Final = 1000
 """That are looked through at once in one repository: 10 pages. The next glance goes on behind them."""
 _LAG: Final = timedelta(minutes=1)
 """A change may be listed so much later than one that was made after it."""
-_NAME_S: Final = 10.0
-"""Seconds that a repository's name is taken for its name of now: less than between two looks at what is missing."""
-_READS: Final = {"contents": "read", "issues": "read", "metadata": "read", "pull_requests": "read"}
-"""Permissions of the token that looks; it is for all repositories of an installation, and never leaves this process."""
-_TOKEN_S: Final = 3000.0
-"""Seconds that a token is used; it lives for an hour."""
 _FOR_PEOPLE: Final = frozenset(
     {"issues", "issue_comment", "pull_request", "pull_request_review", "installation", "installation_repositories"}
 )
@@ -41,7 +33,6 @@ _FOR_PEOPLE: Final = frozenset(
 M = TypeVar("M", bound=BaseModel)
 
 Parse = Callable[[str, dict[str, Any]], Event]
-_Json = Mapping[str, Any]
 _Action = Literal["labeled", "unlabeled", "closed"]
 
 
@@ -81,34 +72,16 @@ class _Repositories(BaseModel):
     repositories: list[_Repository]
 
 
-class _Token(BaseModel, hide_input_in_errors=True):
-    token: str = Field(min_length=1, repr=False)
-
-
 class GitHubHistory:
     """`History` on GitHub. What it finds goes through the parser of deliveries: one act, one meaning, one word."""
 
-    def __init__(
-        self,
-        app: App,
-        parse: Parse,
-        *,
-        label: str,
-        blueprints: Collection[str],
-        paces: Paces,
-        on_secret: Callable[[str], None],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`label` and `label:NAME` for each name of `blueprints` ask for work. `on_secret` is told every token."""
+    def __init__(self, app: App, lookups: Lookups, parse: Parse, *, label: str, blueprints: Collection[str]) -> None:
+        """`label` and `label:NAME` for each name of `blueprints` ask for work."""
         self._app = app
+        self._lookups = lookups
         self._parse = parse
         self._label = label
         self._labels = (label, *(f"{label}:{name}" for name in blueprints))
-        self._paces = paces
-        self._on_secret = on_secret
-        self._clock = clock
-        self._tokens: dict[int, tuple[str, float]] = {}
-        self._names: dict[int, tuple[str, float]] = {}
 
     # -- Deliveries ----------------------------------------------------------------------------------------------
     async def failed(self, since: datetime) -> Sequence[Attempt]:
@@ -142,7 +115,7 @@ class GitHubHistory:
         for installation in await self._app.installations():
             path: str | None = "/installation/repositories?per_page=100"
             while path and installation.suspended_at is None:
-                answer = await self._read(installation.id, path, "read the repositories of an installation")
+                answer = await self._lookups.read(installation.id, path, "read the repositories of an installation")
                 for one in read(_Repositories, answer).repositories:
                     if not one.archived and one.has_issues:
                         yield Repository(id=one.id, full_name=one.full_name, installation_id=installation.id)
@@ -151,7 +124,7 @@ class GitHubHistory:
     async def _labelled_in(self, installation: Installation, since: datetime | None) -> AsyncIterator[WorkRequested]:
         path: str | None = "/installation/repositories?per_page=100"
         while path:
-            answer = await self._read(installation.id, path, "read the repositories of an installation")
+            answer = await self._lookups.read(installation.id, path, "read the repositories of an installation")
             for one in read(_Repositories, answer).repositories:
                 if one.archived or not one.has_issues or not one.open_issues_count:
                     continue
@@ -163,7 +136,7 @@ class GitHubHistory:
     async def _labelled_here(self, here: Repository, since: datetime | None) -> AsyncIterator[WorkRequested]:
         for label in self._labels:
             query = urlencode({"state": "open", "labels": label, "per_page": 100})
-            async for found in self._each(here, f"/issues?{query}", "look for labelled issues"):
+            async for found in self._lookups.each(here, f"/issues?{query}", "look for labelled issues"):
                 issue = _as(_Issue, found)
                 if issue.pull_request is not None:
                     continue  # labels on those ask for nothing, in deliveries neither
@@ -179,12 +152,12 @@ class GitHubHistory:
     # -- Runs ----------------------------------------------------------------------------------------------------
     async def doubtful(self, repository: Repository, since: datetime) -> Doubtful:
         """What of all that changed in a repository from `since` on a run may have to end for."""
-        here = await self._named(repository, "look what changed")
+        here = await self._lookups.named(repository, "look what changed")
         start = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         wanted = {"state": "all", "since": start, "sort": "updated", "direction": "asc", "per_page": 100}
         numbers: list[int] = []
         newest, seen = since, 0
-        async for found in self._each(here, f"/issues?{urlencode(wanted)}", "look what changed"):
+        async for found in self._lookups.each(here, f"/issues?{urlencode(wanted)}", "look what changed"):
             issue = _as(_Issue, found)
             if issue.state != "open" or (issue.pull_request is None and not self._is_labelled(issue)):
                 numbers.append(issue.number)
@@ -198,19 +171,19 @@ class GitHubHistory:
         """Why nobody wants the run any more, by what its issue, pull request and branch look like now."""
         task, trail = run.task, run.trail
         doing = f"look whether #{task.number} is still wanted"
-        here = await self._named(task.repository, doing)
+        here = await self._lookups.named(task.repository, doing)
         for number in dict.fromkeys(filter(None, (task.number, trail.pull_request_number))):
-            found = await self._found(here, f"/issues/{number}", doing)
+            found = await self._lookups.found(here, f"/issues/{number}", doing)
             if found is None:
                 return _gone(run)
             if stop := await self._withdrawn(here, found, run):
                 return stop.model_copy(update={"number": task.number})
         if trail.branch and trail.head_sha and trail.pull_request_number is None:  # an open one has its branch
-            branch = await self._found(here, f"/branches/{quote(trail.branch, safe='')}", doing)
+            branch = await self._lookups.found(here, f"/branches/{quote(trail.branch, safe='')}", doing)
             return None if branch is not None else _gone(run)
         return None
 
-    async def _withdrawn(self, here: Repository, found: _Json, run: Run) -> StopRequested | None:
+    async def _withdrawn(self, here: Repository, found: Json, run: Run) -> StopRequested | None:
         """Who closed the issue (or pull request), or took the label off by which it was asked for."""
         issue = _as(_Issue, found)
         event: Event | None = None
@@ -231,20 +204,13 @@ class GitHubHistory:
     def _is_ours(self, name: str) -> bool:
         return name.partition(":")[0].strip().lower() == self._label.lower()
 
-    # -- Calls ---------------------------------------------------------------------------------------------------
-    async def _named(self, repository: Repository, doing: str) -> Repository:
-        """The repository by its name of now: under a former one everything seems to have moved away."""
-        name, until = self._names.get(repository.id, ("", 0.0))
-        if until <= self._clock():
-            answer = await self._read(repository.installation_id, f"/repositories/{repository.id}", doing)
-            name = read(_Repository, answer).full_name
-            self._names[repository.id] = name, self._clock() + _NAME_S
-        return repository.model_copy(update={"full_name": name})
-
+    # -- Acts ----------------------------------------------------------------------------------------------------
     async def _newest(self, here: Repository, number: int, event: _Action, label: str) -> _Happened | None:
         """The newest time that this happened with this label, or with any of ours if it is empty."""
         newest: _Happened | None = None
-        async for found in self._each(here, f"/issues/{number}/events?per_page=100", f"read the history of #{number}"):
+        async for found in self._lookups.each(
+            here, f"/issues/{number}/events?per_page=100", f"read the history of #{number}"
+        ):
             one = _as(_Happened, found)
             if one.event == event and one.label and one.actor:
                 name = one.label.name
@@ -252,7 +218,7 @@ class GitHubHistory:
                     newest = one
         return newest
 
-    def _told(self, here: Repository, action: _Action, issue: _Json, act: _Happened) -> Event:
+    def _told(self, here: Repository, action: _Action, issue: Json, act: _Happened) -> Event:
         """What the delivery would have said. The issue's time is that of the act, as it was then."""
         payload: dict[str, Any] = {
             "action": action,
@@ -268,50 +234,6 @@ class GitHubHistory:
         except PayloadError as error:
             return Ignored(reason=str(error))
 
-    async def _each(self, here: Repository, path: str, doing: str) -> AsyncIterator[_Json]:
-        """Every thing of a list in a repository, page by page."""
-        next_path: str | None = f"/repos/{here.full_name}{path}"
-        while next_path:
-            answer = await self._read(here.installation_id, next_path, doing)
-            things: list[dict[str, Any]] = read(list[dict[str, Any]], answer)
-            for thing in things:
-                yield thing
-            next_path = self._app.next_page(answer)
-
-    async def _found(self, here: Repository, path: str, doing: str) -> _Json | None:
-        """One thing in a repository that is there; None if the thing was deleted or moved elsewhere."""
-        try:
-            answer = await self._read(here.installation_id, f"/repos/{here.full_name}{path}", doing)
-        except (NotFound, Gone, Moved):
-            return None
-        thing: dict[str, Any] = read(dict[str, Any], answer)
-        return thing
-
-    async def _read(self, installation_id: int, path: str, doing: str) -> Any:
-        try:
-            token = await self._token(installation_id)
-            async with self._paces.of(installation_id).read():
-                return await self._app.read_as(token, path, doing)
-        except Unauthorized as error:
-            # Fresh ones may not be known everywhere yet, and old ones may be revoked: the next look has another one.
-            self._tokens.pop(installation_id, None)
-            raise Unavailable("GitHub does not accept a token of its own now.", detail=error.detail) from None
-
-    async def _token(self, installation_id: int) -> str:
-        value, until = self._tokens.get(installation_id, ("", 0.0))
-        if until <= self._clock():
-            path = f"/app/installations/{installation_id}/access_tokens"
-            wanted = {"permissions": _READS}
-            try:
-                answer = await self._app.ask("POST", path, "look after an installation", json=wanted, is_safe=True)
-            except Invalid as error:
-                raise Denied("The installation has not accepted this App's permissions.", detail=error.detail) from None
-            minted: _Token = read(_Token, answer)
-            self._on_secret(minted.token)
-            value = minted.token
-            self._tokens[installation_id] = value, self._clock() + _TOKEN_S
-        return value
-
 
 async def _as_far_as(found: AsyncIterator[WorkRequested], where: str) -> AsyncIterator[WorkRequested]:
     """What is found before GitHub refuses to show more of one place: that must hold up no other."""
@@ -324,7 +246,7 @@ async def _as_far_as(found: AsyncIterator[WorkRequested], where: str) -> AsyncIt
         _log.info("Labels in %s cannot be looked for: %s", where, error)
 
 
-def _as(kind: type[M], thing: _Json) -> M:
+def _as(kind: type[M], thing: Json) -> M:
     try:
         return kind.model_validate(thing)
     except ValidationError:

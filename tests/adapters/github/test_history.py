@@ -14,6 +14,7 @@ import pytest
 from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyText
 from app.adapters.github.history import GitHubHistory
+from app.adapters.github.lookups import Lookups
 from app.adapters.github.pace import Paces
 from app.adapters.github.payloads import parse
 from app.adapters.github.permissions import EVENTS, PERMISSIONS
@@ -99,13 +100,13 @@ async def past(tmp_path: Path, pem: str, public_pem: str) -> AsyncIterator[Past]
     async with serve(hub) as url, httpx.AsyncClient() as http:
         app = App(http, f"{url}/api/v3", AppAuth(str(registered.id), KeyText(pem)), sleep=no_pause)
         secrets: list[str] = []
+        lookups = Lookups(app, Paces(Allowance(write_spacing_s=0)), on_secret=secrets.append)
         history = GitHubHistory(
             app,
+            lookups,
             partial(parse, app_id=str(registered.id)),
             label="minion",
             blueprints=["fix", "docs"],
-            paces=Paces(Allowance(write_spacing_s=0)),
-            on_secret=secrets.append,
         )
         hub.open_issue(HERE, by="ada", title="It crashes", body="On <!-- hidden -->start.")
         past = Past(hub, history, installation, registered.id)
