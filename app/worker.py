@@ -15,6 +15,7 @@ from app.adapters.github.app import App
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
 from app.adapters.github.lookups import Lookups
+from app.adapters.github.reactions import GitHubReactions
 from app.adapters.litellm import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import check as check_tables
@@ -30,6 +31,7 @@ from app.core.shift import Shift
 from app.core.task import Repository
 from app.core.tracing import Tracer
 from app.engine.dispatch import Blueprints
+from app.engine.opinions import Poll
 from app.engine.recovery import Recovery
 from app.engine.requests import Opener, as_it_is
 from app.engine.schedules import Schedules
@@ -120,7 +122,8 @@ def recovery(
 ) -> Recovery:
     """What looks after events that never arrived."""
     history = history_of(settings, app, lookups, blueprints=blueprints)
-    return Recovery(store, store.logbook(settings.app_id), history, blueprints)
+    poll = Poll(store.opinions(), GitHubReactions(lookups))
+    return Recovery(store, store.logbook(settings.app_id), history, blueprints, poll)
 
 
 def schedules(store: PostgresStore, forges: GitHubForges, history: GitHubHistory) -> Schedules:

@@ -47,6 +47,8 @@ class Group(BaseModel, frozen=True):
     rounds: float | None
     comments: float | None
     reverted: int
+    thumbs_up: int
+    thumbs_down: int
     seconds: float | None
     usd: float
 
@@ -59,6 +61,12 @@ class Group(BaseModel, frozen=True):
     def share_green(self) -> float | None:
         """Of pull requests with a verdict."""
         return self.green_at_first / self.checked if self.checked else None
+
+    @property
+    def satisfaction(self) -> float | None:
+        """👍 of all thumbs."""
+        thumbs = self.thumbs_up + self.thumbs_down
+        return self.thumbs_up / thumbs if thumbs else None
 
 
 class Cause(BaseModel, frozen=True):
@@ -155,6 +163,13 @@ DEFINITIONS: Final = (
         "Merged ones that were taken back within 14 days: by a pull request that GitHub's button “Revert” made, or by "
         "a commit on the default branch whose message says “This reverts commit …” of the merge or of the branch's "
         "last commit.",
+    ),
+    Definition(
+        "satisfaction",
+        "Satisfaction",
+        "👍 as a share of all 👍 and 👎 on pull requests that runs opened and on the comments in which they say how "
+        "they stand. GitHub is asked for them now and then, until 14 days after a pull request was closed and 60 days "
+        "after the run was asked for. Who reacts in both places counts twice; where nobody does there is no figure.",
     ),
     Definition(
         "time",

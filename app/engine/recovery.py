@@ -28,6 +28,7 @@ from app.core.events import Event, WorkRequested
 from app.core.history import Attempt, History, Logbook
 from app.core.store import Store, StoreDown
 from app.engine.dispatch import Blueprints, decide
+from app.engine.opinions import Poll
 
 _log = logging.getLogger(__name__)
 
@@ -76,16 +77,21 @@ class Recovery:
         logbook: Logbook,
         history: History,
         blueprints: Blueprints,
+        poll: Poll | None = None,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         every_s: float = EVERY_S,
         at_once: int = _RUNS_AT_ONCE,
     ) -> None:
-        """`now` is the time of day, with time zone; `at_once` runs are looked up in one look."""
+        """`poll` asks what people think of pull requests, at the end of each look.
+
+        `now` is the time of day, with time zone; `at_once` runs are looked up in one look.
+        """
         self._store = store
         self._logbook = logbook
         self._history = history
         self._blueprints = blueprints
+        self._poll = poll
         self._now = now
         self._every_s = every_s
         self._given_up: set[str] = set()
@@ -140,6 +146,8 @@ class Recovery:
             await self._stop_what_is_withdrawn(since)
             await self._store.stir_parked(_LONG_PARKED, _MOST_STIRRED if self._lost_hints else _FEW_STIRRED)
             self._is_busy = is_busy or bool(self._missing)
+            if self._poll is not None:
+                await self._poll.ask()
             return self._is_busy
 
     # -- Deliveries that failed ----------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ _MOST_RUNS: Final = 10_000
 _MOST_WEEKS: Final = 26
 """In the chart."""
 _SPANS: Final = ((4, "4 weeks"), (12, "12 weeks"), (52, "a year"), (0, "all time"))
+_SHARES: Final = ("usd_per_merged", "share_green", "satisfaction")
+"""What is made of the other figures of a group."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet run a text."""
 
@@ -67,7 +69,7 @@ class OverviewPages:
     async def figures_csv(self, request: Request, visitor: Visitor) -> Response:
         """The figures as a table of every group."""
         found = await self._figures.overview(_wanted(request), visitor.readable)
-        heads = [*Group.model_fields, "usd_per_merged", "share_green"]
+        heads = [*Group.model_fields, *_SHARES]
         rows = ([getattr(group, head) for head in heads] for group in found.groups)
         return _csv("minions-figures.csv", heads, rows)
 
@@ -78,10 +80,7 @@ class OverviewPages:
         body = {
             "wanted": wanted.model_dump(exclude={"page"}),
             "definitions": {one.anchor: one.meaning for one in DEFINITIONS},
-            "groups": [
-                group.model_dump() | {"usd_per_merged": group.usd_per_merged, "share_green": group.share_green}
-                for group in found.groups
-            ],
+            "groups": [group.model_dump() | {name: getattr(group, name) for name in _SHARES} for group in found.groups],
             "causes": [cause.model_dump(exclude={"examples"}) for cause in found.causes],
         }
         return JSONResponse(body, headers=HEADERS)

@@ -11,6 +11,7 @@ from app.core.budget import Usage
 from app.core.events import Closed, Pushed, StopRequested
 from app.core.figures import Wanted
 from app.core.journal import ModelAnswered, Opened
+from app.core.opinions import Thumbs
 from app.core.run import Run, Status, Trail, Visit
 from app.core.store import Draft
 from app.core.task import Person, Repository, Task
@@ -100,6 +101,28 @@ async def test_what_is_taken_back_by_hand_is_reverted(
     assert (await told(store))["reverted"] == 0
     await pushed(store, named)
     assert (await told(store))["reverted"] == reverted
+
+
+async def test_satisfaction_is_what_people_think_of_pull_requests(store: PostgresStore) -> None:
+    """Asked about in turns, as long as somebody may still say something."""
+    opinions, ids = store.opinions(), dict[int, int]()
+    for number in (1, 2, 3):
+        run = await proposed(store, await run_of(store, number), number + 100)
+        ids[run.id] = number
+    await run_of(store, 4)  # has no pull request
+    assert (await told(store)).items() >= {"thumbs_up": 0, "thumbs_down": 0}.items()
+    asked = [ids[posts.run_id] for posts in await opinions.due(2)]
+    assert asked == [1, 2]
+    for posts, thumbs in zip(await opinions.due(2), (Thumbs(up=2, down=1), None), strict=True):
+        await opinions.note(posts.run_id, thumbs)
+    assert [ids[posts.run_id] for posts in await opinions.due(9)] == [3, 1, 2]
+    (first, *_) = await opinions.due(1)
+    assert (first.pull_request_number, first.repository.full_name, first.comment_id) == (103, "octo/r5", None)
+    await opinions.note(first.run_id, Thumbs(up=1))
+    group = (await store.figures().overview(Wanted(), None)).by("all")[0]
+    assert (group.thumbs_up, group.thumbs_down, group.satisfaction) == (3, 1, 0.75)
+    await closed(store, 101)
+    assert len(await opinions.due(9)) == 3, "people go on saying what they think for some days"
 
 
 async def test_what_a_follow_up_pushed_is_not_a_persons_commit(store: PostgresStore) -> None:

@@ -33,6 +33,7 @@ SELECT CASE grouping(repository_id, blueprint, model, week)
     sum(rounds)::float / nullif(sum(waited), 0)::float AS rounds,
     sum(comments)::float / nullif(sum(closed), 0)::float AS comments,
     coalesce(sum(reverted), 0)::int AS reverted,
+    coalesce(sum(thumbs_up), 0)::int AS thumbs_up, coalesce(sum(thumbs_down), 0)::int AS thumbs_down,
     exp(sum(logs) / nullif(sum(timed), 0)::float) AS seconds,
     coalesce(sum(usd), 0) AS usd
 FROM (
@@ -45,6 +46,7 @@ FROM (
         sum(rounds) AS rounds, count(*) FILTER (WHERE rounds > 0) AS waited,
         sum(comments) AS comments, count(closed_at) AS closed,
         count(*) FILTER (WHERE reverted_at <= merged_at + interval '14 days') AS reverted,
+        sum(thumbs_up) AS thumbs_up, sum(thumbs_down) AS thumbs_down,
         sum(ln(greatest(date_part('epoch', proposed_at - asked_at), 1))) AS logs, count(proposed_at) AS timed,
         sum(usd) AS usd
     FROM summaries WHERE {where}

@@ -16,6 +16,7 @@ from app.adapters.store.figures import PostgresFigures
 from app.adapters.store.jobs import Queue
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
+from app.adapters.store.opinions import PostgresOpinions
 from app.adapters.store.purses import PostgresPurse
 from app.adapters.store.reachable import reachable
 from app.adapters.store.reader import HEEDED, PostgresReader
@@ -176,6 +177,10 @@ class PostgresStore:
     def figures(self) -> PostgresFigures:
         """What can be told of many runs together."""
         return PostgresFigures(self._engine)
+
+    def opinions(self) -> PostgresOpinions:
+        """What people think of pull requests."""
+        return PostgresOpinions(self._engine)
 
     def sessions(self) -> PostgresSessions:
         """Who signed in to the pages."""

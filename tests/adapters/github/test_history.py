@@ -18,8 +18,10 @@ from app.adapters.github.lookups import Lookups
 from app.adapters.github.pace import Paces
 from app.adapters.github.payloads import parse
 from app.adapters.github.permissions import EVENTS, PERMISSIONS
+from app.adapters.github.reactions import GitHubReactions
 from app.core.errors import NotFound, RateLimited
 from app.core.events import StopRequested, WorkRequested
+from app.core.opinions import Posts, Thumbs
 from app.core.pace import Allowance
 from app.core.run import Run, Status, Trail
 from app.core.task import Person, Repository, Task
@@ -41,6 +43,7 @@ class Past:
         self.history = history
         self.installation = installation
         self.app_id = app_id
+        self.reactions: GitHubReactions
         self.secrets: list[str] = []
 
     async def labelled(self, since: datetime | None = None) -> list[WorkRequested]:
@@ -111,6 +114,7 @@ async def past(tmp_path: Path, pem: str, public_pem: str) -> AsyncIterator[Past]
         hub.open_issue(HERE, by="ada", title="It crashes", body="On <!-- hidden -->start.")
         past = Past(hub, history, installation, registered.id)
         past.secrets = secrets
+        past.reactions = GitHubReactions(lookups)
         yield past
 
 
@@ -125,6 +129,24 @@ async def test_a_label_that_is_found_is_the_request_that_its_delivery_is(past: P
     assert isinstance(told, WorkRequested)
     assert await past.labelled() == [told]
     assert (told.blueprint, told.task.requester.login, told.task.body) == ("docs", "bob", "On start.")
+
+
+async def test_thumbs_on_pull_request_and_comment_are_counted_as_they_are_now(past: Past) -> None:
+    hub, here = past.hub, past.run().task.repository
+    pull = hub.open_issue(HERE, by="bob", title="Stands for a pull request: to reactions they are one")
+    comment = hub.add_comment(HERE, 1, "At work", by="bob")
+    posts = Posts(run_id=9, repository=here, pull_request_number=pull.number, comment_id=comment.id)
+    assert await past.reactions.thumbs(posts) == Thumbs()
+    for thing, login, content in (
+        *((pull, "ada", "+1"), (pull, "bob", "+1"), (pull, "ada", "heart")),
+        *((comment, "ada", "-1"), (comment, "bob", "+1"), (hub.issue(HERE, 1), "ada", "-1")),
+    ):
+        hub.issues.react(thing, hub.user(login), content)
+    for _ in range(2):  # the second time GitHub says that nothing changed
+        assert await past.reactions.thumbs(posts) == Thumbs(up=3, down=1)
+    hub.delete_comment(comment, by="ada")
+    assert await past.reactions.thumbs(posts) == Thumbs(up=2)
+    assert await past.reactions.thumbs(posts.model_copy(update={"comment_id": None})) == Thumbs(up=2)
 
 
 async def test_every_repository_that_the_app_may_work_in_is_found(past: Past) -> None:
