@@ -301,6 +301,17 @@ class Settings(BaseSettings):
         description="File with an Ed25519 key as PEM that statements about runs are signed with; one of this machine's "
         "own in `MINIONS_HOME`, made at the first start, where this is empty.",
     )
+    keep_runs_days: int = Field(
+        default=0,
+        ge=0,
+        description="Days after which a run that has ended is deleted, with its journal, costs and figures; 0: never.",
+    )
+    keep_uninstalled_days: int = Field(
+        default=30,
+        ge=0,
+        description="Days after which everything that is known of an installation is deleted once the App was "
+        "uninstalled there; 0: within the hour.",
+    )
     metrics_token: SecretStr = Field(
         default=SecretStr(""),
         description="Token for `/metrics` (Prometheus), sent as `Authorization: Bearer …`; without one there is none.",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from app.core.purse import Caps
 from app.core.redaction import Redactor
 from app.core.repo_config import PATH as CONFIG
 from app.core.repo_config import RepoConfig
+from app.core.retention import Kept
 from app.core.shift import Shift
 from app.core.task import Repository
 from app.core.tracing import Tracer
@@ -34,6 +35,7 @@ from app.engine.dispatch import Blueprints
 from app.engine.opinions import Poll
 from app.engine.recovery import Recovery
 from app.engine.requests import Opener, as_it_is
+from app.engine.retention import Retention
 from app.engine.schedules import Schedules
 from app.engine.sweeps import Sweeps
 from app.engine.threads import Teller
@@ -84,6 +86,7 @@ def work(settings: Settings) -> None:
                 asyncio.create_task(sweeps.keep_sweeping()),
                 asyncio.create_task(recovery(settings, store, app, lookups, blueprints=blueprints).keep_looking()),
                 asyncio.create_task(Watch(store).keep_watching()),
+                asyncio.create_task(Retention(store.archive(), kept(settings)).keep_clearing()),
                 asyncio.create_task(
                     schedules(store, forges, history_of(settings, app, lookups, blueprints=blueprints)).keep_looking()
                 ),
@@ -183,6 +186,14 @@ def places(settings: Settings) -> Places:
         installation=settings.installation_limit,
         repository=settings.repository_limit,
         requester=settings.requester_limit,
+    )
+
+
+def kept(settings: Settings) -> Kept:
+    """How long what is known is kept."""
+    return Kept(
+        runs=timedelta(days=settings.keep_runs_days) if settings.keep_runs_days else None,
+        uninstalled=timedelta(days=settings.keep_uninstalled_days),
     )
 
 

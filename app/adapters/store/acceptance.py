@@ -137,15 +137,13 @@ async def _note_installation(
     if delivery is not None and change.change == "unsuspended":
         # Nothing was told of that time: the next look is one at everything, as the first one was.
         await connection.execute(delete(tables.recoveries).where(tables.recoveries.c.app_id == delivery.app_id))
-    if change.change == "deleted":
-        await connection.execute(
-            delete(tables.installations).where(tables.installations.c.id == change.installation_id)
-        )
-        return
-    state = "suspended" if change.change == "suspended" else "active"
-    values = {"account": change.account, "state": state, "changed_at": change.at or datetime.now(UTC)}
+    state = {"suspended": "suspended", "deleted": "deleted"}.get(change.change, "active")
+    # GitHub tells when something about an installation changed last, which its end is not: that is now.
+    at = None if change.change == "deleted" else change.at
+    values = {"account": change.account, "state": state, "changed_at": at or datetime.now(UTC)}
     await connection.execute(
         upsert(tables.installations)
         .values(id=change.installation_id, **values)
-        .on_conflict_do_update(index_elements=["id"], set_=values)
+        # Ids are not given twice: what arrives late does not bring back what was removed.
+        .on_conflict_do_update(index_elements=["id"], set_=values, where=tables.installations.c.state != "deleted")
     )

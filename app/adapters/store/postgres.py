@@ -21,6 +21,7 @@ from app.adapters.store.purses import PostgresPurse
 from app.adapters.store.reachable import reachable
 from app.adapters.store.reader import HEEDED, PostgresReader
 from app.adapters.store.requests import PostgresRequests
+from app.adapters.store.retention import PostgresArchive
 from app.adapters.store.rollouts import PostgresRollouts
 from app.adapters.store.schedules import PostgresTimetable
 from app.adapters.store.sessions import PostgresSessions
@@ -177,6 +178,10 @@ class PostgresStore:
     def figures(self) -> PostgresFigures:
         """What can be told of many runs together."""
         return PostgresFigures(self._engine)
+
+    def archive(self) -> PostgresArchive:
+        """What is kept for long, and then deleted."""
+        return PostgresArchive(self._engine)
 
     def opinions(self) -> PostgresOpinions:
         """What people think of pull requests."""

@@ -227,6 +227,7 @@ deliveries = Table(
     _moment("received_at", now=True),
 )
 Index("deliveries_by_time", deliveries.c.received_at)
+Index("deliveries_of_run", deliveries.c.run_id, postgresql_where=text("run_id IS NOT NULL"))
 
 installations = Table(
     "installations",
