@@ -4,6 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
+from app.core.vitals import Vitals
+
 
 class Standing(BaseModel, frozen=True):
     """Runs of one blueprint that stand at one status."""
@@ -33,9 +35,8 @@ class Census(BaseModel, frozen=True):
     standings: tuple[Standing, ...]
     waiting: int
     """Runs that were asked for and have not begun."""
-    oldest_wait_s: float
-    """How long the oldest of them has waited, in seconds; 0 if none does."""
     workers: int
     """Workers that were heard of within the last half minute."""
     spendings: tuple[Spending, ...]
     """Since the moment that was asked for."""
+    vitals: Vitals

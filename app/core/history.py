@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from app.core.events import StopRequested, WorkRequested
 from app.core.run import Run
 from app.core.task import Repository
+from app.core.vitals import Look
 
 
 class Attempt(BaseModel, frozen=True):
@@ -48,6 +49,10 @@ class Doubtful(BaseModel, frozen=True):
 
 class History(Protocol):
     """What GitHub remembers. Calls may raise ForgeErrors; RateLimited and Unavailable are worth another try later."""
+
+    def seen(self) -> Look:
+        """What its answers said by the way, since this was asked last."""
+        ...
 
     async def failed(self, since: datetime) -> Sequence[Attempt]:
         """Attempts from `since` on that failed, newest first."""
@@ -101,6 +106,10 @@ class Logbook(Protocol):
         `last` is what `looked_at` answered before. If it is not so any more, nothing is noted: an installation was
         suspended and came back meanwhile. GitHub tells nothing of that time, so all is to be looked at anew.
         """
+        ...
+
+    async def note_look(self, look: Look) -> None:
+        """Note how things stood at this look."""
         ...
 
     async def received(self, guids: Collection[str]) -> AbstractSet[str]:

@@ -15,6 +15,7 @@ from app.core.purse import Estimate, Purse
 from app.core.rollout import Rollouts
 from app.core.run import Run
 from app.core.task import Repository, Task
+from app.core.vitals import Vitals
 
 
 class Stale(MinionsError):
@@ -214,6 +215,10 @@ class Store(Protocol):
 
     async def census(self, since: datetime) -> Census:
         """How many of what there is, and what models took since then."""
+        ...
+
+    async def vitals(self) -> Vitals:
+        """How things stand with GitHub."""
         ...
 
     async def counts(self) -> Mapping[str, int]:

@@ -104,6 +104,8 @@ class Recovery:
         """Up to when all that changed in a repository was glanced at, by GitHub's time."""
         self._lost_hints = False
         """Whether GitHub could not tell us of some checks lately."""
+        self._undelivered = 0
+        """Events that had not arrived at the last look."""
         self._missing: set[int] = set()
         """Runs of which something was not there at the last look. GitHub's copies may lag: it is looked for twice."""
         self._is_busy = True
@@ -148,6 +150,7 @@ class Recovery:
             self._is_busy = is_busy or bool(self._missing)
             if self._poll is not None:
                 await self._poll.ask()
+            await self._logbook.note_look(self._history.seen().model_copy(update={"undelivered": self._undelivered}))
             return self._is_busy
 
     # -- Deliveries that failed ----------------------------------------------------------------------------------
@@ -170,6 +173,7 @@ class Recovery:
                 _log.warning("GitHub does not deliver %s %s again: %s", attempt.event, attempt.guid, error)
         if due:
             _log.info("GitHub was asked to deliver %s events that did not arrive.", len(due[:_MOST_AT_ONCE]))
+        self._undelivered = len(lost)
         rest = [attempt.at for attempt in due[_MOST_AT_ONCE:]]
         return min([began, *rest]), any(repeats < _MOST_REPEATS for _, repeats in lost)
 

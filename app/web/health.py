@@ -27,8 +27,10 @@ class Health:
         return {"status": "alive", "deliveries": dict(self._counts)}
 
     async def ready(self) -> JSONResponse:
-        """The database answers, too; runs by status."""
+        """The database answers, too; runs by status, and how things stand with GitHub."""
         try:
-            return JSONResponse({"status": "ready", "runs": dict(await self._store.counts())})
+            vitals = await self._store.vitals()
+            counts = dict(await self._store.counts())
+            return JSONResponse({"status": "ready", "runs": counts, **vitals.model_dump()})
         except StoreDown as error:
             return JSONResponse({"status": "not ready", "why": str(error)}, 503)

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from app.core.census import Census, Spending
 from app.core.store import Store, StoreDown
+from app.core.vitals import Vitals
 
 _REFUSED: Final = "refused: "
 """How the webhook counts what it does not take, before the status."""
@@ -79,6 +80,7 @@ class _Figures(Collector):
         yield from self._deliveries()
         if self._census:
             yield from self._runs(self._census)
+            yield from self._github(self._census.vitals)
             yield from self._models()
 
     def _deliveries(self) -> Iterator[Metric]:
@@ -100,10 +102,25 @@ class _Figures(Collector):
         yield runs
         for name, value in (
             ("minions_queue_runs", census.waiting),
-            ("minions_queue_oldest_seconds", census.oldest_wait_s),
+            ("minions_queue_oldest_seconds", census.vitals.oldest_wait_s),
             ("minions_workers", census.workers),
         ):
             yield GaugeMetricFamily(name, FAMILIES[name], value=value)
+
+    def _github(self, vitals: Vitals) -> Iterator[Metric]:
+        installations = GaugeMetricFamily("minions_installations", FAMILIES["minions_installations"], labels=["state"])
+        for state, count in vitals.installations.items():
+            installations.add_metric([state], count)
+        yield installations
+        for name, value in (
+            ("minions_last_delivery_seconds", vitals.last_delivery_s),
+            ("minions_last_look_seconds", vitals.last_look_s),
+            ("minions_undelivered", vitals.undelivered),
+            ("minions_clock_off_seconds", vitals.clock_off_s),
+            ("minions_github_calls_left_ratio", vitals.calls_left),
+        ):
+            if value is not None:
+                yield GaugeMetricFamily(name, FAMILIES[name], value=value)
 
     def _models(self) -> Iterator[Metric]:
         calls = CounterMetricFamily("minions_model_calls", FAMILIES["minions_model_calls_total"], labels=["model"])
@@ -127,6 +144,13 @@ FAMILIES: Final = {
     "minions_queue_runs": "Runs that were asked for and have not begun.",
     "minions_queue_oldest_seconds": "How long the oldest of them has waited.",
     "minions_workers": "Workers that were heard of within the last half minute.",
+    "minions_installations": "Installations of the App by state: active, suspended, or deleted and not forgotten yet.",
+    "minions_last_delivery_seconds": "How long ago the newest delivery came that led to something.",
+    "minions_last_look_seconds": "How long ago a worker looked after all that GitHub told.",
+    "minions_undelivered": "Events that GitHub could not deliver, at that look; they are asked for again.",
+    "minions_clock_off_seconds": "Seconds that GitHub's clock was ahead of the worker's then; 0 if that is too "
+    "little to matter.",
+    "minions_github_calls_left_ratio": "Part of an hour's calls that GitHub left then, where it left least: 1 is all.",
     "minions_model_calls_total": "Answers of models, by all workers, since this process started.",
     "minions_model_usd_total": "US dollars that they cost.",
     "minions_model_tokens_total": "Tokens, by kind: input (with cached ones), output, cached.",

@@ -17,6 +17,7 @@ from app.core.history import Attempt, Doubtful
 from app.core.run import Run, Status
 from app.core.store import Delivery
 from app.core.task import Person, Repository, Task
+from app.core.vitals import Look
 from app.engine.dispatch import decide
 from app.engine.recovery import Recovery
 
@@ -87,6 +88,9 @@ class Memory:
             raise self.faults.pop(0)
         oldest = max(since, self.now - 3 * DAY)
         return [one for one in reversed(self.attempts) if one.arrived == arrived and one.at >= oldest]
+
+    def seen(self) -> Look:
+        return Look(clock_off_s=12, calls_left=0.5)
 
     async def failed(self, since: datetime) -> Sequence[Attempt]:
         return self._known(since, arrived=False)
@@ -226,6 +230,13 @@ async def test_a_delivery_that_cannot_be_repeated_holds_up_no_other(scene: Scene
     scene.memory = Forgetful(attempts=memory.attempts)
     await scene.worker().look()
     assert scene.memory.repeats == ["lost"]
+
+
+async def test_a_look_notes_how_things_stand_with_github(scene: Scene) -> None:
+    scene.memory.happened("guid-0001", at=NOON - timedelta(minutes=1))
+    await scene.worker().look()
+    vitals = await scene.store.vitals()
+    assert (vitals.undelivered, vitals.clock_off_s, vitals.calls_left) == (1, 12, 0.5)
 
 
 async def test_one_worker_looks_at_a_time_and_none_right_after_another(scene: Scene) -> None:

@@ -11,6 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from app.core.repo_schema import schema
+from app.core.vitals import Vitals
 from app.settings import Settings
 from app.web.metrics import FAMILIES
 
@@ -90,6 +91,11 @@ def test_every_alert_leads_to_the_runbook() -> None:
     }
     rules = yaml.safe_load((MANIFESTS / "monitoring/alerts.yaml").read_text("utf-8"))["groups"][0]["rules"]
     assert {rule["annotations"]["runbook"].partition("#")[2] for rule in rules} <= places
+
+
+def test_all_that_readiness_tells_is_in_the_documentation() -> None:
+    section = (ROOT / "docs/operating.md").read_text("utf-8").split("\n| `/readyz` |")[1].split("\n\n")[0]
+    assert set(re.findall(r"(?m)^\| `([a-z_]+)` \|", section)) == {"runs", *Vitals.model_fields}
 
 
 def test_every_metric_is_in_the_documentation() -> None:

@@ -14,6 +14,7 @@ from app.adapters.github.known import Answer, Known
 from app.adapters.github.pace import Pace, Paces
 from app.core.errors import Unavailable
 from app.core.pace import THE_APP, Allowance
+from app.core.vitals import Look
 
 USER_AGENT: Final = "minions"
 TIMEOUT_S: Final = 15.0
@@ -98,6 +99,12 @@ class App:
         self._sleep = sleep
         self._answers = Known()
         self._identity: Identity | None = None
+        self._calls_left: float | None = None
+
+    def seen(self) -> Look:
+        """What answers said by the way, since this was asked last."""
+        left, self._calls_left = self._calls_left, None
+        return Look(clock_off_s=self._auth.skew_s, calls_left=left)
 
     async def identity(self) -> Identity:
         """Who we are; asked once. Raises Denied if the App's id and key do not fit."""
@@ -226,6 +233,9 @@ class App:
                 verb, f"{self._api_url}{path}", headers=headers, json=json, timeout=TIMEOUT_S, follow_redirects=False
             )
         watch_age(answer.headers)
+        left = _part_left(answer.headers)
+        if left is not None:
+            self._calls_left = left if self._calls_left is None else min(left, self._calls_left)
         return answer
 
     async def _known(self, verb: str, path: str, doing: str) -> httpx.Response:
@@ -242,6 +252,16 @@ class App:
         """Path of the next page, if there is one on the same server."""
         url = answer.links.get("next", {}).get("url", "")
         return url.removeprefix(self._api_url) if url.startswith(f"{self._api_url}/") else None
+
+
+def _part_left(headers: Mapping[str, str]) -> float | None:
+    """Part of the hour's calls that is left to who called, as GitHub says it.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#checking-the-status-of-your-rate-limit
+    """
+    left, limit = headers.get("x-ratelimit-remaining", ""), headers.get("x-ratelimit-limit", "")
+    is_said = left.isdecimal() and limit.isdecimal() and headers.get("x-ratelimit-resource", "core") == "core"
+    return min(int(left) / int(limit), 1.0) if is_said and int(limit) else None
 
 
 def _good(doing: str, answer: httpx.Response) -> httpx.Response:

@@ -16,6 +16,7 @@ from app.core.events import Event, Ignored, StopRequested, WorkRequested
 from app.core.history import Attempt, Doubtful
 from app.core.run import Run
 from app.core.task import Repository
+from app.core.vitals import Look
 
 _log = logging.getLogger(__name__)
 
@@ -82,6 +83,10 @@ class GitHubHistory:
         self._parse = parse
         self._label = label
         self._labels = (label, *(f"{label}:{name}" for name in blueprints))
+
+    def seen(self) -> Look:
+        """What GitHub's answers said by the way, since this was asked last."""
+        return self._app.seen()
 
     # -- Deliveries ----------------------------------------------------------------------------------------------
     async def failed(self, since: datetime) -> Sequence[Attempt]:

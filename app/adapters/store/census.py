@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.adapters.store import tables
+from app.adapters.store import tables, vitals
 from app.core.census import Census, Spending, Standing
 from app.core.run import Status
 
@@ -24,10 +24,7 @@ async def taken(connection: AsyncConnection, since: datetime) -> Census:
     standings = await connection.execute(
         select(run.blueprint, run.status, func.count().label("runs")).group_by(run.blueprint, run.status)
     )
-    waiting = await connection.execute(
-        select(func.count().label("runs"), func.min(run.asked_at).label("oldest")).where(run.status == Status.QUEUED)
-    )
-    queue = waiting.one()
+    waiting = await connection.execute(select(func.count()).select_from(tables.runs).where(run.status == Status.QUEUED))
     workers = await connection.execute(
         text("SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > :since"), {"since": now - _SILENT}
     )
@@ -46,8 +43,8 @@ async def taken(connection: AsyncConnection, since: datetime) -> Census:
     return Census(
         at=now,
         standings=tuple(Standing(**one) for one in standings.mappings()),
-        waiting=queue.runs,
-        oldest_wait_s=(now - queue.oldest).total_seconds() if queue.oldest else 0.0,
+        waiting=waiting.scalar_one(),
         workers=workers.scalar_one(),
         spendings=tuple(Spending(**one) for one in spendings.mappings()),
+        vitals=await vitals.taken(connection),
     )

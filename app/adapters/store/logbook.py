@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.store import tables
 from app.adapters.store.reachable import reachable
+from app.core.vitals import Look
 
 _TURN: Final = 0x6C6F6F6B  # "look"; the second half of the lock's key is the App
 
@@ -49,6 +50,12 @@ class PostgresLogbook:
         first = upsert(tables.recoveries).values(app_id=self._app_id, looked_at=looked_at).on_conflict_do_nothing()
         async with reachable(), self._engine.begin() as connection:
             await connection.execute(first if last is None else known.values(looked_at=looked_at))
+
+    async def note_look(self, look: Look) -> None:
+        """Note how things stood at this look."""
+        noted = update(tables.recoveries).where(tables.recoveries.c.app_id == self._app_id)
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(noted.values(**look.model_dump()))
 
     async def received(self, guids: Collection[str]) -> AbstractSet[str]:
         """Which of these deliveries are in the store."""

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.adapters.store import census, orders, places, purses, runs, statements, stirring, tables
+from app.adapters.store import census, orders, places, purses, runs, statements, stirring, tables, vitals
 from app.adapters.store.acceptance import Acceptance
 from app.adapters.store.access import PostgresTokens
 from app.adapters.store.figures import PostgresFigures
@@ -35,6 +35,7 @@ from app.core.places import NO_LIMITS, Limits
 from app.core.purse import NO_CAPS, Caps, Estimate
 from app.core.run import Run, Status
 from app.core.store import Act, Delivery, Occupied, Receipt, Recorded, Site, Stale
+from app.core.vitals import Vitals
 
 _ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
 
@@ -274,6 +275,11 @@ class PostgresStore:
         """How many of what there is, and what models took since then."""
         async with reachable(), self._engine.connect() as connection:
             return await census.taken(connection, since)
+
+    async def vitals(self) -> Vitals:
+        """How things stand with GitHub."""
+        async with reachable(), self._reads.connect() as connection:
+            return await vitals.taken(connection)
 
     async def counts(self) -> Mapping[str, int]:
         """How many runs there are of each status."""

@@ -33,8 +33,15 @@ class GitHub:
         ]
         self.asked: list[str] = []
         self.key_is_good = True
+        self.limits: list[dict[str, str]] = []
+        """Headers of the next answers."""
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        answer = self._answer(request)
+        answer.headers.update(self.limits.pop(0) if self.limits else {})
+        return answer
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(f"{request.method} {request.url.path}")
         if not self.key_is_good:
             return httpx.Response(401, json={"message": "A JSON web token could not be decoded"})
@@ -96,6 +103,26 @@ async def test_only_failed_deliveries_or_only_the_newest(app: App) -> None:
     long_ago = NOW - timedelta(days=3)
     assert [one.id for one in await app.deliveries(since=long_ago, status="failure")] == [1, 3, 5]
     assert [one.id for one in await app.deliveries(since=long_ago, at_most=3)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ([], None),
+        ([("4000", "5000"), ("500", "5000"), ("4999", "5000")], 0.1),
+        ([("0", "15000")], 0.0),
+        ([("1", "0"), ("many", "5000"), ("-1", "5000"), ("", "")], None),
+        ([("7000", "5000")], 1.0),
+    ],
+)
+async def test_the_least_that_is_left_of_the_hours_calls_is_seen(
+    app: App, github: GitHub, said: list[tuple[str, str]], left: float | None
+) -> None:
+    github.limits = [{"x-ratelimit-remaining": some, "x-ratelimit-limit": limit} for some, limit in said]
+    for _ in range(4):
+        await app.deliveries(since=NOW, at_most=1)
+    assert app.seen().calls_left == left
+    assert app.seen().calls_left is None, "of the time before the last question nothing is said again"
 
 
 async def test_a_delivery_is_asked_for_again(app: App, github: GitHub) -> None:
