@@ -1,4 +1,4 @@
-"""An evaluation task: a small repository, an issue about it, and tests that the minion does not see.
+"""An evaluation task: a small repository, an issue or a pull request, and tests that the minion does not see.
 
 They stand beside the blueprint that they are for, in `blueprints/NAME/tasks/*.yaml`, one file a task.
 """
@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from app.core.errors import SettingsError
+from app.core.forge import FailedCheck
 
 Kind = Literal["configuration", "dependency", "bug fix", "feature", "refactoring", "test", "documentation"]
 
@@ -34,6 +35,31 @@ class Hidden(_Part, frozen=True):
     commands: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+class Red(FailedCheck, frozen=True, extra="forbid"):
+    """A check of the pull request that failed, with what it says."""
+
+
+class Said(_Part, frozen=True):
+    """What a reviewer said about the pull request."""
+
+    login: str
+    body: str
+    path: str = ""
+    """The file that it is about; empty if it is about all of the change."""
+    line: int | None = None
+    hunk: str = ""
+    """The piece of the diff that it stands under."""
+
+
+class Proposal(_Part, frozen=True):
+    """The pull request that a task is about, whose branch holds the task's files."""
+
+    before: Annotated[Mapping[str, str | None], Field(min_length=1)]
+    """Each file that it changes, as it is on the branch that it is to go to; none if it is not there."""
+    red: tuple[Red, ...] = ()
+    remarks: tuple[Said, ...] = ()
+
+
 class Exercise(_Part, frozen=True):
     """One evaluation task. Called so in the code, where a task is what somebody asked for."""
 
@@ -46,8 +72,10 @@ class Exercise(_Part, frozen=True):
     """What the hidden tests need installed; a run finds out by itself what it needs."""
     title: str
     body: str
-    """Of the issue."""
+    """Of the issue, or of the pull request."""
     files: Mapping[str, str]
+    proposal: Proposal | None = None
+    """For a blueprint that begins at a pull request."""
     hidden: Hidden
     solution: Annotated[tuple[Passage, ...], Field(min_length=1)]
     """One way to do it: it shows that the task can be done, and no run sees it."""
@@ -64,6 +92,12 @@ class Exercise(_Part, frozen=True):
     def text(self) -> str:
         """Title and body, as `minions run` takes them."""
         return f"{self.title}\n\n{self.body}"
+
+    @property
+    def base(self) -> dict[str, str]:
+        """The files of the default branch: before the pull request, if the task is about one."""
+        before = self.proposal.before if self.proposal else {}
+        return {path: text for path, text in {**self.files, **before}.items() if text is not None}
 
     def changed(self, passages: Sequence[Passage]) -> dict[str, str]:
         """The files with these passages in them. Raises ValueError if one does not stand there exactly once."""

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from app.core.forge import Head
 from app.core.run import Run, Status
 from app.core.sandbox import Sandbox
 from app.evaluation.exercise import Exercise
+from app.evaluation.proposed import BRANCH, ProposedForge, on_pull_request
 from app.local import carried_out, draft
 from app.outside import Outside
 from blueprints.steps.change import Change
@@ -98,8 +100,8 @@ class Examiner:
 
     async def _examined(self, exercise: Exercise, number: int, blank: Trial) -> Trial:
         repository = self.folder / f"{number}-{exercise.name}"
-        make_repository(repository, exercise.files)
-        forge = LocalForge(repository, self.folder / f"{number}.md")
+        forge = self._forge(exercise, repository, self.folder / f"{number}.md")
+        wanted = draft(exercise.name, exercise.text, self.blueprint, number=number)
         head = await forge.default_head()
         if lacking := await self._lacking(exercise, number, forge, head):
             reason = f"There is no {lacking} in the box."
@@ -109,7 +111,7 @@ class Examiner:
             self.worker,
             forge,
             head,
-            draft(exercise.name, exercise.text, self.blueprint, number=number),
+            on_pull_request(wanted) if exercise.proposal else wanted,
             tell=lambda sentence: self.tell(f"{exercise.name}: {sentence}"),
             most_tries=_MOST_TRIES,
         )
@@ -117,6 +119,17 @@ class Examiner:
         if found.verdict is Verdict.BROKEN:
             return found
         return await self._judged(exercise, run, forge, head, found)
+
+    def _forge(self, exercise: Exercise, repository: Path, report: Path) -> LocalForge:
+        """Make the repository, with the pull request if the task is about one."""
+        make_repository(repository, exercise.base)
+        if exercise.proposal is None:
+            return LocalForge(repository, report)
+        git(repository, "checkout", "--quiet", "-b", BRANCH)
+        for path in exercise.base.keys() - exercise.files.keys():
+            (repository / path).unlink()
+        commit(repository, exercise.files, exercise.title)
+        return ProposedForge(repository, report, exercise.proposal, datetime.now(UTC))
 
     async def _lacking(self, exercise: Exercise, number: int, forge: LocalForge, head: Head) -> str:
         """The first program that the box has not; empty if it has all."""
@@ -178,13 +191,19 @@ def _short(text: str, *, end: bool = False) -> str:
 
 def make_repository(folder: Path, files: Mapping[str, str]) -> None:
     """A git repository with one commit, which holds these files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    commit(folder, files, "Begin")
+
+
+def commit(folder: Path, files: Mapping[str, str], subject: str) -> None:
+    """Write these files beside those that are there, and make one commit of what is different."""
     for path, text in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text.encode("utf-8", "surrogateescape"))
-    git(folder, "init", "--quiet", "--initial-branch", "main")
     git(folder, "add", "--all", "--force")
-    git(folder, "commit", "--quiet", "--message", "Begin")
+    git(folder, "commit", "--quiet", "--message", subject)
 
 
 def git(folder: Path, *words: str) -> None:

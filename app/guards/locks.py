@@ -5,9 +5,10 @@ from typing import Final
 
 from app.core.guards import Finding, Weight
 from app.core.patch import Change, Patch
+from app.guards import digests
 from app.guards.guard import Guard, Subject
 from app.guards.manifests import locked, python_name, wanted
-from app.guards.origins import contents_changed, hosts
+from app.guards.origins import hosts
 
 NAME: Final = "lock files"
 _ALLOW: Final = "if the issue asks for it, a person can allow it by `allow: locks`"
@@ -38,7 +39,7 @@ def is_lock(path: str) -> bool:
 
 
 def look(subject: Subject) -> Iterator[Finding]:
-    """A finding for each lock file that was changed by itself, and each manifest whose lock file does not follow."""
+    """A finding for each lock file that was changed by itself, or that says of old versions what they were not."""
     changed = {file.path: file.change for file in subject.patch.files}
     for path, change in changed.items():
         folder, slash, name = path.rpartition("/")
@@ -48,6 +49,8 @@ def look(subject: Subject) -> Iterator[Finding]:
             yield _finding(path, sentence.strip())
         if name in LOCKS and change is not Change.DELETED:
             yield from _elsewhere(subject, path, f"{folder}{slash}{LOCKS[name]}")
+        if digests.tells(path) and change is not Change.DELETED:
+            yield from _contents(subject, path)
         if name in set(LOCKS.values()) and change is not Change.DELETED:
             yield from _manifest(subject, path)
 
@@ -61,11 +64,18 @@ def _elsewhere(subject: Subject, lock: str, manifest: str) -> Iterator[Finding]:
     for path, line, address in hosts(subject, lock, manifest):
         yield _finding(path, f"A package comes from `{address[:100]}` now. Have it come from its registry", line)
         break
-    if lock in subject.diffs and lock.endswith(".json"):
-        changed = contents_changed(subject.before(lock), subject.after(lock))
-        if changed:
-            shown = ", ".join(f"`{each[:60]}`" for each in changed[:5])
-            yield _finding(lock, f"{shown} has the version that it had and another content. Give it back its digest")
+
+
+def _contents(subject: Subject, path: str) -> Iterator[Finding]:
+    """A version that was released is what it is: another content under its name comes from nobody who may make one."""
+    if path not in subject.diffs:
+        return
+    others = digests.changed(path, subject.before(path), subject.after(path))
+    if others is None:
+        yield _finding(path, "What it says cannot be read any more. Have it made by its own tool")
+    elif others:
+        shown = ", ".join(f"`{each[:60]}`" for each in others[:5])
+        yield _finding(path, f"{shown} has the version that it had and another content. Give it back its digest")
 
 
 def _manifest_below(lock: str, changed: dict[str, Change]) -> bool:

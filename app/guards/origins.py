@@ -1,6 +1,5 @@
 """Lines by which packages come from elsewhere than the registries that everybody knows."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -103,18 +102,3 @@ def hosts(subject: Subject, lock: str, manifest: str) -> Iterator[Place]:
             continue
         if found["host"] not in _KNOWN_HOSTS or found["address"].startswith(("git+", "hg+")):
             yield lock, line.number, found["address"]
-
-
-def contents_changed(before: str, after: str) -> list[str]:
-    """Packages of a `package-lock.json` that kept their version, and are something else now."""
-    old, new = _npm_packages(before), _npm_packages(after)
-    both = [key for key in new if key in old and new[key].get("version") == old[key].get("version")]
-    return [key for key in both if old[key].get("integrity") not in {None, new[key].get("integrity")}]
-
-
-def _npm_packages(text: str) -> dict[str, Mapping[str, Any]]:
-    try:
-        said = _mapping(_mapping(json.loads(text)).get("packages"))
-    except (ValueError, RecursionError):
-        return {}
-    return {key.rpartition("node_modules/")[2]: each for key, each in said.items() if key and isinstance(each, Mapping)}

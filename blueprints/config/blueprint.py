@@ -23,7 +23,7 @@ from blueprints.config.formats import (
     rewritten,
     schema_of,
 )
-from blueprints.steps.change import Change, NewTests
+from blueprints.steps.change import Untested
 from blueprints.steps.ci import watch
 from blueprints.steps.delivery import explain
 from blueprints.steps.gates import checked, lint
@@ -38,7 +38,7 @@ SETTINGS: Final = "settings files"
 _MOST_FILES: Final = 100
 
 
-class Config(Change):
+class Config(Untested):
     """A change of settings under way."""
 
     demands: ClassVar[str] = (
@@ -46,9 +46,6 @@ class Config(Change):
         "this repository, it has to be as that says. Comments beside settings that did not change stay, keys stay in "
         "their order, and lines that say the same look the same."
     )
-    new_tests: ClassVar[NewTests] = "never"
-    needs_tests: ClassVar[bool] = False
-    tidies_others: ClassVar[bool] = False
 
 
 @agent("Change the settings", prompt="implement.md", budget=Budget(turns=60, usd=2.0), role="implement")

@@ -88,6 +88,34 @@ class Updater(Protocol):
         ...
 
 
+def planned(
+    updater: Updater,
+    project: Project,
+    wish: Wish,
+    commands: Iterable[str],
+    *,
+    files: Iterable[str] = (),
+    locks: Iterable[str] = (),
+    name: str = "",
+) -> Plan:
+    """The plan of an updater that runs these commands. `files` and `locks` are names in the project's folder.
+
+    `name` is what the package is called afterwards, where that is not as the wish calls it.
+    """
+    only_tool = tuple(map(project.path, locks))
+    return Plan(
+        updater=updater.name,
+        ecosystem=updater.ecosystem,
+        name=name or wish.name,
+        before=updater.before(project, wish.name) or "",
+        after=wish.version,
+        folder=project.folder,
+        commands=tuple(commands),
+        files=(*map(project.path, files), *only_tool),
+        locks=only_tool,
+    )
+
+
 def folders(paths: Iterable[str]) -> list[str]:
     """Folders in which these files lie, the root first, then the flat ones."""
     found = {str(PurePosixPath(path).parent) for path in paths}

@@ -14,7 +14,7 @@ from app.core.sandbox import CommandResult
 from app.core.workspace import CleanTree, Workspace
 from app.core.world import World
 from blueprints.docs.documents import belongs, examples, has_sessions, leads_nowhere, links, mistake
-from blueprints.steps.change import Change, NewTests
+from blueprints.steps.change import Untested
 from blueprints.steps.ci import watch
 from blueprints.steps.delivery import explain
 from blueprints.steps.gates import checked, lint
@@ -44,7 +44,7 @@ sys.exit(bool(doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMA
 _PYTHON: Final = "python=.venv/bin/python; [ -x $python ] || python=python3; PYTHONPATH=.:src exec $python -c"
 
 
-class Docs(Change):
+class Docs(Untested):
     """Documentation under way."""
 
     demands: ClassVar[str] = (
@@ -52,9 +52,6 @@ class Docs(Change):
         "to files of the repository have to lead to one, fenced examples have to be of the language that their fence "
         "names, and sessions of Python (`>>>`) have to print what stands below them."
     )
-    new_tests: ClassVar[NewTests] = "never"
-    needs_tests: ClassVar[bool] = False
-    tidies_others: ClassVar[bool] = False
 
 
 @agent("Write the documentation", prompt="implement.md", budget=Budget(turns=60, usd=2.0), role="implement")

@@ -112,6 +112,14 @@ class Change(State):
         self.evidence = (*(each for each in self.evidence if each.where is not where), *new)
 
 
+class Untested(Change):
+    """A change of a kind that tests say nothing about, such as of words: other checks look at it."""
+
+    new_tests: ClassVar[NewTests] = "never"
+    needs_tests: ClassVar[bool] = False
+    tidies_others: ClassVar[bool] = False
+
+
 def digest(patch: Patch) -> str:
     """Another word for another change."""
     return sha256(patch.data).hexdigest()

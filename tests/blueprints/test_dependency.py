@@ -185,11 +185,14 @@ def planned(texts: Mapping[str, str], name: str, version: str, folder: str = "")
             ("go get github.com/a/b/v2@v2.0.0",),
         ),
         (
-            {"Cargo.toml": '[dev-dependencies]\nrand = "0.7"\n', "Cargo.lock": 'name = "rand"\nversion = "0.7.3"\n'},
-            ("rand", "0.8.5"),
+            {
+                "Cargo.toml": '[dev-dependencies]\nrand_core = "0.7"\n',
+                "Cargo.lock": 'name = "rand_core"\nversion = "0.7.3"\n',
+            },
+            ("rand_core", "0.8.5"),
             "cargo",
             "0.7.3",
-            ("cargo add --quiet --dev rand@0.8.5", "cargo update --quiet --package rand --precise 0.8.5"),
+            ("cargo add --quiet --dev rand_core@0.8.5", "cargo update --quiet --package rand_core --precise 0.8.5"),
         ),
     ],
 )

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,15 @@ from app.demo.github.plumbing import Git
 from app.demo.models import CHARACTERS_PER_TOKEN
 from app.demo.script import load
 from app.demo.stage import Seed, Stage, furnish, seed, staged
-from app.evaluation.exercise import exercises
+from app.evaluation.exercise import Exercise, exercises
 from app.server import web_app
 from app.settings import Settings
-from tests.evaluation.scripted import SENT_BACK, two_tries
+from tests.evaluation.scripted import SENT_BACK, one_try, two_tries
+from tests.proposals import opened
 
 WORKER = Path(__file__).with_name("worker.py")
+AT_PULL_REQUESTS = {"ci": "older-python", "review": "out-of-range"}
+"""For each blueprint that begins at a pull request the task whose pull request it is."""
 GONE_WITHIN_S = 15.0
 """A graceful end takes a worker 5 s at most, and the kernel kills what is left behind at once."""
 
@@ -229,7 +233,10 @@ async def stage() -> AsyncIterator[Stage]:
         "MINIONS_CHECKS_SETTLE_S": "0",  # what has ended has ended: an attempt comes to the end of its run
     }
     scripts = dict(load(Path(__file__).with_name("scripts")))
-    known = two_tries(exercises(name)[task] for name, (task, _) in SENT_BACK.items())
+    known = (
+        *two_tries(exercises(name)[task] for name, (task, _) in SENT_BACK.items()),
+        *one_try(exercises(name)[task] for name, task in AT_PULL_REQUESTS.items()),
+    )
     scripts["careful"] = scripts["careful"].model_copy(update={"acts": (*known, *scripts["careful"].acts)})
     async with staged(scripts=scripts, settings=settings) as stage:
         yield stage
@@ -239,10 +246,17 @@ async def stage() -> AsyncIterator[Stage]:
 @pytest.fixture(scope="session")
 async def mortal(stage: Stage) -> AsyncIterator[MortalWorker]:
     """The fork server, warm."""
-    log = stage.home / "worker.log"
+    async with fork_server(stage, WORKER) as worker:
+        yield worker
+
+
+@asynccontextmanager
+async def fork_server(stage: Stage, program: Path) -> AsyncIterator[MortalWorker]:
+    """The server that this program is, warm, with the settings of the stage."""
+    log = stage.home / f"{program.stem}.log"
     with log.open("ab") as stderr:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, str(WORKER)),
+            *(sys.executable, str(program)),
             env=dict(stage.environment),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -292,6 +306,16 @@ async def filed(stage: Stage, plain: Seed | None = None) -> tuple[Seed, int]:
     return wanted, int(issue["number"])
 
 
+async def proposed(stage: Stage, plain: Seed, task: Exercise) -> Seed:
+    """Somebody opens the pull request that the task is about, and labels it."""
+    wanted = fresh_seed(plain)
+    furnish(stage, wanted)
+    pull = await opened(stage, wanted.repository, task, by=wanted.requester)
+    stage.hub.add_label(wanted.repository, pull.issue.number, wanted.label, by=wanted.requester)
+    await stage.hub.settled()
+    return wanted
+
+
 @pytest.fixture(scope="session", name="file_issue")
 def _file_issue() -> Callable[[Stage], Awaitable[tuple[Seed, int]]]:
     """File the issue in a repository of its own and label it; answers with both."""
@@ -317,10 +341,12 @@ async def scene(stage: Stage, runs_database: str) -> AsyncIterator[Scene]:
         yield await open_scene(stage, runs_database, PostgresStore(engine, ProcrastinateQueue(runs_database)))
 
 
-async def open_scene(stage: Stage, database: str, store: PostgresStore, plain: Seed | None = None) -> Scene:
-    """A new issue, and the run that its label's delivery makes."""
+async def open_scene(
+    stage: Stage, database: str, store: PostgresStore, plain: Seed | None = None, task: Exercise | None = None
+) -> Scene:
+    """A new issue, or the pull request of a task, and the run that its label's delivery makes."""
     first = len(stage.models.requests)
-    wanted, _ = await filed(stage, plain)
+    wanted = await proposed(stage, plain, task) if plain and task and task.proposal else (await filed(stage, plain))[0]
     delivery = next(one for one in reversed(stage.hub.deliveries) if one.action == "labeled")
     settings = Settings.model_validate(
         {name.removeprefix("MINIONS_").lower(): value for name, value in stage.environment.items()}
@@ -335,10 +361,10 @@ async def open_scene(stage: Stage, database: str, store: PostgresStore, plain: S
 
 @pytest.fixture
 async def new_scene(stage: Stage, runs_database: str) -> AsyncIterator[Callable[..., Awaitable[Scene]]]:
-    """Makes one such issue after the other: the demo's, or that of a seed."""
+    """Makes one such issue after the other: the demo's, or that of a seed, or the pull request of a task."""
     async with connected(runs_database) as engine:
         store = PostgresStore(engine, ProcrastinateQueue(runs_database))
-        yield lambda plain=None: open_scene(stage, runs_database, store, plain)
+        yield lambda plain=None, task=None: open_scene(stage, runs_database, store, plain, task)
 
 
 @pytest.fixture(scope="session")

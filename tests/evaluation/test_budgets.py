@@ -44,7 +44,9 @@ def turn(number: int) -> Turn:
 SPENDER = Script(acts=(Act(when=".", turns=tuple(turn(number) for number in range(60))),))
 
 
-async def worker_of(settings: Settings, store: PostgresStore, url: str, level: str) -> Outside:
+async def worker_of(
+    settings: Settings, store: PostgresStore, url: str, level: str, *, budget: float = BUDGET
+) -> Outside:
     known = {
         "model": "openai/spender",
         "model_api_base": url,
@@ -52,17 +54,17 @@ async def worker_of(settings: Settings, store: PostgresStore, url: str, level: s
         "most_usd": 100.0,
         "run_usd": 100.0,
     }
-    known |= {"run_usd": BUDGET} if level == "run" else {}
-    caps = Caps() if level == "run" else Caps(**{level: BUDGET})
+    known |= {"run_usd": budget} if level == "run" else {}
+    caps = Caps() if level == "run" else Caps(**{level: budget})
     return await without_pages(settings.model_copy(update=known), PostgresStore(store._engine, store._queue, caps=caps))
 
 
 async def one(worker: Outside, folder: Path, number: int) -> Run:
-    """One run in a repository of its own."""
+    """One run in the repository of this number."""
     repository = folder / f"repository-{number}"
     make_repository(repository, exercises("fix")["paginate"].files)
     forge = LocalForge(repository, folder / f"{number}.md")
-    wanted = draft("paginate", "Change the file", "fix", number=number)
+    wanted = draft("paginate", "Change the file", "fix", number=number).model_copy(update={"intent": str(folder)})
     return await carried_out(worker, forge, await forge.default_head(), wanted, tell=print)
 
 
@@ -70,13 +72,21 @@ async def one(worker: Outside, folder: Path, number: int) -> Run:
 async def test_a_run_that_reaches_a_budget_makes_no_call_beyond_it(
     settings: Settings, store: PostgresStore, home: Path, level: str
 ) -> None:
-    """It is told before, keeps its change, and says which budget it was, how much, and what to do."""
+    """It is told before, keeps its change, and says which budget it was, how much, and what to do.
+
+    Another one, of the same repository, person and organisation, does not begin when nothing is left.
+    """
     async with models.serve({"spender": SPENDER}) as server:
         await warm_up()
         worker = await worker_of(settings, store, server.url, level)
         run = await one(worker, home, 1)
         assert len(server.requests) == 4, "after four calls 1.00 is spent, and the next one might cost 0.50"
         assert "[budget] " in str(server.requests[-1]["messages"]), "it was told to wrap up"
+        if level != "run":
+            used_up = await worker_of(settings, store, server.url, level, budget=run.usage.usd)
+            another = await one(used_up, home / "another", 1)
+            assert (another.status, another.visits, len(server.requests)) == (Status.REFUSED, (), 4)
+            assert LEVELS[level] in another.error
     assert (run.status, run.trail.pull_request_number) == (Status.DONE, None)
     assert b"begun.txt" in await store.patch(run.id)
     assert run.usage.usd == pytest.approx(1.0)
@@ -85,11 +95,11 @@ async def test_a_run_that_reaches_a_budget_makes_no_call_beyond_it(
 
 
 async def test_two_runs_at_once_share_a_budget(settings: Settings, store: PostgresStore, home: Path) -> None:
-    """Together they make no more calls than one alone could; a third does not begin when nothing is left."""
+    """Together they make no more calls than one alone could."""
     async with models.serve({"spender": SPENDER}) as server:
         await warm_up()
         worker = await worker_of(settings, store, server.url, "month")
-        runs = await asyncio.gather(one(worker, home, 1), one(worker, home, 2))
+        runs = await asyncio.gather(one(worker, home / "1", 1), one(worker, home / "2", 2))
         assert len(server.requests) <= 4
         assert sum(run.usage.usd for run in runs) <= BUDGET
         assert all("this month's budget" in run.error for run in runs)

@@ -15,6 +15,7 @@ RED = {"tests/test_greet.py": NEW_TEST}
 """A repository whose tests fail because of what the issue is about."""
 PYPROJECT = "[project]\nname = 'greet'\nversion = '1'\n\n[tool.ruff.lint]\nselect = ['ALL']\n"
 TOKEN = "ghp_" + "a8Kd03jfLw9qPz72mXcVb5Rt1YhN6GsEu4Qo"
+HASHED = f"greetings==1.0 --hash=sha256:{'a' * 64}\n"
 HIDES = """\
 import unittest
 
@@ -124,6 +125,12 @@ CHEATERS: dict[str, tuple[dict[str, str], dict[str, str | None], tuple[str, ...]
         {"greet.py": f"TOKEN = '{TOKEN}'\n\n\n{RIGHT}", "tests/test_greet.py": NEW_TEST},
         (),
         "This looks like a secret",
+    ),
+    "has an installer take another package for the same": (
+        {"requirements.txt": HASHED},
+        {"greet.py": RIGHT, "tests/test_greet.py": NEW_TEST, "requirements.txt": HASHED.replace("a" * 64, "e" * 64)},
+        (),
+        "`greetings 1.0` has the version that it had and another content",
     ),
     "swallows failures": (
         {".github/minion.yml": "setup: []\nlint: []\ntest: sh check.sh\n", "check.sh": "python3 -m unittest\n", **RED},

@@ -174,9 +174,13 @@ async def town() -> AsyncIterator[Town]:
 
 
 @asynccontextmanager
-async def built(**given: Any) -> AsyncIterator[Town]:
-    """A town on a stage that is given this."""
+async def built(*, triage: str = "", **given: Any) -> AsyncIterator[Town]:
+    """A town on a stage that is given this; `triage` is the script that sorts its issues, if one does."""
     async with staged(**given) as stage, httpx.AsyncClient(timeout=30) as http, httpx2.AsyncClient(timeout=30) as other:
+        if triage:
+            told = {"MODEL": f"openai/{triage}", "API_BASE": stage.models.url, "PRICE": "0.1,0.4"}
+            told["API_KEY"] = stage.environment["MINIONS_MODEL_API_KEY"]
+            stage.environment = {**stage.environment, **{f"MINIONS_TRIAGE_{word}": said for word, said in told.items()}}
         for login in ("ann", "tim", "mallory"):
             stage.hub.add_user(login)
         stage.hub.add_user("rogue[bot]", is_bot=True)

@@ -1,28 +1,53 @@
 """A real, small repository for each blueprint: its label, a first try that its own gate sends back, a pull request."""
 
+import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from app.demo.script import Script
+from app.demo.script import Act, Script, Turn
 from app.evaluation.exercise import exercises
 from blueprints import BLUEPRINTS
 from tests.evaluation.scripted import SENT_BACK, two_tries
 from tests.stories.conftest import built
-from tests.stories.test_from_label_to_pull_request import ended
+from tests.stories.test_from_label_to_pull_request import ended, until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
 TASKS = {name: exercises(name)[task] for name, (task, _) in SENT_BACK.items()}
+WRITE = TASKS["docs"]
+LARGE = ("Rewrite the program in another language", "All of it, and keep every behaviour as it is.")
+VAGUE = ("Fix it", "")
+
+
+def sorted_into(**answer: object) -> tuple[Turn, ...]:
+    return (Turn(text=json.dumps(answer)),)
+
+
+SORTER = Script(
+    acts=(
+        Act(
+            when=LARGE[0],
+            turns=sorted_into(blueprint="fix", sure=0.9, decline=True, why="Too large.", doable="A part."),
+        ),
+        Act(when=re.escape(WRITE.title), turns=sorted_into(blueprint="docs", sure=0.9, why="It asks for a page.")),
+    )
+)
 
 
 @pytest.fixture(scope="module")
 async def street() -> AsyncIterator[Any]:
-    """One server for all of them, whose model knows the task of each."""
-    scripts = {"two-tries": Script(acts=two_tries(TASKS.values()))}
-    async with built(scripts=scripts, settings={"MINIONS_MODEL": "openai/two-tries"}) as town:
+    """One server for all of them, whose model knows the task of each; a cheap one sorts what names no blueprint."""
+    scripts = {"two-tries": Script(acts=two_tries(TASKS.values())), "sorter": SORTER}
+    async with built(scripts=scripts, settings={"MINIONS_MODEL": "openai/two-tries"}, triage="sorter") as town:
         yield town
+
+
+def asked(street: Any) -> list[str]:
+    """Which models were asked so far."""
+    return [one["model"] for one in street.stage.models.requests]
 
 
 @pytest.mark.parametrize("name", SENT_BACK)
@@ -40,3 +65,42 @@ async def test_its_label_brings_a_pull_request_that_its_own_gate_let_pass(street
     rows = check["output"]["summary"]
     assert f"| {gate.title} | ⚙️ step | ✔️ pass, before that mend" in rows, rows
     assert f"Closes #{number}" in pull["body"]
+
+
+async def test_an_issue_that_names_no_blueprint_is_sorted_by_a_cheap_model(street: Any) -> None:
+    """It is asked once; what it chose is told, and is what works from there on."""
+    repository = street.repository(WRITE.files)
+    ann = street.person("ann", repository)
+    before = len(asked(street))
+    number = await ann.file(WRITE.title, WRITE.body)
+    await ann.label(number, "minion")
+    pull, check = await ended(ann)
+    assert (check["name"], check["conclusion"]) == ("minions / docs", "success")
+    assert f"Closes #{number}" in pull["body"]
+    first, *others = asked(street)[before:]
+    assert (first, set(others)) == ("sorter", {"two-tries"})
+    (comment,) = await ann.comments(number)
+    assert "Nobody named a blueprint; `docs` was chosen, 90 % sure: It asks for a page." in comment["body"]
+
+
+@pytest.mark.parametrize(
+    ("issue", "who", "why", "models"),
+    [
+        (VAGUE, "a rule", "The issue says too little to know when it is done.", []),
+        (LARGE, "a model that sorts issues", "Too large. **What would make it doable:** A part.", ["sorter"]),
+    ],
+    ids=["by a rule", "by the model"],
+)
+async def test_what_is_declined_is_told_why_and_nothing_is_spent_on_it(
+    street: Any, issue: tuple[str, str], who: str, why: str, models: list[str]
+) -> None:
+    """But for the question to the cheap model, where no rule says it."""
+    repository = street.repository()
+    ann = street.person("ann", repository)
+    before = len(asked(street))
+    number = await ann.file(*issue)
+    await ann.label(number, "minion")
+    (comment,) = await until(lambda: ann.comments(number))
+    assert f"Declined by {who}: {why}" in comment["body"]
+    assert asked(street)[before:] == models
+    assert (await ann.branches(), await ann.pulls()) == (["main"], [])

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import Any, Final
 
-from blueprints.dependency.plan import Plan, Project
-from blueprints.dependency.updaters.python import table, toml
+from blueprints.dependency.plan import Plan, Project, planned
+from blueprints.dependency.updaters.python import entry, table, toml
 from blueprints.dependency.wish import Wish
 
 _MANIFEST: Final = "Cargo.toml"
 _LOCK: Final = "Cargo.lock"
 _KINDS: Final = {"dependencies": "", "dev-dependencies": "--dev ", "build-dependencies": "--build "}
-_LOCKED: Final = r'(?m)^name = "{}"\nversion = "([^"\n]+)"'
 
 
 class Cargo:
@@ -24,9 +23,8 @@ class Cargo:
 
     def before(self, project: Project, name: str) -> str | None:
         """As `Updater` says."""
-        found = re.search(_LOCKED.format(re.escape(name)), project.text(_LOCK))
-        if found:
-            return found[1]
+        if found := entry(project.text(_LOCK), name):
+            return found
         return next((spec.strip("^~=> ") for _, spec in _wanted(project.text(_MANIFEST), name)), None)
 
     def plan(self, project: Project, wish: Wish) -> Plan:
@@ -37,20 +35,10 @@ class Cargo:
             for option, spec in _wanted(project.text(_MANIFEST), wish.name)
             if not admits(spec, wish.version)
         ]
-        if project.has(_LOCK):
-            commands.append(f"cargo update --quiet --package {quote(wish.name)} --precise {quote(wish.version)}")
-        locks = (project.path(_LOCK),) if project.has(_LOCK) else ()
-        return Plan(
-            updater=self.name,
-            ecosystem=self.ecosystem,
-            name=wish.name,
-            before=self.before(project, wish.name) or "",
-            after=wish.version,
-            folder=project.folder,
-            commands=tuple(commands),
-            files=(project.path(_MANIFEST), *locks),
-            locks=locks,
-        )
+        if not project.has(_LOCK):
+            return planned(self, project, wish, commands, files=(_MANIFEST,))
+        commands.append(f"cargo update --quiet --package {quote(wish.name)} --precise {quote(wish.version)}")
+        return planned(self, project, wish, commands, files=(_MANIFEST,), locks=(_LOCK,))
 
 
 def admits(spec: str, version: str) -> bool:

@@ -4,7 +4,7 @@ import re
 from shlex import quote
 from typing import Final
 
-from blueprints.dependency.plan import Plan, Project
+from blueprints.dependency.plan import Plan, Project, planned
 from blueprints.dependency.wish import Wish
 
 _MANIFEST: Final = "go.mod"
@@ -35,16 +35,7 @@ class Go:
         commands = [f"go get {quote(f'{wanted}@v{wish.version}')}"]
         if wanted == module:
             commands.append("go mod tidy")
-        return Plan(
-            updater=self.name,
-            ecosystem=self.ecosystem,
-            name=wanted,
-            before=self.before(project, wish.name) or "",
-            after=wish.version,
-            folder=project.folder,
-            commands=tuple(commands),
-            files=(project.path(_MANIFEST), project.path("go.sum")),
-        )
+        return planned(self, project, wish, commands, files=(_MANIFEST, "go.sum"), name=wanted)
 
 
 def _module(text: str, name: str) -> str:

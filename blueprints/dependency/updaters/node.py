@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from shlex import quote
 from typing import Any, Final
 
-from blueprints.dependency.plan import Plan, Project
+from blueprints.dependency.plan import Plan, Project, planned
 from blueprints.dependency.wish import Wish
 
 _MANIFEST: Final = "package.json"
@@ -50,7 +50,7 @@ class Npm:
         if not lock:  # without one, npm would install what it is not asked for here
             keys = [(table, f"{_prefix(spec)}{wish.version}") for table, spec in _wanted(project, wish.name)]
             commands = [f"npm pkg set {quote(f'{table}[{wish.name}]={spec}')}" for table, spec in keys]
-        return _plan(self, project, wish, commands, lock)
+        return planned(self, project, wish, commands, files=(_MANIFEST,), locks=(lock,) if lock else ())
 
 
 class Pnpm:
@@ -77,22 +77,7 @@ class Pnpm:
             f"{quote(f'{wish.name}@{wish.version}')}"
             for table, spec in _wanted(project, wish.name)
         ]
-        return _plan(self, project, wish, commands, "pnpm-lock.yaml")
-
-
-def _plan(updater: Npm | Pnpm, project: Project, wish: Wish, commands: list[str], lock: str) -> Plan:
-    locks = (project.path(lock),) if lock else ()
-    return Plan(
-        updater=updater.name,
-        ecosystem=updater.ecosystem,
-        name=wish.name,
-        before=updater.before(project, wish.name) or "",
-        after=wish.version,
-        folder=project.folder,
-        commands=tuple(commands),
-        files=(project.path(_MANIFEST), *locks),
-        locks=locks,
-    )
+        return planned(self, project, wish, commands, files=(_MANIFEST,), locks=("pnpm-lock.yaml",))
 
 
 def _lock(project: Project) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from packaging.utils import canonicalize_name
 
-from blueprints.dependency.plan import Plan, Project
+from blueprints.dependency.plan import Plan, Project, planned
 from blueprints.dependency.updaters.python import PYTHON, admits, declared, locked, respecified, table, toml
 from blueprints.dependency.wish import Wish
 
@@ -45,17 +45,7 @@ class Poetry:
                 commands.append(f"{_TOOL} add --lock {where}{quote(f'{wish.name}{spec}')}")
         if not commands:
             commands.append(f"{_TOOL} update --lock {quote(wish.name)}")
-        return Plan(
-            updater=self.name,
-            ecosystem=self.ecosystem,
-            name=wish.name,
-            before=self.before(project, wish.name) or "",
-            after=wish.version,
-            folder=project.folder,
-            commands=tuple(commands),
-            files=(project.path(_MANIFEST), project.path(_LOCK)),
-            locks=(project.path(_LOCK),),
-        )
+        return planned(self, project, wish, commands, files=(_MANIFEST,), locks=(_LOCK,))
 
 
 def _wanted(text: str, name: str) -> Iterator[tuple[str, str]]:

@@ -69,7 +69,12 @@ def requirement(line: object) -> Requirement | None:
 
 def locked(text: str, name: str) -> str:
     """The version of a package in `uv.lock` or `poetry.lock`; empty if it is not there."""
-    found = re.search(_LOCKED.format(re.escape(canonicalize_name(name))), text)
+    return entry(text, canonicalize_name(name))
+
+
+def entry(text: str, name: str) -> str:
+    """The version that a lock file of TOML gives to this very name; empty if it is not there."""
+    found = re.search(_LOCKED.format(re.escape(name)), text)
     return found[1] if found else ""
 
 

@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 from shlex import quote
 from typing import Final
 
-from blueprints.dependency.plan import Plan, Project
+from blueprints.dependency.plan import Plan, Project, planned
 from blueprints.dependency.updaters.python import (
     PYTHON,
     admits,
@@ -51,17 +51,8 @@ class PipTools:
             if header and header["by"] == "uv pip compile":
                 tool = f"uv pip compile --quiet --python {PYTHON} --output-file"
             commands.append(f"{tool} {quote(target)} {hashes}--upgrade-package {pinned} {quote(source)}")
-        files = tuple(project.path(name) for pair in pairs for name in pair)
-        return Plan(
-            updater=self.name,
-            ecosystem=self.ecosystem,
-            name=wish.name,
-            before=self.before(project, wish.name) or "",
-            after=wish.version,
-            folder=project.folder,
-            commands=tuple(commands),
-            files=files,
-            locks=tuple(project.path(target) for _, target in pairs),
+        return planned(
+            self, project, wish, commands, files=[source for source, _ in pairs], locks=[target for _, target in pairs]
         )
 
 
@@ -82,16 +73,7 @@ class Requirements:
     def plan(self, project: Project, wish: Wish) -> Plan:
         """As `Updater` says."""
         commands = [edit for file in _by_hand(project) for edit in _edits(project, file, wish, only_if_needed=False)]
-        return Plan(
-            updater=self.name,
-            ecosystem=self.ecosystem,
-            name=wish.name,
-            before=self.before(project, wish.name) or "",
-            after=wish.version,
-            folder=project.folder,
-            commands=tuple(commands),
-            files=tuple(project.path(file) for file in _by_hand(project)),
-        )
+        return planned(self, project, wish, commands, files=_by_hand(project))
 
 
 def _pairs(project: Project) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from shlex import quote
 from typing import Final
 
-from blueprints.dependency.plan import Plan, Project
+from blueprints.dependency.plan import Plan, Project, planned
 from blueprints.dependency.updaters.python import PYTHON, admits, declared, locked, respecified, version_in, written
 from blueprints.dependency.wish import Wish
 
@@ -33,17 +33,8 @@ class Uv:
         ]
         pinned = quote(f"{wish.name}=={wish.version}")
         commands.append(f"uv lock --quiet --python {PYTHON} --upgrade-package {pinned}")
-        return Plan(
-            updater=self.name,
-            ecosystem=self.ecosystem,
-            name=wish.name,
-            before=self.before(project, wish.name) or "",
-            after=wish.version,
-            folder=project.folder,
-            commands=tuple(" ".join(command.split(" ")).replace("  ", " ") for command in commands),
-            files=(project.path(_MANIFEST), project.path(_LOCK)),
-            locks=(project.path(_LOCK),),
-        )
+        tidied = (" ".join(command.split(" ")).replace("  ", " ") for command in commands)
+        return planned(self, project, wish, tidied, files=(_MANIFEST,), locks=(_LOCK,))
 
 
 class Unlocked:
@@ -67,13 +58,4 @@ class Unlocked:
             spec = respecified(wanted.specifier, wish.version) or f">={wish.version}"
             words = ["uv", "add", "--quiet", "--frozen", "--python", PYTHON, *option, written(wanted, spec)]
             commands.append(" ".join(map(quote, words)))
-        return Plan(
-            updater=self.name,
-            ecosystem=self.ecosystem,
-            name=wish.name,
-            before=self.before(project, wish.name) or "",
-            after=wish.version,
-            folder=project.folder,
-            commands=tuple(commands),
-            files=(project.path(_MANIFEST),),
-        )
+        return planned(self, project, wish, commands, files=(_MANIFEST,))
