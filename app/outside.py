@@ -36,15 +36,17 @@ from app.ahead import make_ready
 from app.core import wording
 from app.core.blueprint import AgentSpec, Node, State
 from app.core.budget import Budget
-from app.core.errors import BlueprintError, MinionsError, SettingsError
+from app.core.errors import BlueprintError, ConfigError, MinionsError, NotFound, SettingsError
 from app.core.forge import Forge, Remote
 from app.core.guards import Guards
 from app.core.minion import GaveUp, Minion, Submission
 from app.core.model import Model
 from app.core.outside import NoServers, Servers
 from app.core.patch import Patch
+from app.core.places import ANY_NUMBER, MostOpen
 from app.core.redaction import Redactor
 from app.core.releases import Releases
+from app.core.repo_config import PATH as CONFIG
 from app.core.reviewer import NoReviewer, Reviewer
 from app.core.rollout import REVIEW, TRIAGE
 from app.core.run import Run
@@ -66,7 +68,7 @@ from app.registry import check_wiring, load
 from app.settings import Settings
 from blueprints import BLUEPRINTS
 from blueprints.steps.change import Change
-from blueprints.steps.configuration import container_image, layout
+from blueprints.steps.configuration import container_image, layout, parsed
 
 _log = logging.getLogger(__name__)
 
@@ -106,6 +108,7 @@ class Outside:
             leave=leave,
             arms=self.rollout.arms,
             triage=lambda run: self.triage(run, blueprints),
+            most_open=most_open,
         )
 
     async def triage(self, run: Run, blueprints: Blueprints) -> Decided:
@@ -223,6 +226,19 @@ class Outside:
             more_tools=await self._outside_tools(run, node.agent),
             purse=self.store.purse(run),
         )
+
+
+async def most_open(run: Run, forge: Forge) -> MostOpen:
+    """How many pull requests may wait for review, as the repository of a run says; what cannot be read says nothing.
+
+    The run itself tells people what is wrong with the file, once it has begun.
+    """
+    if run.task.is_pull_request or not run.task.number:
+        return ANY_NUMBER
+    try:
+        return parsed(await forge.file(CONFIG, "HEAD")).most_open
+    except (NotFound, ConfigError):
+        return ANY_NUMBER
 
 
 def allowed(settings: Settings, run: Run, usual: Budget, blueprints: Blueprints = BLUEPRINTS) -> Budget:

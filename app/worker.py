@@ -21,7 +21,6 @@ from app.adapters.store.schema import check as check_tables
 from app.adapters.store.url import with_driver
 from app.adapters.workspace.leftovers import MachineLeftovers
 from app.core.errors import NotFound, SettingsError
-from app.core.places import Limits as Places
 from app.core.purse import Caps
 from app.core.redaction import Redactor
 from app.core.repo_config import PATH as CONFIG
@@ -67,7 +66,7 @@ def work(settings: Settings) -> None:
         shift = Shift()
         blueprints = load(settings.blueprints_folder)
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(opened(url, queue, places(settings), caps(settings)))
+            store = await stack.enter_async_context(opened(url, queue, settings.places, caps(settings)))
             paces = chosen_paces(settings, store)
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
             tracer = stack.enter_context(traces(settings))
@@ -175,15 +174,6 @@ def traces(settings: Settings) -> Iterator[Tracer | None]:
         yield tracer
     finally:
         tracer.close()
-
-
-def places(settings: Settings) -> Places:
-    """How many runs may be at work at once."""
-    return Places(
-        installation=settings.installation_limit,
-        repository=settings.repository_limit,
-        requester=settings.requester_limit,
-    )
 
 
 def caps(settings: Settings) -> Caps:

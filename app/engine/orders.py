@@ -64,7 +64,7 @@ class Orders:
                     signals.raised_usd += usd
                     await self._heeded(run, given, forge)
                 case ShowStatus():
-                    await self._answer(run, given, forge, self._standing(run))
+                    await self._answer(run, given, forge, await self._standing_now(run))
                 case Retry() | FixChecks() if given.id == run.last_retry:
                     await self._heeded(run, given, forge)
                 case Retry() | FixChecks():
@@ -214,6 +214,14 @@ class Orders:
             await forge.react(given.place.number, given.place, reaction)
         except (Denied, NotFound) as error:
             _log.info("Run %s: no reaction to %r: %s", run.id, given.order.kind, error)
+
+    async def _standing_now(self, run: Run) -> str:
+        """The same, with the place in line of now."""
+        if run.status is not Status.QUEUED:
+            return self._standing(run)
+        turn = await self.store.turn(run)
+        here = self._standing(run.model_copy(update={"trail": run.trail.model_copy(update={"turn": turn})}))
+        return f"{here}\n\n{wording.waits_for_reviews(turn)}" if turn else here
 
     def _standing(self, run: Run) -> str:
         blueprint = self.blueprints.get(run.blueprint)

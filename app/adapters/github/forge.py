@@ -103,6 +103,10 @@ class GitHubForge:
         """Make `branch` with one empty commit on `base_sha`."""
         return await branches.find_or_create(self._client, branch, base_sha=base_sha, message=message)
 
+    async def restart_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        """Have `branch`, which holds nothing but its one empty commit, begin on `base_sha`."""
+        return await branches.restart(self._client, branch, base_sha=base_sha, message=message)
+
     async def branch_sha(self, branch: str) -> str:
         """Where `branch` stands; empty if it does not exist."""
         return await branches.branch_sha(self._client, branch)

@@ -8,13 +8,14 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import orders, schedules, summaries, tables, withdrawals
+from app.adapters.store import orders, places, schedules, summaries, tables, withdrawals
 from app.adapters.store.drafts import Drafts
 from app.adapters.store.jobs import Queue
 from app.adapters.store.reachable import reachable
 from app.adapters.store.requests import PostgresRequests
 from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, Pushed, StopRequested
 from app.core.orders import Order, Stop
+from app.core.places import Limits
 from app.core.store import Act, Delivery, Draft, Receipt
 
 RECENT: Final = timedelta(days=30)
@@ -24,9 +25,10 @@ RECENT: Final = timedelta(days=30)
 class Acceptance:
     """Takes events, each once."""
 
-    def __init__(self, engine: AsyncEngine, queue: Queue) -> None:
+    def __init__(self, engine: AsyncEngine, queue: Queue, limits: Limits) -> None:
         self._engine = engine
         self._queue = queue
+        self._limits = limits
         self._drafts = Drafts(engine, queue)
         self._requests = PostgresRequests(engine, queue)
 
@@ -69,7 +71,11 @@ class Acceptance:
     ) -> Receipt:
         """Note on every run that is meant that it shall end, and have each looked after: it may wait for something."""
         if event.pull is not None:
+            installation_id = event.repository.installation_id
+            await places.lock(connection, installation_id)
             await summaries.note_closed(connection, event.repository.id, event.number, event.pull)
+            # One pull request less waits for review: somebody may begin.
+            await places.give_on(connection, installation_id, self._limits, self._queue.put)
         meant = await orders.to_stop(connection, event)
         if meant:
             return await self._tell(connection, meant, event.intent, Stop(), reason, requester=event.requester)

@@ -64,6 +64,7 @@ runs = Table(
     _moment("begun_at"),
     _moment("ended_at"),
     _moment("parked_at"),
+    _moment("edited_at"),
 )
 
 one_at_work = Index(
@@ -104,6 +105,11 @@ Index("runs_unfinished", runs.c.id, postgresql_where=text("NOT is_reported"))
 Index("runs_at_work", runs.c.installation_id, postgresql_where=text("status = 'running'"))
 Index("runs_queued", runs.c.repository_id, runs.c.rank, postgresql_where=text("status = 'queued'"))
 Index("runs_held", runs.c.installation_id, runs.c.rank, postgresql_where=text("was_held AND status = 'queued'"))
+Index(
+    "runs_without_proposal",
+    runs.c.installation_id,
+    postgresql_where=text("status IN ('running', 'waiting') AND pull_request_number IS NULL AND number > 0"),
+)
 Index("runs_on_trial", runs.c.id, postgresql_where=text("(terms -> 'arms') IS NOT NULL"))
 Index("runs_begun", runs.c.rank, postgresql_where=text("begun_at IS NOT NULL"))
 
@@ -304,6 +310,20 @@ Index(
     summaries.c.pull_request_number,
     postgresql_where=text("pull_request_number IS NOT NULL"),
 )
+Index(
+    "summaries_open",
+    summaries.c.repository_id,
+    postgresql_where=text("pull_request_number IS NOT NULL AND closed_at IS NULL"),
+)
+
+review_limits = Table(
+    "review_limits",
+    metadata,
+    Column("repository_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("in_repository", Integer, nullable=False),
+    Column("of_requester", Integer, nullable=False),
+)
+"""How many pull requests may wait for review, where a repository says so itself; 0: any number."""
 
 sessions = Table(
     "sessions",

@@ -88,6 +88,7 @@ from app.core.wording.requests import (
     took_too_long,
 )
 from app.core.wording.review import no_review
+from app.core.wording.reviews import waits_for_reviews
 from app.core.wording.slack import (
     empty_thread,
     end_in_slack,
@@ -180,5 +181,6 @@ __all__ = [
     "unknown_blueprint",
     "unknown_in_slack",
     "unknown_node",
+    "waits_for_reviews",
     "went_round",
 ]

@@ -12,6 +12,7 @@ from app.core.neutral import code, fitted, neutral, neutral_line
 from app.core.run import Run, Status, Visit
 from app.core.wording.checks import HEADLINES
 from app.core.wording.figures import counted, dollars, duration, table
+from app.core.wording.reviews import in_line, waits_for_reviews
 
 Conclusion = Literal["success", "failure", "neutral", "cancelled", "timed_out", ""]
 
@@ -122,7 +123,8 @@ def headline(run: Run, blueprint: Blueprint[Any]) -> str:
         case Status.REFUSED:
             return "🚫 Not started"
         case _:
-            return f"{_ONGOING[run.status]}: {_title(run, blueprint)}"
+            turn = run.trail.turn if run.status is Status.QUEUED else None
+            return f"⏳ {in_line(turn)}" if turn else f"{_ONGOING[run.status]}: {_title(run, blueprint)}"
 
 
 def _title(run: Run, blueprint: Blueprint[Any]) -> str:
@@ -130,6 +132,8 @@ def _title(run: Run, blueprint: Blueprint[Any]) -> str:
 
 
 def _story(run: Run) -> str:
+    if run.status is Status.QUEUED and run.trail.turn and not run.tries:
+        return waits_for_reviews(run.trail.turn)
     if run.status is Status.WAITING and run.wait:
         return f"Waiting for {neutral_line(run.wait.what)}, until {run.wait.deadline:%Y-%m-%d %H:%M %Z} at the latest."
     if run.status.has_ended and run.error:
