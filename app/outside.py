@@ -44,6 +44,7 @@ from app.core.model import Model
 from app.core.outside import NoServers, Servers
 from app.core.patch import Patch
 from app.core.places import ANY_NUMBER, MostOpen
+from app.core.proposals import Reviewed
 from app.core.redaction import Redactor
 from app.core.releases import Releases
 from app.core.repo_config import PATH as CONFIG
@@ -108,7 +109,7 @@ class Outside:
             leave=leave,
             arms=self.rollout.arms,
             triage=lambda run: self.triage(run, blueprints),
-            most_open=most_open,
+            most_open=most_open_for,
         )
 
     async def triage(self, run: Run, blueprints: Blueprints) -> Decided:
@@ -228,13 +229,18 @@ class Outside:
         )
 
 
-async def most_open(run: Run, forge: Forge) -> MostOpen:
-    """How many pull requests may wait for review, as the repository of a run says; what cannot be read says nothing.
-
-    The run itself tells people what is wrong with the file, once it has begun.
-    """
+async def most_open_for(run: Run, forge: Forge) -> MostOpen:
+    """How many pull requests may wait for review in the repository of a run, as it says itself."""
     if run.task.is_pull_request or not run.task.number:
         return ANY_NUMBER
+    return await most_open(forge)
+
+
+async def most_open(forge: Reviewed | Forge) -> MostOpen:
+    """How many pull requests may wait for review, as a repository says itself; what cannot be read says nothing.
+
+    Runs tell people what is wrong with the file, once they have begun.
+    """
     try:
         return parsed(await forge.file(CONFIG, "HEAD")).most_open
     except (NotFound, ConfigError):

@@ -209,6 +209,12 @@ class Settings(BaseSettings):
         ge=0,
         description="The same for those that one person asked for in one installation, and so has to see reviewed.",
     )
+    stale_days: float = Field(
+        default=30,
+        ge=0,
+        description="Days without anything new by a person after which a pull request of a minion is closed, with a "
+        "word a week before; never one that a person has pushed to. Its branch stays. 0: never.",
+    )
     drain_s: float = Field(
         default=60.0,
         ge=0,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ from app.core.tracing import Tracer
 from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
 from app.engine.requests import Opener, as_it_is
+from app.engine.reviews import Reviews
 from app.engine.schedules import Schedules
 from app.engine.sweeps import Sweeps
 from app.engine.threads import Teller
@@ -38,7 +39,7 @@ from app.engine.watch import Watch
 from app.github import chosen_paces, commit_author, github, history_of
 from app.log import redactor_of
 from app.memory import keep_what_is_there
-from app.outside import outside
+from app.outside import most_open, outside
 from app.registry import load
 from app.settings import Settings
 from app.slack import threads
@@ -88,6 +89,7 @@ def work(settings: Settings) -> None:
                     ).keep_looking()
                 ),
                 asyncio.create_task(worker.rollout.keep_looking()),
+                asyncio.create_task(reviews(settings, store, forges, blueprints).keep_looking()),
             ]
             if there is not None:
                 teller = Teller(store.requests(), there, blueprints, settings.github_url)
@@ -132,6 +134,12 @@ def schedules(store: PostgresStore, forges: GitHubForges, history: GitHubHistory
         return parsed(await forges.open(repository).file(CONFIG, "HEAD"))
 
     return Schedules(store.timetable(), store.requests(), history, read)
+
+
+def reviews(settings: Settings, store: PostgresStore, forges: GitHubForges, blueprints: Blueprints) -> Reviews:
+    """What looks after pull requests that wait for review."""
+    stale_after = timedelta(days=settings.stale_days)
+    return Reviews(store, store.proposals(), forges.open, most_open, blueprints, stale_after=stale_after)
 
 
 def opener(

@@ -15,6 +15,7 @@ from app.core.events import (
     Noticed,
     OrderGiven,
     Pinged,
+    PullReopened,
     Pushed,
     StopRequested,
     WorkRequested,
@@ -38,6 +39,9 @@ def decide(event: Event, blueprints: Blueprints) -> Decision:  # noqa: C901, PLR
             return Decision(act=draft(event, blueprints), reason=_accepted(event))
         case StopRequested():
             return Decision(act=event, reason=_stopping(event))
+        case PullReopened():
+            where = f"{event.repository.full_name}#{event.number}"
+            return Decision(act=event, reason=f"{where} waits for review again, if a minion opened it.")
         case OrderGiven():
             return Decision(act=event, reason=_told(event))
         case BranchDeleted():

@@ -15,6 +15,7 @@ from app.core.events import (
     InstallationChanged,
     Noticed,
     Pinged,
+    PullReopened,
     Pushed,
     StopRequested,
     WorkRequested,
@@ -65,6 +66,9 @@ def parse(  # noqa: C901, PLR0911 - a table: one delivery, one event
             return _withdrawn(read(wire.IssueEvent, event, payload), str(action), label, allowed_bots)
         case "issue_comment" | "pull_request_review_comment" | "pull_request_review", "created" | "submitted":
             return _said(event, payload, app_id, allowed_bots)
+        case "pull_request", "reopened":
+            told = read(wire.PullRequestEvent, event, payload)
+            return PullReopened(repository=repository(told), number=told.pull_request.number)
         case "pull_request", "labeled" | "unlabeled" | "closed":
             return _pulled(str(action), payload, label, default_blueprint, allowed_bots)
         case "check_run" | "check_suite", "requested_action" | "rerequested":

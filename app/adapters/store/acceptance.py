@@ -13,7 +13,7 @@ from app.adapters.store.drafts import Drafts
 from app.adapters.store.jobs import Queue
 from app.adapters.store.reachable import reachable
 from app.adapters.store.requests import PostgresRequests
-from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, Pushed, StopRequested
+from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, PullReopened, Pushed, StopRequested
 from app.core.orders import Order, Stop
 from app.core.places import Limits
 from app.core.store import Act, Delivery, Draft, Receipt
@@ -51,6 +51,9 @@ class Acceptance:
         match decision:
             case StopRequested():
                 return await self._stop(connection, delivery, decision, reason)
+            case PullReopened():
+                await summaries.note_reopened(connection, decision.repository.id, decision.number)
+                return Receipt(reason=reason, is_new=True)
             case OrderGiven():
                 return await self._give(connection, decision, reason)
             case BranchDeleted():

@@ -16,6 +16,7 @@ from app.adapters.store.figures import PostgresFigures
 from app.adapters.store.jobs import Queue
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
+from app.adapters.store.proposals import PostgresProposals
 from app.adapters.store.purses import PostgresPurse
 from app.adapters.store.reachable import reachable
 from app.adapters.store.reader import HEEDED, PostgresReader
@@ -215,6 +216,10 @@ class PostgresStore:
     def requests(self) -> PostgresRequests:
         """What was asked for elsewhere than on GitHub."""
         return PostgresRequests(self._engine, self._queue)
+
+    def proposals(self) -> PostgresProposals:
+        """Which pull requests wait for review."""
+        return PostgresProposals(self._engine)
 
     def timetable(self) -> PostgresTimetable:
         """What repositories want by the clock."""

@@ -38,3 +38,11 @@ async def note_closed(connection: AsyncConnection, repository_id: int, number: i
             row.reverted_at.is_(None),
         )
         await connection.execute(taken_back.values(reverted_at=func.now()))
+
+
+async def note_reopened(connection: AsyncConnection, repository_id: int, number: int) -> None:
+    """What became of a pull request is open once more; what was merged cannot be reopened."""
+    row = tables.summaries.c
+    here = (row.repository_id == repository_id, row.pull_request_number == number, row.merged_at.is_(None))
+    again = update(tables.summaries).where(*here)
+    await connection.execute(again.values(closed_at=None, is_untouched=None, comments=None, is_ending=False))

@@ -298,10 +298,12 @@ summaries = Table(
     Column("is_untouched", Boolean),
     Column("comments", Integer),
     _moment("reverted_at"),
+    Column("is_ending", Boolean, nullable=False, server_default=text("false")),
 )
 """What figures about many runs are made of: one narrow row for each run, where `runs` has its words and its change.
 
-`pull_request_number` is that of a pull request which the run opened; what came of it is told by GitHub later."""
+`pull_request_number` is that of a pull request which the run opened; what came of it is told by GitHub later.
+`is_ending`: it is being closed, because nobody looked at it; said before anything is done."""
 Index("summaries_by_time", summaries.c.asked_at)
 Index("summaries_of_repository", summaries.c.repository_id, summaries.c.asked_at)
 Index(
@@ -324,6 +326,14 @@ review_limits = Table(
     Column("of_requester", Integer, nullable=False),
 )
 """How many pull requests may wait for review, where a repository says so itself; 0: any number."""
+
+desks = Table(
+    "desks",
+    metadata,
+    Column("repository_id", BigInteger, primary_key=True, autoincrement=False),
+    _moment("looked_at", now=True),
+)
+"""When the pull requests of minions that wait for review in a repository were looked up last."""
 
 sessions = Table(
     "sessions",

@@ -10,7 +10,7 @@ _WITHOUT_ONE = "status IN ('running', 'waiting') AND pull_request_number IS NULL
 
 
 def upgrade() -> None:
-    """Add the table, two columns and two indexes. An older program leaves them as they are."""
+    """Add two tables, two columns and two indexes. An older program leaves them as they are."""
     op.create_table(
         "review_limits",
         sa.Column("repository_id", sa.BigInteger(), nullable=False),
@@ -18,6 +18,13 @@ def upgrade() -> None:
         sa.Column("of_requester", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("repository_id"),
     )
+    op.create_table(
+        "desks",
+        sa.Column("repository_id", sa.BigInteger(), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("repository_id"),
+    )
+    op.add_column("summaries", sa.Column("is_ending", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("runs", sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index("runs_without_proposal", "runs", ["installation_id"], postgresql_where=sa.text(_WITHOUT_ONE))
     op.create_index(
@@ -32,5 +39,7 @@ def downgrade() -> None:
     """Drop them."""
     op.drop_index("summaries_open", "summaries")
     op.drop_index("runs_without_proposal", "runs")
+    op.drop_column("summaries", "is_ending")
     op.drop_column("runs", "edited_at")
+    op.drop_table("desks")
     op.drop_table("review_limits")
