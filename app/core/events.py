@@ -53,6 +53,15 @@ class StopRequested(BaseModel, frozen=True):
     """What it came to, if it was a pull request that was closed."""
 
 
+class IssueEdited(BaseModel, frozen=True):
+    """Somebody changed the words of an issue."""
+
+    repository: Repository
+    number: int
+    at: datetime
+    """GitHub's time: what was asked for later goes by the new words."""
+
+
 class PullReopened(BaseModel, frozen=True):
     """A pull request that was closed waits for review again."""
 
@@ -139,6 +148,7 @@ class Ignored(BaseModel, frozen=True):
 Event = (
     WorkRequested
     | StopRequested
+    | IssueEdited
     | PullReopened
     | OrderGiven
     | BranchDeleted

@@ -8,7 +8,16 @@ from pydantic import BaseModel
 
 from app.core.census import Census
 from app.core.errors import MinionsError
-from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, PullReopened, Pushed, StopRequested
+from app.core.events import (
+    BranchDeleted,
+    InstallationChanged,
+    IssueEdited,
+    Noticed,
+    OrderGiven,
+    PullReopened,
+    Pushed,
+    StopRequested,
+)
 from app.core.journal import Entry, Journal
 from app.core.orders import Given
 from app.core.places import ANY_NUMBER, MostOpen, Turn
@@ -70,7 +79,17 @@ class Draft(BaseModel, frozen=True):
     """Name of the first node; empty if there is no such blueprint, which admission will say."""
 
 
-Act = Draft | StopRequested | PullReopened | OrderGiven | BranchDeleted | InstallationChanged | Pushed | Noticed
+Act = (
+    Draft
+    | StopRequested
+    | IssueEdited
+    | PullReopened
+    | OrderGiven
+    | BranchDeleted
+    | InstallationChanged
+    | Pushed
+    | Noticed
+)
 """What a delivery can lead to."""
 
 

@@ -8,12 +8,21 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import orders, places, schedules, summaries, tables, withdrawals
+from app.adapters.store import orders, places, runs, schedules, summaries, tables, withdrawals
 from app.adapters.store.drafts import Drafts
 from app.adapters.store.jobs import Queue
 from app.adapters.store.reachable import reachable
 from app.adapters.store.requests import PostgresRequests
-from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, PullReopened, Pushed, StopRequested
+from app.core.events import (
+    BranchDeleted,
+    InstallationChanged,
+    IssueEdited,
+    Noticed,
+    OrderGiven,
+    PullReopened,
+    Pushed,
+    StopRequested,
+)
 from app.core.orders import Order, Stop
 from app.core.places import Limits
 from app.core.store import Act, Delivery, Draft, Receipt
@@ -51,6 +60,10 @@ class Acceptance:
         match decision:
             case StopRequested():
                 return await self._stop(connection, delivery, decision, reason)
+            case IssueEdited():
+                is_noted = await runs.note_edit(connection, decision)
+                where = f"{decision.repository.full_name}#{decision.number}"
+                return Receipt(reason=reason if is_noted else f"Nothing is at work on {where}.", is_new=True)
             case PullReopened():
                 await summaries.note_reopened(connection, decision.repository.id, decision.number)
                 return Receipt(reason=reason, is_new=True)

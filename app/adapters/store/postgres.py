@@ -158,7 +158,8 @@ class PostgresStore:
             if any(str(index.name) in str(error.orig) for index in (tables.one_at_work, tables.one_on_branch)):
                 raise await self._occupied(run) from None
             raise
-        return run.model_copy(update={"revision": run.revision + 1, "stirred": saved.stirred})
+        heard = {"stirred": saved.stirred, "edited_at": saved.edited_at}
+        return run.model_copy(update={"revision": run.revision + 1, **heard})
 
     async def orders(self, run_id: int, *, heeded: bool = False) -> Sequence[Given]:
         """What this run was told and has not settled yet, oldest first; or what of it was heeded."""

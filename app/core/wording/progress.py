@@ -1,6 +1,7 @@
 """How far a run is: the one comment that is edited in place, and the check run with a row a node."""
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
@@ -49,6 +50,7 @@ def comment(run: Run, blueprint: Blueprint[Any], page_url: str) -> str:
     parts = [
         f"**{headline(run, blueprint)}** · `{blueprint.name}`, asked by {code(run.task.requester.login)}",
         _story(run),
+        _edited(run),
         _chosen(run),
         _expected(run),
         _links(run, page_url),
@@ -66,7 +68,7 @@ def check(run: Run, blueprint: Blueprint[Any], page_url: str) -> Check:
     elif run.status is Status.QUEUED:
         status = "queued"
     rows = table(("Node", "Kind", "Outcome", "Time:", "Cost:"), _rows(run, blueprint))
-    parts = [_story(run), rows, _links(run, page_url), _figures(run)]
+    parts = [_story(run), _edited(run), rows, _links(run, page_url), _figures(run)]
     return Check(
         name=f"minions / {blueprint.name}",
         external_id=external_id(run),
@@ -148,6 +150,17 @@ def _story(run: Run) -> str:
         tried = f"Tried {counted(run.tries, 'time')} so far; it is tried again for an hour or so."
         return f"{why} {tried}"
     return ""
+
+
+def _edited(run: Run) -> str:
+    """That the issue does not say any more what this goes by."""
+    if run.edited_at is None:
+        return ""
+    return (
+        f"The issue was edited at {run.edited_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, after this was asked for: it "
+        f"goes by the words from before. Whoever wants the new ones asks again when it has ended, or after "
+        f"`/minion stop`."
+    )
 
 
 def _chosen(run: Run) -> str:
