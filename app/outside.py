@@ -36,15 +36,18 @@ from app.ahead import make_ready
 from app.core import wording
 from app.core.blueprint import AgentSpec, Node, State
 from app.core.budget import Budget
-from app.core.errors import BlueprintError, MinionsError, SettingsError
+from app.core.errors import BlueprintError, ConfigError, MinionsError, NotFound, SettingsError
 from app.core.forge import Forge, Remote
 from app.core.guards import Guards
 from app.core.minion import GaveUp, Minion, Submission
 from app.core.model import Model
 from app.core.outside import NoServers, Servers
 from app.core.patch import Patch
+from app.core.places import ANY_NUMBER, MostOpen
+from app.core.proposals import Reviewed
 from app.core.redaction import Redactor
 from app.core.releases import Releases
+from app.core.repo_config import PATH as CONFIG
 from app.core.reviewer import NoReviewer, Reviewer
 from app.core.rollout import REVIEW, TRIAGE
 from app.core.run import Run
@@ -66,7 +69,7 @@ from app.registry import check_wiring, load
 from app.settings import Settings
 from blueprints import BLUEPRINTS
 from blueprints.steps.change import Change
-from blueprints.steps.configuration import container_image, layout
+from blueprints.steps.configuration import container_image, layout, parsed
 
 _log = logging.getLogger(__name__)
 
@@ -106,6 +109,7 @@ class Outside:
             leave=leave,
             arms=self.rollout.arms,
             triage=lambda run: self.triage(run, blueprints),
+            most_open=most_open_for,
         )
 
     async def triage(self, run: Run, blueprints: Blueprints) -> Decided:
@@ -223,6 +227,24 @@ class Outside:
             more_tools=await self._outside_tools(run, node.agent),
             purse=self.store.purse(run),
         )
+
+
+async def most_open_for(run: Run, forge: Forge) -> MostOpen:
+    """How many pull requests may wait for review in the repository of a run, as it says itself."""
+    if run.task.is_pull_request or not run.task.number:
+        return ANY_NUMBER
+    return await most_open(forge)
+
+
+async def most_open(forge: Reviewed | Forge) -> MostOpen:
+    """How many pull requests may wait for review, as a repository says itself; what cannot be read says nothing.
+
+    Runs tell people what is wrong with the file, once they have begun.
+    """
+    try:
+        return parsed(await forge.file(CONFIG, "HEAD")).most_open
+    except (NotFound, ConfigError):
+        return ANY_NUMBER
 
 
 def allowed(settings: Settings, run: Run, usual: Budget, blueprints: Blueprints = BLUEPRINTS) -> Budget:

@@ -137,7 +137,7 @@ def web(settings: Settings) -> None:
         redactor_of(settings)
         blueprints = load(settings.blueprints_folder)
         _log.info("GitHub's deliveries are wanted at %s/webhook.", settings.page_url)
-        async with opened(url, ProcrastinateQueue(url)) as store:
+        async with opened(url, ProcrastinateQueue(url), settings.places) as store:
             config = uvicorn.Config(
                 web_app(settings, store, blueprints),
                 host=settings.host,

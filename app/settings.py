@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.core.errors import SettingsError
 from app.core.patience import Patience
+from app.core.places import Limits, MostOpen
 from app.core.repo_config import LONGEST_CHECKS_S
 
 _GITHUB: Final = "https://github.com"
@@ -196,6 +197,23 @@ class Settings(BaseSettings):
         default=8,
         ge=0,
         description="Runs that one person asked for in one installation that may be at work at once; 0: any number.",
+    )
+    repository_pulls: int = Field(
+        default=0,
+        ge=0,
+        description="Pull requests of minions that may wait for review in one repository, with those that runs at work "
+        "are about to open. Who asks for more waits in line, and is told at which place; 0: any number.",
+    )
+    requester_pulls: int = Field(
+        default=0,
+        ge=0,
+        description="The same for those that one person asked for in one installation, and so has to see reviewed.",
+    )
+    stale_days: float = Field(
+        default=30,
+        ge=0,
+        description="Days without anything new by a person after which a pull request of a minion is closed, with a "
+        "word a week before; never one that a person has pushed to. Its branch stays. 0: never.",
     )
     drain_s: float = Field(
         default=60.0,
@@ -401,6 +419,16 @@ class Settings(BaseSettings):
     def patience(self) -> Patience:
         """How long is waited for checks where a repository does not say."""
         return Patience(self.checks_wait_s, self.checks_start_s, self.checks_settle_s)
+
+    @property
+    def places(self) -> Limits:
+        """How many runs may be at work at once, and how many of their pull requests may wait for review."""
+        return Limits(
+            installation=self.installation_limit,
+            repository=self.repository_limit,
+            requester=self.requester_limit,
+            open=MostOpen(repository=self.repository_pulls, requester=self.requester_pulls),
+        )
 
     def with_model(self, model: str) -> "Settings":
         """The same with this model at work in every role that wants one, whatever the models file says."""

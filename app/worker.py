@@ -22,7 +22,6 @@ from app.adapters.store.schema import check as check_tables
 from app.adapters.store.url import with_driver
 from app.adapters.workspace.leftovers import MachineLeftovers
 from app.core.errors import NotFound, SettingsError
-from app.core.places import Limits as Places
 from app.core.purse import Caps
 from app.core.redaction import Redactor
 from app.core.repo_config import PATH as CONFIG
@@ -36,6 +35,7 @@ from app.engine.opinions import Poll
 from app.engine.recovery import Recovery
 from app.engine.requests import Opener, as_it_is
 from app.engine.retention import Retention
+from app.engine.reviews import Reviews
 from app.engine.schedules import Schedules
 from app.engine.sweeps import Sweeps
 from app.engine.threads import Teller
@@ -43,7 +43,7 @@ from app.engine.watch import Watch
 from app.github import chosen_paces, commit_author, github, history_of
 from app.log import redactor_of
 from app.memory import keep_what_is_there
-from app.outside import outside
+from app.outside import most_open, outside
 from app.registry import load
 from app.settings import Settings
 from app.slack import threads
@@ -71,7 +71,7 @@ def work(settings: Settings) -> None:
         shift = Shift()
         blueprints = load(settings.blueprints_folder)
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(opened(url, queue, places(settings), caps(settings)))
+            store = await stack.enter_async_context(opened(url, queue, settings.places, caps(settings)))
             paces = chosen_paces(settings, store)
             app, forges = await stack.enter_async_context(github(settings, redactor, paces))
             tracer = stack.enter_context(traces(settings))
@@ -91,6 +91,7 @@ def work(settings: Settings) -> None:
                     schedules(store, forges, history_of(settings, app, lookups, blueprints=blueprints)).keep_looking()
                 ),
                 asyncio.create_task(worker.rollout.keep_looking()),
+                asyncio.create_task(reviews(settings, store, forges, blueprints).keep_looking()),
             ]
             if there is not None:
                 teller = Teller(store.requests(), there, blueprints, settings.github_url)
@@ -138,6 +139,12 @@ def schedules(store: PostgresStore, forges: GitHubForges, history: GitHubHistory
     return Schedules(store.timetable(), store.requests(), history, read)
 
 
+def reviews(settings: Settings, store: PostgresStore, forges: GitHubForges, blueprints: Blueprints) -> Reviews:
+    """What looks after pull requests that wait for review."""
+    stale_after = timedelta(days=settings.stale_days)
+    return Reviews(store, store.proposals(), forges.open, most_open, blueprints, stale_after=stale_after)
+
+
 def opener(
     store: PostgresStore,
     forges: GitHubForges,
@@ -178,15 +185,6 @@ def traces(settings: Settings) -> Iterator[Tracer | None]:
         yield tracer
     finally:
         tracer.close()
-
-
-def places(settings: Settings) -> Places:
-    """How many runs may be at work at once."""
-    return Places(
-        installation=settings.installation_limit,
-        repository=settings.repository_limit,
-        requester=settings.requester_limit,
-    )
 
 
 def kept(settings: Settings) -> Kept:

@@ -60,6 +60,10 @@ class LocalForge:
         """Nothing hangs on the branch here, so it is made when there is a change to put on it."""
         return ""
 
+    async def restart_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        """Nothing waits for reviews here."""
+        return ""
+
     async def branch_sha(self, branch: str) -> str:
         """Where `branch` stands; empty if it does not exist."""
         return await self._git("rev-parse", "--verify", f"refs/heads/{branch}^{{commit}}")

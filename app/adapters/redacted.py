@@ -47,6 +47,10 @@ class RedactedForge:
         """As `Forge` says."""
         return await self._forge.find_or_create_branch(branch, base_sha=base_sha, message=self._clean(message))
 
+    async def restart_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        """As `Forge` says."""
+        return await self._forge.restart_branch(branch, base_sha=base_sha, message=self._clean(message))
+
     async def branch_sha(self, branch: str) -> str:
         """As `Forge` says."""
         return await self._forge.branch_sha(branch)

@@ -31,8 +31,8 @@ class Closed(BaseModel, frozen=True):
     is_merged: bool
     head_sha: str
     """The newest commit of its branch."""
-    comments: int
-    """Of reviewers, at lines of the change."""
+    comments: int | None
+    """Of reviewers, at lines of the change; None if nobody counted them."""
     reverts: int = 0
     """The pull request that it takes back; 0 if it is none of those that GitHub's button "Revert" makes."""
     merge_sha: str = ""
@@ -53,6 +53,22 @@ class StopRequested(BaseModel, frozen=True):
     """Says which act this was, as that of `WorkRequested` does."""
     pull: Closed | None = None
     """What it came to, if it was a pull request that was closed."""
+
+
+class IssueEdited(BaseModel, frozen=True):
+    """Somebody changed the words of an issue."""
+
+    repository: Repository
+    number: int
+    at: datetime
+    """GitHub's time: what was asked for later goes by the new words."""
+
+
+class PullReopened(BaseModel, frozen=True):
+    """A pull request that was closed waits for review again."""
+
+    repository: Repository
+    number: int
 
 
 class OrderGiven(BaseModel, frozen=True):
@@ -136,6 +152,8 @@ class Ignored(BaseModel, frozen=True):
 Event = (
     WorkRequested
     | StopRequested
+    | IssueEdited
+    | PullReopened
     | OrderGiven
     | BranchDeleted
     | InstallationChanged

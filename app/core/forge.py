@@ -176,6 +176,13 @@ class Forge(Protocol):
         """Make `branch` with one empty commit on `base_sha`; answer with its sha, or with that of the existing one."""
         ...
 
+    async def restart_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        """Have `branch`, which holds nothing but its one empty commit, begin on `base_sha`; answer with its sha.
+
+        Made, if it is gone. Raises Conflict if it holds anything else.
+        """
+        ...
+
     async def branch_sha(self, branch: str) -> str:
         """Where `branch` stands; empty if it does not exist."""
         ...

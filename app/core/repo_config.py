@@ -13,6 +13,7 @@ from app.core.errors import ConfigError
 from app.core.layout import Layout, is_folder_name
 from app.core.patch import MOST_LINES
 from app.core.patience import Patience
+from app.core.places import MostOpen
 
 PATH: Final = ".github/minion.yml"
 
@@ -185,6 +186,10 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True, use_attrib
     min_changed_coverage: Annotated[float, Field(ge=0, le=100, strict=False)] = 0
     """Per cent of the changed lines that tests must run, where the repository measures that; 0: it is only told."""
 
+    open_pulls: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    """Pull requests of minions that may wait for review here, as far as the operator allows more."""
+    open_pulls_per_requester: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    """Those that who asks for a run here may have waiting for review, wherever they are."""
     suggest: Annotated[tuple[Suggestion, ...], BeforeValidator(_as_list), Field(max_length=2)] = ()
     """What Minions may open issues about by itself; nothing starts by them."""
     schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_as_list), Field(max_length=20, strict=False)] = ()
@@ -220,6 +225,11 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True, use_attrib
     def budget(self, usual: Budget) -> Budget:
         """What a minion may use in a node: as is said here, else as is usual there."""
         return usual.asked_for(turns=self.minion_turns, usd=self.minion_usd, seconds=self.minion_seconds)
+
+    @property
+    def most_open(self) -> MostOpen:
+        """How many pull requests may wait for review."""
+        return MostOpen(repository=self.open_pulls or 0, requester=self.open_pulls_per_requester or 0)
 
     def over(self, detected: "RepoConfig") -> "RepoConfig":
         """What is said here, and for commands that are not said, what was detected."""

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from app.core.blueprint import CheckState, Kind, Wait
 from app.core.budget import Usage
+from app.core.places import Turn
 from app.core.task import Task
 from app.core.terms import Terms
 
@@ -62,6 +63,8 @@ class Trail(BaseModel, frozen=True):
     pull_request_url: str = ""
     checks: CheckState = ""
     """What came of the checks of the pull request."""
+    turn: Turn | None = None
+    """Where it stands in line, as people were told; None if it was not told to wait for reviews, or has begun."""
 
 
 class Run(BaseModel, frozen=True):
@@ -100,6 +103,8 @@ class Run(BaseModel, frozen=True):
     """What was settled before it began."""
     asked_at: datetime
     ended_at: datetime | None = None
+    edited_at: datetime | None = None
+    """When the issue's words were changed last since it was asked for, by GitHub's time. It goes by the old ones."""
 
     @property
     def usage(self) -> Usage:

@@ -8,9 +8,19 @@ from pydantic import BaseModel
 
 from app.core.census import Census
 from app.core.errors import MinionsError
-from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, Pushed, StopRequested
+from app.core.events import (
+    BranchDeleted,
+    InstallationChanged,
+    IssueEdited,
+    Noticed,
+    OrderGiven,
+    PullReopened,
+    Pushed,
+    StopRequested,
+)
 from app.core.journal import Entry, Journal
 from app.core.orders import Given
+from app.core.places import ANY_NUMBER, MostOpen, Turn
 from app.core.purse import Estimate, Purse
 from app.core.rollout import Rollouts
 from app.core.run import Run
@@ -70,7 +80,17 @@ class Draft(BaseModel, frozen=True):
     """Name of the first node; empty if there is no such blueprint, which admission will say."""
 
 
-Act = Draft | StopRequested | OrderGiven | BranchDeleted | InstallationChanged | Pushed | Noticed
+Act = (
+    Draft
+    | StopRequested
+    | IssueEdited
+    | PullReopened
+    | OrderGiven
+    | BranchDeleted
+    | InstallationChanged
+    | Pushed
+    | Noticed
+)
 """What a delivery can lead to."""
 
 
@@ -108,8 +128,10 @@ class Store(Protocol):
         """The run with this page key. Raises NotFound."""
         ...
 
-    async def admit(self, run: Run) -> Run:
+    async def admit(self, run: Run, own: MostOpen = ANY_NUMBER) -> Run:
         """Put a queued run to work if there is a place for it, else have it held; answer with it as it stands now.
+
+        `own` is what its repository says of the pull requests that may wait for review there.
 
         A run that is held stays queued, and is put to work, with a job that advances it, as soon as there is a place.
         Raises Stale as `save` does, and Occupied if another run of its issue is at work, or held.
@@ -177,6 +199,21 @@ class Store(Protocol):
 
     async def give_places(self) -> int:
         """Put to work what waits for a place although there is one; answer with how many runs."""
+        ...
+
+    async def turn(self, run: Run) -> Turn | None:
+        """Where a run stands in the line of those that wait for reviews; None if it does not."""
+        ...
+
+    async def keep_limits(self, repository: Repository, own: MostOpen) -> None:
+        """Note what a repository says of the pull requests that may wait there, and put to work who may begin now."""
+        ...
+
+    async def tell_turns(self, at_most: int) -> int:
+        """Have those advanced that wait for reviews, and of which people were told another place than they have now.
+
+        Answers with how many those are.
+        """
         ...
 
     async def take_up(self) -> Sequence[int]:

@@ -12,9 +12,11 @@ from app.core.events import (
     Event,
     Ignored,
     InstallationChanged,
+    IssueEdited,
     Noticed,
     OrderGiven,
     Pinged,
+    PullReopened,
     Pushed,
     StopRequested,
     WorkRequested,
@@ -38,6 +40,12 @@ def decide(event: Event, blueprints: Blueprints) -> Decision:  # noqa: C901, PLR
             return Decision(act=draft(event, blueprints), reason=_accepted(event))
         case StopRequested():
             return Decision(act=event, reason=_stopping(event))
+        case IssueEdited():
+            where = f"{event.repository.full_name}#{event.number}"
+            return Decision(act=event, reason=f"{where} was edited: work on it goes by the words from before.")
+        case PullReopened():
+            where = f"{event.repository.full_name}#{event.number}"
+            return Decision(act=event, reason=f"{where} waits for review again, if a minion opened it.")
         case OrderGiven():
             return Decision(act=event, reason=_told(event))
         case BranchDeleted():

@@ -64,7 +64,7 @@ class Orders:
                     signals.raised_usd += usd
                     await self._heeded(run, given, forge)
                 case ShowStatus():
-                    await self._answer(run, given, forge, self._standing(run))
+                    await self._answer(run, given, forge, await self._standing_now(run))
                 case Retry() | FixChecks() if given.id == run.last_retry:
                     await self._heeded(run, given, forge)
                 case Retry() | FixChecks():
@@ -122,7 +122,8 @@ class Orders:
         if run.task.number and not await forge.issue_is_open(run.task.number):
             return await self._not_again(run, given, forge, wording.issue_is_closed(run.task.number))
         blueprint = self.blueprints.get(run.blueprint)
-        if blueprint is None or not blueprint.takes(run.blueprint_version):
+        is_old = blueprint is None or not blueprint.takes(run.blueprint_version)
+        if blueprint is None or is_old or await self._is_turned_down(run, given, forge):
             return await self._anew(run, given, forge)
         node, why = _place_to_go_on(run, given, blueprint)
         if why:
@@ -133,6 +134,17 @@ class Orders:
         if stands_at != run.trail.head_sha:
             return await self._not_again(run, given, forge, wording.moved_by_others(run))
         return await self._go_on(run, given, forge, blueprint, node)
+
+    async def _is_turned_down(self, run: Run, given: Given, forge: Forge) -> bool:
+        """Whether somebody wants another try, of what was closed without being merged."""
+        number = run.trail.pull_request_number
+        if given.order != Retry() or number is None or run.task.is_pull_request:
+            return False
+        try:
+            pull = await forge.pull(number)
+        except NotFound:
+            return True
+        return not pull.is_open and not pull.is_merged
 
     async def _go_on(self, run: Run, given: Given, forge: Forge, blueprint: Blueprint[Any], node: str) -> Run:
         state = blueprint.state.model_validate(run.state).begun_again()
@@ -214,6 +226,14 @@ class Orders:
             await forge.react(given.place.number, given.place, reaction)
         except (Denied, NotFound) as error:
             _log.info("Run %s: no reaction to %r: %s", run.id, given.order.kind, error)
+
+    async def _standing_now(self, run: Run) -> str:
+        """The same, with the place in line of now."""
+        if run.status is not Status.QUEUED:
+            return self._standing(run)
+        turn = await self.store.turn(run)
+        here = self._standing(run.model_copy(update={"trail": run.trail.model_copy(update={"turn": turn})}))
+        return f"{here}\n\n{wording.waits_for_reviews(turn)}" if turn else here
 
     def _standing(self, run: Run) -> str:
         blueprint = self.blueprints.get(run.blueprint)

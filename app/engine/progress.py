@@ -12,7 +12,7 @@ from app.core import wording
 from app.core.blueprint import Blueprint
 from app.core.errors import Conflict, Denied, ForgeError, Locked, NotFound, Suspended
 from app.core.forge import Forge, Reaction
-from app.core.run import Run, Status, Trail
+from app.core.run import Run, Status
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,9 @@ class Progress:
         await self._react(run, forge, Reaction.EYES)
         if not trail.base_sha:
             head = await forge.default_head()
-            trail = Trail(base_branch=head.branch, base_sha=head.sha, branch=wording.branch_name(task.number, run.id))
+            branch = wording.branch_name(task.number, run.id)
+            where = {"base_branch": head.branch, "base_sha": head.sha, "branch": branch}
+            trail = trail.model_copy(update=where)
             run = await save(run.model_copy(update={"trail": trail}))
         if not trail.head_sha:
             sha = await forge.find_or_create_branch(
@@ -49,8 +51,18 @@ class Progress:
             run = run.model_copy(update={"trail": trail.model_copy(update={"head_sha": sha})})
         return await self.tell(run, blueprint, forge, now=True)
 
+    async def restart(self, run: Run, forge: Forge, save: Save) -> Run:
+        """Have the branch of a run that waited begin at what is newest now: days may have passed."""
+        head, trail = await forge.default_head(), run.trail
+        moved: dict[str, object] = {"turn": None}
+        if head.sha != trail.base_sha:
+            message = wording.marker_commit_message(run.task.number)
+            sha = await forge.restart_branch(trail.branch, base_sha=head.sha, message=message)
+            moved |= {"base_branch": head.branch, "base_sha": head.sha, "head_sha": sha}
+        return await save(run.model_copy(update={"trail": trail.model_copy(update=moved)}))
+
     async def hold(self, run: Run, forge: Forge) -> None:
-        """👀 for a run that has to wait for a place: who asked sees that it was heard."""
+        """👀 for a run that has to wait for a place among others at work: who asked sees that it was heard."""
         await self._react(run, forge, Reaction.EYES)
 
     async def tell(self, run: Run, blueprint: Blueprint[Any], forge: Forge, *, now: bool = False) -> Run:

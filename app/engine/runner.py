@@ -26,6 +26,7 @@ from app.core.errors import (
 from app.core.forge import Forge
 from app.core.journal import ModelAnswered
 from app.core.logged import RUN
+from app.core.places import ANY_NUMBER, MostOpen
 from app.core.run import Run, Status, Visit
 from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
@@ -61,6 +62,11 @@ _KNOWN: Final = {"base_branch", "base_sha", "branch", "head_sha", "pull_request_
 
 async def nothing_to_leave(_run: Run) -> None:
     """What is given up where a run uses nothing that can be."""
+
+
+async def any_number(_run: Run, _forge: Forge) -> MostOpen:
+    """Where no repository says anything."""
+    return ANY_NUMBER
 
 
 async def no_arms(_: Run) -> Mapping[str, Arm]:
@@ -101,6 +107,8 @@ class Runner:
     """Which models a new run has where a candidate is tried."""
     triage: Callable[[Run], Awaitable[Decided]] = no_triage
     """Which blueprint a run gets that nobody named one for."""
+    most_open: Callable[[Run, Forge], Awaitable[MostOpen]] = any_number
+    """How many pull requests may wait for review in the repository of a run, as it says itself."""
     look_s: float = 2.0
     """Between two looks, while a node works, whether somebody wants the run to end."""
 
@@ -180,8 +188,11 @@ class Runner:
     async def _admit(self, run: Run, forge: Forge) -> Run:
         """Have the run begin, if it may: looked up again of one that was given a place after it waited for it."""
         if not await admission.may_ask(run, forge):
-            await self.progress.refuse(run, forge, openly=False)
-            return await self._end(run, Status.REFUSED, wording.may_not_ask(run.task.requester.login), reported=True)
+            is_told = run.trail.comment_id is not None  # that it waits, so also that it does not any more
+            if not is_told:
+                await self.progress.refuse(run, forge, openly=False)
+            why = wording.may_not_ask(run.task.requester.login)
+            return await self._end(run, Status.REFUSED, why, reported=not is_told)
         if why := await admission.refusal(run, forge, self.blueprints):
             return await self._end(run, Status.REFUSED, why)
         if run.status is Status.RUNNING:
@@ -190,12 +201,19 @@ class Runner:
         if why:
             return await self._end(run, Status.REFUSED, why)
         try:
-            run = await self.store.admit(run)
+            run = await self.store.admit(run, await self.most_open(run, forge))
         except Occupied as error:
             return await self._end(run, Status.REFUSED, wording.already_at_work(error.run_id))
-        if run.status is Status.QUEUED:
+        return await self._hold(run, forge) if run.status is Status.QUEUED else run
+
+    async def _hold(self, run: Run, forge: Forge) -> Run:
+        """Have who asked see that it was heard, and what it waits for, if that is people."""
+        turn, blueprint = await self.store.turn(run), self._blueprint(run)
+        if turn is None:
             await self.progress.hold(run, forge)
-        return run
+            return run
+        waits = run.model_copy(update={"trail": run.trail.model_copy(update={"turn": turn})})
+        return await self.store.save(await self.progress.begin(waits, blueprint, forge, self.store.save))
 
     async def _begin(self, run: Run, blueprint: Blueprint[Any], forge: Forge) -> Run:
         """Announce the run and give its state what the announcement made."""
@@ -207,6 +225,8 @@ class Runner:
             task = task.model_copy(update={"remarks": await target.remarks(run, pull, forge)})
         if not run.terms.is_settled:
             run = run.model_copy(update={"terms": await self._settled(run)})
+        if run.trail.turn is not None:
+            run = await self.progress.restart(run, forge, self.store.save)
         run = await self.progress.begin(run, blueprint, forge, self.store.save)
         state: State = blueprint.state(task=task, **run.trail.model_dump(include=_KNOWN))
         return await self.store.save(run.model_copy(update={"state": state.model_dump(mode="json")}))
@@ -368,7 +388,7 @@ class Runner:
         """Tell the end on GitHub, then tidy up. Done again after a crash, until it is saved that it was done."""
         blueprint = self.blueprints.get(run.blueprint)
         try:
-            if run.status is Status.REFUSED:
+            if run.status is Status.REFUSED and not run.trail.head_sha:
                 await self.progress.refuse(run, forge, openly=True)
             elif blueprint is not None:
                 run = await self.progress.end(run, blueprint, forge)

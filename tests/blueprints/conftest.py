@@ -255,6 +255,9 @@ class FakeForge:
     async def find_or_create_branch(self, branch: str, *, base_sha: str, message: str) -> str:
         return self.branches.setdefault(branch, ("e" * 40, message))[0]
 
+    async def restart_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        raise AssertionError((branch, base_sha, message))
+
     async def branch_sha(self, branch: str) -> str:
         return self.branches.get(branch, ("", ""))[0]
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.adapters.github.app import App
 from app.adapters.github.auth import AppAuth, KeyText
-from app.adapters.github.forge import GitHubForges
+from app.adapters.github.forge import GitHubForge, GitHubForges
 from app.adapters.github.pace import Paces
 from app.adapters.github.tokens import READ_CI, TALK, Tokens
 from app.core import task
@@ -330,6 +330,36 @@ class TestForge:
         newer = await place.change("main")
         again = place.open_again()
         assert await again.find_or_create_branch("minions/1-7", base_sha=newer, message=MESSAGE) == sha
+
+    async def test_a_branch_that_holds_nothing_yet_begins_at_a_newer_base_and_any_other_is_left_alone(
+        self, place: Place
+    ) -> None:
+        base = (await place.forge.default_head()).sha
+        old = await place.forge.find_or_create_branch("minions/1-7", base_sha=base, message=MESSAGE)
+        newer = await place.change("main")
+        sha = await place.forge.restart_branch("minions/1-7", base_sha=newer, message=MESSAGE)
+        assert old != sha == (await place.branches())["minions/1-7"]
+        assert f"parent {newer}" in await place.git.text("cat-file", "commit", sha)
+        assert await place.open_again().restart_branch("minions/1-7", base_sha=newer, message=MESSAGE) == sha
+        theirs = await place.change("minions/1-7", "More")
+        with pytest.raises(Conflict, match="not ours"):
+            await place.forge.restart_branch("minions/1-7", base_sha=newer, message=MESSAGE)
+        assert (await place.branches())["minions/1-7"] == theirs
+
+    async def test_what_persons_said_about_a_pull_request_and_what_we_did(self, place: Place) -> None:
+        pull, _ = await place.opened()
+        forge = place.forge
+        assert isinstance(forge, GitHubForge)
+        assert list(await forge.open_pulls()) == [pull.number]
+        await forge.put_comment(pull.number, "<!-- quiet -->", "Nobody was here.", comment_id=None)
+        heard = await forge.heard(pull.number)
+        assert (heard.person_at, ["quiet" in body for _, body in heard.ours]) == (None, [True])
+        await place.hub.review_pull("octo/hello", pull.number, by="ada", body="", verdict="APPROVE")
+        heard = await forge.heard(pull.number)
+        assert heard.person_at is not None
+        assert heard.person_at.tzinfo is not None
+        await forge.close_pull(pull.number)
+        assert await forge.open_pulls() == {}
 
     @pytest.mark.faults
     async def test_f51_a_branch_of_somebody_else_is_left_alone(self, place: Place) -> None:

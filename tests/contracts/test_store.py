@@ -390,6 +390,18 @@ async def test_f13_what_was_asked_for_since_then_or_in_the_same_second_goes_on(s
 
 
 @pytest.mark.faults
+async def test_f13_what_went_on_in_the_same_second_ends_by_the_next_look_at_github(store: PostgresStore) -> None:
+    asked = just_asked()
+    wish = withdrawn(asked, "label off", timedelta())
+    await store.accept(delivery(), wish, "why")
+    receipt = await store.accept(None, asked, "Ann asked.")
+    assert await store.orders(receipt.run_id or 0) == []
+    assert (await store.accept(None, wish, "The label is not there.")).is_new
+    (one,) = await store.orders(receipt.run_id or 0)
+    assert one.order == Stop()
+
+
+@pytest.mark.faults
 async def test_f13_a_wish_to_stop_is_kept_for_as_long_as_deliveries_come(store: PostgresStore) -> None:
     for number, days in ((7, 8), (8, 6)):
         wish = withdrawn(just_asked(number=number), f"label off {number}", -timedelta(days=days))

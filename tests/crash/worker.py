@@ -27,6 +27,7 @@ from app.adapters.litellm import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.adapters.store.url import with_driver
 from app.core.journal import Entry, Journal, ModelAsked, ToolCalled
+from app.core.places import ANY_NUMBER, MostOpen
 from app.core.run import Run
 from app.github import github
 from app.log import redactor_of
@@ -137,9 +138,9 @@ class FusedStore(PostgresStore):
         super().__init__(engine, queue)
         self._fuse = fuse
 
-    async def admit(self, run: Run) -> Run:
+    async def admit(self, run: Run, own: MostOpen = ANY_NUMBER) -> Run:
         """As `Store` says."""
-        return await self._fuse.commit("admitted", lambda: PostgresStore.admit(self, run))
+        return await self._fuse.commit("admitted", lambda: PostgresStore.admit(self, run, own))
 
     async def save(self, run: Run, *, patch: bytes | None = None, advance_at: datetime | None = None) -> Run:
         """As `Store` says."""

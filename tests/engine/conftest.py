@@ -77,6 +77,11 @@ class FakeGitHub:
         self._maybe()
         return self.branches.setdefault(branch, f"{message} on {base_sha}")
 
+    async def restart_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        self._maybe()
+        self.branches[branch] = f"{message} on {base_sha}"
+        return self.branches[branch]
+
     async def branch_sha(self, branch: str) -> str:
         return self.branches.get(branch, "")
 

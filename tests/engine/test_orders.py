@@ -8,7 +8,7 @@ import pytest
 
 from app.adapters.store import PostgresStore
 from app.core.errors import Unavailable
-from app.core.events import OrderGiven
+from app.core.events import IssueEdited, OrderGiven
 from app.core.forge import Head, Permission, Pull, Reaction
 from app.core.orders import Discard, FixChecks, Order, RaiseBudget, Retry, ShowStatus, Stop, WrapUp
 from app.core.run import Run, Status
@@ -407,3 +407,25 @@ async def test_f43_a_locked_issue_is_worked_on_without_a_word(bakery: Any, store
     assert (run.status, run.trail.pull_request_number) == (Status.DONE, 99)
     assert (bakery.github.comments, bakery.github.reactions) == ({}, set())
     assert len(bakery.github.checks) == 2
+
+
+@pytest.mark.faults
+async def test_f23_an_edit_of_the_issue_while_a_run_is_under_way_is_told_and_changes_nothing(
+    bakery: Any, store: PostgresStore
+) -> None:
+    bakery.github.branches["guests"] = "late"
+    run_id = await bakery.ask()
+    await bakery.runner().advance(run_id)
+    before = await store.load(run_id)
+    for number, minutes in ((7, 5), (7, 3), (7, 0), (8, 9)):
+        at = bakery.time + timedelta(minutes=minutes)
+        await store.accept(None, IssueEdited(repository=before.task.repository, number=number, at=at), "why")
+    bakery.github.branches["guests"] = "hungry"
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.task) == (Status.DONE, before.task)
+    edited = "The issue was edited at 2026-01-01 00:05 UTC, after this was asked for"
+    assert edited in bakery.github.comments[run.trail.comment_id]
+    assert edited in bakery.github.checks[run.trail.check_id][1].summary
+    again = IssueEdited(repository=run.task.repository, number=7, at=bakery.time + timedelta(hours=1))
+    assert (await store.accept(None, again, "why")).reason == "Nothing is at work on octo/cat#7."

@@ -66,6 +66,23 @@ async def find_or_create(client: Client, branch: str, *, base_sha: str, message:
     return await client.find_or_create(find, create)
 
 
+async def restart(client: Client, branch: str, *, base_sha: str, message: str) -> str:
+    """Have a branch of ours that holds nothing but its empty commit begin on `base_sha`; answer with its sha.
+
+    Raises Conflict if it holds anything else. Somebody may push between the look and the move, as with `delete`.
+    """
+    sha = await find_or_create(client, branch, base_sha=base_sha, message=message)
+    if await client.read(f"read the branch {branch}", lambda remote: _base(remote, sha)) == base_sha:
+        return sha
+
+    def move(remote: Remote) -> str:
+        made = _empty_commit(remote, base_sha, message)
+        remote.get_git_ref(f"heads/{branch}").complete().edit(made, force=True)
+        return made
+
+    return await client.overwrite(f"move the branch {branch}", move)
+
+
 async def delete(client: Client, branch: str, *, expected_sha: str) -> bool:
     """Delete a branch if it stands at `expected_sha`, or is gone; False if it stands elsewhere.
 
@@ -84,6 +101,10 @@ def _empty_commit(remote: Remote, base_sha: str, message: str) -> str:
     """A commit that is on no branch yet: making it twice does no harm. GitHub signs it, as no author is given."""
     base = remote.get_git_commit(base_sha)
     return present(remote.create_git_commit(message, base.tree, [base]).sha, str)
+
+
+def _base(remote: Remote, sha: str) -> str:
+    return present(remote.get_git_commit(sha).parents[0].sha, str)
 
 
 def _is_ours(remote: Remote, sha: str, message: str) -> bool:

@@ -2,7 +2,7 @@
 
 import base64
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -20,6 +20,7 @@ from app.core import forge
 from app.core.errors import NotFound
 from app.core.forge import Check, FailedCheck, Head, Permission, Pull, PullRequest, Reaction, Verdict
 from app.core.links import Said
+from app.core.proposals import Heard
 from app.core.run import Run
 from app.core.task import Place, Remark, Repository
 
@@ -103,6 +104,10 @@ class GitHubForge:
         """Make `branch` with one empty commit on `base_sha`."""
         return await branches.find_or_create(self._client, branch, base_sha=base_sha, message=message)
 
+    async def restart_branch(self, branch: str, *, base_sha: str, message: str) -> str:
+        """Have `branch`, which holds nothing but its one empty commit, begin on `base_sha`."""
+        return await branches.restart(self._client, branch, base_sha=base_sha, message=message)
+
     async def branch_sha(self, branch: str) -> str:
         """Where `branch` stands; empty if it does not exist."""
         return await branches.branch_sha(self._client, branch)
@@ -115,6 +120,14 @@ class GitHubForge:
         """The pull request. Raises NotFound."""
         identity = await self._app.identity()
         return await pulls.look(self._client, identity.login, number)
+
+    async def open_pulls(self) -> Mapping[int, datetime]:
+        """Every pull request that is open, with when something happened to it last."""
+        return await pulls.all_open(self._client)
+
+    async def heard(self, number: int) -> Heard:
+        """What was said about the pull request."""
+        return await reviews.heard(self._client, (await self._app.identity()).login, number)
 
     async def close_pull(self, number: int) -> None:
         """Close the pull request, unless it is closed."""

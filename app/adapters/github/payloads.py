@@ -13,8 +13,10 @@ from app.core.events import (
     Event,
     Ignored,
     InstallationChanged,
+    IssueEdited,
     Noticed,
     Pinged,
+    PullReopened,
     Pushed,
     StopRequested,
     WorkRequested,
@@ -65,10 +67,15 @@ def parse(  # noqa: C901, PLR0911 - a table: one delivery, one event
             return Pinged(zen=one_line(str(payload.get("zen") or ""))[:200])
         case "issues", "labeled":
             return _labeled(read(wire.IssueEvent, event, payload), label, default_blueprint, allowed_bots)
+        case "issues", "edited":
+            return _edited(read(wire.IssueEditedEvent, event, payload))
         case "issues", "unlabeled" | "closed" | "deleted" | "transferred":
             return _withdrawn(read(wire.IssueEvent, event, payload), str(action), label, allowed_bots)
         case "issue_comment" | "pull_request_review_comment" | "pull_request_review", "created" | "submitted":
             return _said(event, payload, app_id, allowed_bots)
+        case "pull_request", "reopened":
+            told = read(wire.PullRequestEvent, event, payload)
+            return PullReopened(repository=repository(told), number=told.pull_request.number)
         case "pull_request", "labeled" | "unlabeled" | "closed":
             return _pulled(str(action), payload, label, default_blueprint, allowed_bots)
         case "check_run" | "check_suite", "requested_action" | "rerequested":
@@ -134,6 +141,14 @@ def _labeled(event: wire.IssueEvent, label: str, default_blueprint: str, allowed
     named = blueprint.strip().lower()
     is_open = not named and not wish.is_pull_request
     return WorkRequested(task=wish, blueprint=named or default_blueprint, intent=intent, is_open=is_open)
+
+
+def _edited(event: wire.IssueEditedEvent) -> Event:
+    """Whoever edited it: what was asked for stands, and people are told that it is not what they read now."""
+    where = f"{event.repository.full_name}#{event.issue.number}"
+    if not event.changes.keys() & {"title", "body"}:
+        return Ignored(reason=f"The words of {where} are what they were.")
+    return IssueEdited(repository=repository(event), number=event.issue.number, at=event.issue.updated_at)
 
 
 def _withdrawn(event: wire.IssueEvent, action: str, label: str, allowed_bots: Collection[int]) -> Event:

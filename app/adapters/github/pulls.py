@@ -1,6 +1,7 @@
 """Pull requests: ours from one of our branches, opened once."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from github.PullRequest import PullRequest as Pull
 from github.Repository import Repository as Remote
@@ -79,6 +80,19 @@ async def look(client: Client, login: str, number: int) -> forge.Pull:
         )
 
     return await client.read(f"read #{number}", read)
+
+
+async def all_open(client: Client) -> Mapping[int, datetime]:
+    """Every pull request that is open, with when something happened to it last."""
+
+    def read(remote: Remote) -> Mapping[int, datetime]:
+        return {pull.number: _with_zone(present(pull.updated_at, datetime)) for pull in remote.get_pulls(state="open")}
+
+    return await client.read("read the open pull requests", read)
+
+
+def _with_zone(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _find(remote: Remote, repository_id: int, login: str, branch: str) -> PullRequest | None:

@@ -10,6 +10,7 @@ from app.adapters.github.client import Client
 from app.adapters.github.comments import marked
 from app.adapters.github.errors import present
 from app.core.hidden import strip_hidden
+from app.core.proposals import Heard
 from app.core.task import Person, Place, Remark
 
 
@@ -43,6 +44,31 @@ async def reply(client: Client, login: str, place: Place, marker: str, text: str
     await client.find_or_create(lambda: client.read(doing, look), lambda: client.write(doing, make, notifies=True))
 
 
+async def heard(client: Client, login: str, number: int) -> Heard:
+    """When a person said something about a pull request last, and what `login` did.
+
+    An account that is gone may have been a person's.
+    """
+
+    def read(remote: Remote) -> Heard:
+        pull = remote.get_pull(number)
+        comments = list(remote.get_issue(number).get_comments())
+        said = [(one.user, one.created_at) for one in (*comments, *pull.get_review_comments())]
+        said += [(one.user, one.submitted_at) for one in pull.get_reviews() if one.submitted_at is not None]
+        by_persons = [_with_zone(at) for user, at in said if user is None or user.type == "User"]
+        ours = [one for one in comments if one.user is not None and one.user.login == login]
+        return Heard(
+            person_at=max(by_persons, default=None),
+            ours=tuple((_with_zone(one.created_at), one.body or "") for one in ours),
+        )
+
+    return await client.read(f"read what was said about #{number}", read)
+
+
+def _with_zone(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 def _at_lines(remote: Remote, number: int, since: datetime) -> Iterator[Remark]:
     for said in remote.get_pull(number).get_review_comments(since=since):
         if said.user is not None:
@@ -60,12 +86,7 @@ def _at_lines(remote: Remote, number: int, since: datetime) -> Iterator[Remark]:
 def _reviews(remote: Remote, number: int) -> Iterator[Remark]:
     for said in remote.get_pull(number).get_reviews():
         if said.user is not None and said.body and said.submitted_at is not None:
-            at = said.submitted_at
-            yield Remark(
-                author=_person(said.user),
-                body=strip_hidden(said.body),
-                at=at if at.tzinfo else at.replace(tzinfo=UTC),
-            )
+            yield Remark(author=_person(said.user), body=strip_hidden(said.body), at=_with_zone(said.submitted_at))
 
 
 def _person(user: NamedUser) -> Person:

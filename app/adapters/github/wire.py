@@ -148,6 +148,12 @@ class IssueEvent(BaseModel):
     label: Label | None = None
 
 
+class IssueEditedEvent(IssueEvent):
+    """Event `issues` about an edit; `changes` has what was changed, by its name."""
+
+    changes: dict[str, object] = {}
+
+
 class CommentEvent(BaseModel):
     """Event `issue_comment`."""
 

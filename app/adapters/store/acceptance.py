@@ -8,13 +8,23 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import orders, schedules, summaries, tables, withdrawals
+from app.adapters.store import orders, places, runs, schedules, summaries, tables, withdrawals
 from app.adapters.store.drafts import Drafts
 from app.adapters.store.jobs import Queue
 from app.adapters.store.reachable import reachable
 from app.adapters.store.requests import PostgresRequests
-from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, Pushed, StopRequested
+from app.core.events import (
+    BranchDeleted,
+    InstallationChanged,
+    IssueEdited,
+    Noticed,
+    OrderGiven,
+    PullReopened,
+    Pushed,
+    StopRequested,
+)
 from app.core.orders import Order, Stop
+from app.core.places import Limits
 from app.core.store import Act, Delivery, Draft, Receipt
 
 RECENT: Final = timedelta(days=30)
@@ -24,9 +34,10 @@ RECENT: Final = timedelta(days=30)
 class Acceptance:
     """Takes events, each once."""
 
-    def __init__(self, engine: AsyncEngine, queue: Queue) -> None:
+    def __init__(self, engine: AsyncEngine, queue: Queue, limits: Limits) -> None:
         self._engine = engine
         self._queue = queue
+        self._limits = limits
         self._drafts = Drafts(engine, queue)
         self._requests = PostgresRequests(engine, queue)
 
@@ -49,6 +60,13 @@ class Acceptance:
         match decision:
             case StopRequested():
                 return await self._stop(connection, delivery, decision, reason)
+            case IssueEdited():
+                is_noted = await runs.note_edit(connection, decision)
+                where = f"{decision.repository.full_name}#{decision.number}"
+                return Receipt(reason=reason if is_noted else f"Nothing is at work on {where}.", is_new=True)
+            case PullReopened():
+                await summaries.note_reopened(connection, decision.repository.id, decision.number)
+                return Receipt(reason=reason, is_new=True)
             case OrderGiven():
                 return await self._give(connection, decision, reason)
             case BranchDeleted():
@@ -69,7 +87,11 @@ class Acceptance:
     ) -> Receipt:
         """Note on every run that is meant that it shall end, and have each looked after: it may wait for something."""
         if event.pull is not None:
+            installation_id = event.repository.installation_id
+            await places.lock(connection, installation_id)
             await summaries.note_closed(connection, event.repository.id, event.number, event.pull)
+            # One pull request less waits for review: somebody may begin.
+            await places.give_on(connection, installation_id, self._limits, self._queue.put)
         meant = await orders.to_stop(connection, event)
         if meant:
             return await self._tell(connection, meant, event.intent, Stop(), reason, requester=event.requester)

@@ -6,7 +6,7 @@ there is never a run that waits although there is a place for it: it found none 
 that got free since then was given to somebody whom it would have fitted, too.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -30,9 +30,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.adapters.store import tables
+from app.adapters.store import reviews, tables
 from app.core import ranks
-from app.core.places import Limits, Room, Seat, fitting
+from app.core.places import NO_LOAD, Limits, Load, MostOpen, Room, Seat, Turn, fitting
 from app.core.run import Run, Status
 from app.core.store import Draft
 
@@ -40,8 +40,14 @@ Put = Callable[[AsyncConnection, int], Awaitable[None]]
 
 _LOCK: Final = 0x706C6163  # "plac"; the second half of the lock's key is the installation
 _row = tables.runs.c
-_REQUESTER: Final = _row.task[("requester", "id")].astext.cast(BigInteger)
+_REQUESTER: Final = reviews.REQUESTER
 _IS_HELD: Final = and_(_row.was_held, _row.status == Status.QUEUED.value)
+_job = table("procrastinate_jobs", column("task_name"), column("status"), column("args", JSONB)).c
+_HAS_JOB: Final = exists().where(
+    _job.task_name == "advance",
+    _job.status.in_([literal_column("'todo'"), literal_column("'doing'")]),
+    _job.args["run_id"].astext.cast(BigInteger) == _row.id,
+)
 
 
 def _newest(*where: ColumnElement[bool]) -> ScalarSelect[Any]:
@@ -86,11 +92,17 @@ async def occupant(connection: AsyncConnection, run: Run) -> int | None:
     return found
 
 
-async def take(connection: AsyncConnection, run: Run, limits: Limits) -> Row[Any] | None:
-    """Put the run to work, or have it held if there is no place; None if somebody else moved it on. Needs the lock."""
-    task = run.task
-    room = Room(limits, await _at_work(connection, task.repository.installation_id))
-    is_placed = room.take(Seat(task.repository.id, task.requester.id))
+async def take(connection: AsyncConnection, run: Run, limits: Limits, own: MostOpen) -> Row[Any] | None:
+    """Put the run to work, or have it held if there is no place; None if somebody else moved it on. Needs the lock.
+
+    `own` is what the repository says of its open pull requests.
+    """
+    repository, seat = run.task.repository, seat_of(run)
+    load = NO_LOAD
+    if seat.proposes:
+        load = await reviews.load(connection, repository.installation_id, limits, {repository.id: own})
+    room = Room(limits, await _at_work(connection, repository.installation_id), load)
+    is_placed = room.take(seat)
     values = {"status": Status.RUNNING.value, "begun_at": func.now()} if is_placed else {"was_held": True}
     moved = (
         update(tables.runs)
@@ -105,9 +117,12 @@ async def give_on(connection: AsyncConnection, installation_id: int, limits: Lim
 
     They get their places here and not when a worker comes round to them, so that nobody else is quicker.
     """
-    held = await _held(connection, installation_id, limits)
+    held = await _held(connection, installation_id, limits.smallest)
+    if not held:
+        return 0
+    load = await _load(connection, installation_id, limits, held)
     given = 0
-    for run_id in fitting(limits, await _at_work(connection, installation_id), held) if held else ():
+    for run_id in fitting(limits, await _at_work(connection, installation_id), held, load):
         placed = (
             update(tables.runs)
             .where(_row.id == run_id, _IS_HELD)
@@ -124,20 +139,42 @@ async def give_on(connection: AsyncConnection, installation_id: int, limits: Lim
     return given
 
 
+def seat_of(run: Run) -> Seat:
+    """Where a run counts that is to begin."""
+    return Seat(run.task.repository.id, run.task.requester.id, proposes=_proposes(run))
+
+
+async def turns(connection: AsyncConnection, installation_id: int, limits: Limits) -> dict[int, Turn | None]:
+    """Where each run that waits for a place stands in line; None if no review keeps it."""
+    held = await _held(connection, installation_id, 0)
+    if not held:
+        return {}
+    room = Room(
+        limits,
+        await _at_work(connection, installation_id),
+        await _load(connection, installation_id, limits, held),
+    )
+    return {run_id: room.turn(seat, held, run_id) for run_id, seat in held}
+
+
+async def untold(connection: AsyncConnection, turns: Mapping[int, Turn | None]) -> list[int]:
+    """Which of these people were told another place of than the one that they have now, and nobody is about to."""
+    query = select(_row.id, _row.trail["turn"].label("turn")).where(_row.id.in_(list(turns)), _IS_HELD, ~_HAS_JOB)
+    return [
+        one.id
+        for one in await connection.execute(query.order_by(_row.rank, _row.id))
+        if turns[one.id] is not None and (one.turn is None or Turn.model_validate(one.turn) != turns[one.id])
+    ]
+
+
 async def forgotten(connection: AsyncConnection) -> list[int]:
     """Runs that should go on, or were told something, and have no job.
 
     One statement sees all that a transaction did or nothing, and jobs come and go together with what they are for.
     """
-    job = table("procrastinate_jobs", column("task_name"), column("status"), column("args", JSONB)).c
-    has_job = exists().where(
-        job.task_name == "advance",
-        job.status.in_([literal_column("'todo'"), literal_column("'doing'")]),
-        job.args["run_id"].astext.cast(BigInteger) == _row.id,
-    )
     told = tables.orders.c
     is_told = exists().where(told.run_id == _row.id, told.fate == "")
-    query = select(_row.id).where(or_(and_(~_row.is_reported, ~_IS_HELD), is_told), ~has_job).order_by(_row.id)
+    query = select(_row.id).where(or_(and_(~_row.is_reported, ~_IS_HELD), is_told), ~_HAS_JOB).order_by(_row.id)
     return list((await connection.execute(query)).scalars())
 
 
@@ -147,14 +184,19 @@ async def installations_with_held(connection: AsyncConnection) -> list[int]:
 
 
 async def _at_work(connection: AsyncConnection, installation_id: int) -> list[Seat]:
-    query = select(_row.repository_id, _REQUESTER.label("requester_id")).where(
-        _row.installation_id == installation_id, _row.status == Status.RUNNING.value
-    )
-    return [Seat(one.repository_id, one.requester_id) for one in await connection.execute(query)]
+    query = select(*reviews.SEAT).where(_row.installation_id == installation_id, _row.status == Status.RUNNING.value)
+    return [reviews.seat(one) for one in await connection.execute(query)]
 
 
-async def _held(connection: AsyncConnection, installation_id: int, limits: Limits) -> list[tuple[int, Seat]]:
-    """Who waits, in the order of ranks; of what one person wants in one repository, no more than could fit."""
+async def _load(
+    connection: AsyncConnection, installation_id: int, limits: Limits, held: Sequence[tuple[int, Seat]]
+) -> Load:
+    own = await reviews.own(connection, {seat.repository_id for _, seat in held if seat.proposes})
+    return await reviews.load(connection, installation_id, limits, own)
+
+
+async def _held(connection: AsyncConnection, installation_id: int, at_most: int) -> list[tuple[int, Seat]]:
+    """Who waits, in the order of ranks; of what is alike for one person in one repository at most so many, if not 0."""
     other = tables.runs.alias("other")
     is_occupied = exists().where(
         other.c.repository_id == _row.repository_id,
@@ -163,13 +205,19 @@ async def _held(connection: AsyncConnection, installation_id: int, limits: Limit
         other.c.status.in_([Status.RUNNING.value, Status.WAITING.value]),
     )
     order = (_row.rank, _row.id)
-    alike = func.row_number().over(partition_by=(_row.repository_id, _REQUESTER), order_by=order)
+    # What follows up on a pull request is not alike: no review keeps it.
+    where = (_row.repository_id, _REQUESTER, reviews.PROPOSES)
+    alike = func.row_number().over(partition_by=where, order_by=order)
     held = (
-        select(_row.id, _row.rank, _row.repository_id, _REQUESTER.label("requester_id"), alike.label("alike"))
+        select(_row.id, _row.rank, *reviews.SEAT, alike.label("alike"))
         .where(_row.installation_id == installation_id, _IS_HELD, ~is_occupied)
         .subquery()
     )
     query = select(held).order_by(held.c.rank, held.c.id)
-    if limits.smallest:
-        query = query.where(held.c.alike <= limits.smallest)
-    return [(one.id, Seat(one.repository_id, one.requester_id)) for one in await connection.execute(query)]
+    if at_most:
+        query = query.where(held.c.alike <= at_most)
+    return [(one.id, reviews.seat(one)) for one in await connection.execute(query)]
+
+
+def _proposes(run: Run) -> bool:
+    return run.task.number > 0 and not run.task.is_pull_request and run.trail.pull_request_number is None

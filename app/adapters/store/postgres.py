@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.adapters.store import census, orders, places, purses, runs, statements, stirring, tables, vitals
+from app.adapters.store import census, orders, places, purses, reviews, runs, statements, stirring, tables, vitals
 from app.adapters.store.acceptance import Acceptance
 from app.adapters.store.access import PostgresTokens
 from app.adapters.store.figures import PostgresFigures
@@ -17,6 +17,7 @@ from app.adapters.store.jobs import Queue
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
 from app.adapters.store.opinions import PostgresOpinions
+from app.adapters.store.proposals import PostgresProposals
 from app.adapters.store.purses import PostgresPurse
 from app.adapters.store.reachable import reachable
 from app.adapters.store.reader import HEEDED, PostgresReader
@@ -31,10 +32,11 @@ from app.core.census import Census
 from app.core.journal import Entry
 from app.core.orders import Given
 from app.core.pace import Allowance
-from app.core.places import NO_LIMITS, Limits
+from app.core.places import ANY_NUMBER, NO_LIMITS, Limits, MostOpen, Turn
 from app.core.purse import NO_CAPS, Caps, Estimate
 from app.core.run import Run, Status
 from app.core.store import Act, Delivery, Occupied, Receipt, Recorded, Site, Stale
+from app.core.task import Repository
 from app.core.vitals import Vitals
 
 _ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
@@ -51,7 +53,7 @@ class PostgresStore:
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")  # one question needs no transaction
         self._queue = queue
         self._limits = limits
-        self._acceptance = Acceptance(engine, queue)
+        self._acceptance = Acceptance(engine, queue, limits)
         self._caps = caps
 
     async def rehearse(self) -> None:
@@ -72,14 +74,16 @@ class PostgresStore:
         async with reachable(), self._reads.connect() as connection:
             return await runs.read(connection, tables.runs.c.key == key)
 
-    async def admit(self, run: Run) -> Run:
+    async def admit(self, run: Run, own: MostOpen = ANY_NUMBER) -> Run:
         """Put a queued run to work, or have it held. Raises Stale and Occupied."""
         async with reachable(), self._engine.begin() as connection:
             await places.lock(connection, run.task.repository.installation_id)
+            if own != ANY_NUMBER:
+                await reviews.keep(connection, run.task.repository.id, own)
             if (other := await places.occupant(connection, run)) is not None:
                 raise Occupied(f"Run {other} is at work on #{run.task.number} already.", run_id=other)
             try:
-                moved = await places.take(connection, run, self._limits)
+                moved = await places.take(connection, run, self._limits, own)
             except IntegrityError:  # one that was at work before, and is so again since just now
                 raise await self._occupied(run) from None
         if moved is None:
@@ -100,6 +104,30 @@ class PostgresStore:
                 await places.lock(connection, installation_id)
                 given += await places.give_on(connection, installation_id, self._limits, self._queue.put)
         return given
+
+    async def turn(self, run: Run) -> Turn | None:
+        """Where a run stands in the line of those that wait for reviews; None if it does not."""
+        async with reachable(), self._engine.connect() as connection:
+            turns = await places.turns(connection, run.task.repository.installation_id, self._limits)
+        return turns.get(run.id)
+
+    async def keep_limits(self, repository: Repository, own: MostOpen) -> None:
+        """Note what a repository says of the pull requests that may wait there, and put to work who may begin now."""
+        async with reachable(), self._engine.begin() as connection:
+            await places.lock(connection, repository.installation_id)
+            await reviews.keep(connection, repository.id, own)
+            await places.give_on(connection, repository.installation_id, self._limits, self._queue.put)
+
+    async def tell_turns(self, at_most: int) -> int:
+        """Have those that wait for reviews tell their place in the line, where it is another one than was told."""
+        async with reachable(), self._engine.begin() as connection:
+            found: list[int] = []
+            for installation_id in await places.installations_with_held(connection):
+                turns = await places.turns(connection, installation_id, self._limits)
+                found += await places.untold(connection, turns)
+            for run_id in found[:at_most]:
+                await self._queue.put(connection, run_id, priority=ranks.LOOK_AGAIN)
+        return len(found[:at_most])
 
     async def take_up(self) -> Sequence[int]:
         """Have runs advanced that nobody would ever go on with; answer with which."""
@@ -133,7 +161,8 @@ class PostgresStore:
             if any(str(index.name) in str(error.orig) for index in (tables.one_at_work, tables.one_on_branch)):
                 raise await self._occupied(run) from None
             raise
-        return run.model_copy(update={"revision": run.revision + 1, "stirred": saved.stirred})
+        heard = {"stirred": saved.stirred, "edited_at": saved.edited_at}
+        return run.model_copy(update={"revision": run.revision + 1, **heard})
 
     async def orders(self, run_id: int, *, heeded: bool = False) -> Sequence[Given]:
         """What this run was told and has not settled yet, oldest first; or what of it was heeded."""
@@ -199,6 +228,10 @@ class PostgresStore:
     def requests(self) -> PostgresRequests:
         """What was asked for elsewhere than on GitHub."""
         return PostgresRequests(self._engine, self._queue)
+
+    def proposals(self) -> PostgresProposals:
+        """Which pull requests wait for review."""
+        return PostgresProposals(self._engine)
 
     def timetable(self) -> PostgresTimetable:
         """What repositories want by the clock."""

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.store import tables
 from app.core.errors import NotFound
+from app.core.events import IssueEdited
 from app.core.plain import plain
 from app.core.run import Run, Status
 from app.core.store import Site
@@ -38,10 +39,10 @@ async def read(connection: AsyncConnection, where: ColumnElement[bool]) -> Run:
 async def save(connection: AsyncConnection, run: Run, patch: bytes | None) -> Row[Any] | None:
     """Save the run and the visits that are new, if it stands at the revision that it is known at; None if not.
 
-    Answers with `stirred` and `rank` as they are in the row.
+    Answers with `stirred`, `rank` and `edited_at` as they are in the row.
     """
     moved = update(tables.runs).where(_row.id == run.id, _row.revision == run.revision).values(**_values(run, patch))
-    found = await connection.execute(moved.returning(_row.stirred, _row.rank, _KNOWN.label("known")))
+    found = await connection.execute(moved.returning(_row.stirred, _row.rank, _row.edited_at, _KNOWN.label("known")))
     saved = found.one_or_none()
     if saved is not None and (new := run.visits[saved.known :]):  # they are never changed afterwards
         visits = [plain(visit.model_dump(mode="json")) for visit in new]
@@ -88,6 +89,19 @@ async def unfinished_on(connection: AsyncConnection, repository_id: int, numbers
     here = (_row.repository_id == repository_id, _row.ended_at.is_(None), _row.number > 0)
     meant = or_(_row.number.in_(numbers), _row.pull_request_number.in_(numbers))
     return list((await connection.execute(select(_row.id).where(*here, meant).order_by(_row.id))).scalars())
+
+
+async def note_edit(connection: AsyncConnection, event: IssueEdited) -> bool:
+    """Note on the runs at work on an issue that its words are not those any more that they go by; False if none is."""
+    asked_at = _row.task["asked_at"].astext.cast(DateTime(timezone=True))
+    at_work = (
+        _row.repository_id == event.repository.id,
+        _row.number == event.number,
+        _row.ended_at.is_(None),
+        asked_at < event.at,
+    )
+    edited = update(tables.runs).where(*at_work).values(edited_at=func.greatest(_row.edited_at, event.at))
+    return (await connection.execute(edited)).rowcount > 0
 
 
 def _values(run: Run, patch: bytes | None) -> Mapping[str, Any]:

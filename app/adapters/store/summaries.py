@@ -53,3 +53,11 @@ WHERE repository_id = :repository_id AND merged_at IS NOT NULL AND reverted_at I
 async def note_reverted(connection: AsyncConnection, repository_id: int, shas: Sequence[str]) -> None:
     """Write down which merged pull requests of runs these commits belonged to: they were taken back by hand."""
     await connection.execute(_BY_HAND, {"repository_id": repository_id, "shas": list(shas)})
+
+
+async def note_reopened(connection: AsyncConnection, repository_id: int, number: int) -> None:
+    """What became of a pull request is open once more; what was merged cannot be reopened."""
+    row = tables.summaries.c
+    here = (row.repository_id == repository_id, row.pull_request_number == number, row.merged_at.is_(None))
+    again = update(tables.summaries).where(*here)
+    await connection.execute(again.values(closed_at=None, is_untouched=None, comments=None, is_ending=False))

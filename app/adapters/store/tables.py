@@ -64,6 +64,7 @@ runs = Table(
     _moment("begun_at"),
     _moment("ended_at"),
     _moment("parked_at"),
+    _moment("edited_at"),
 )
 
 one_at_work = Index(
@@ -104,6 +105,11 @@ Index("runs_unfinished", runs.c.id, postgresql_where=text("NOT is_reported"))
 Index("runs_at_work", runs.c.installation_id, postgresql_where=text("status = 'running'"))
 Index("runs_queued", runs.c.repository_id, runs.c.rank, postgresql_where=text("status = 'queued'"))
 Index("runs_held", runs.c.installation_id, runs.c.rank, postgresql_where=text("was_held AND status = 'queued'"))
+Index(
+    "runs_without_proposal",
+    runs.c.installation_id,
+    postgresql_where=text("status IN ('running', 'waiting') AND pull_request_number IS NULL AND number > 0"),
+)
 Index("runs_on_trial", runs.c.id, postgresql_where=text("(terms -> 'arms') IS NOT NULL"))
 Index("runs_begun", runs.c.rank, postgresql_where=text("begun_at IS NOT NULL"))
 
@@ -298,11 +304,13 @@ summaries = Table(
     Column("thumbs_up", Integer),
     Column("thumbs_down", Integer),
     _moment("polled_at"),
+    Column("is_ending", Boolean, nullable=False, server_default=text("false")),
 )
 """What figures about many runs are made of: one narrow row for each run, where `runs` has its words and its change.
 
 `pull_request_number` is that of a pull request which the run opened; what came of it is told by GitHub later. `commits`
-are those that a revert by hand may name. The reactions of people are asked for, last at `polled_at`."""
+are those that a revert by hand may name. The reactions of people are asked for, last at `polled_at`. `is_ending`: it is
+being closed, because nobody looked at it; said before anything is done."""
 Index("summaries_by_time", summaries.c.asked_at)
 Index("summaries_of_repository", summaries.c.repository_id, summaries.c.asked_at)
 Index(
@@ -311,6 +319,28 @@ Index(
     summaries.c.pull_request_number,
     postgresql_where=text("pull_request_number IS NOT NULL"),
 )
+Index(
+    "summaries_open",
+    summaries.c.repository_id,
+    postgresql_where=text("pull_request_number IS NOT NULL AND closed_at IS NULL"),
+)
+
+review_limits = Table(
+    "review_limits",
+    metadata,
+    Column("repository_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("in_repository", Integer, nullable=False),
+    Column("of_requester", Integer, nullable=False),
+)
+"""How many pull requests may wait for review, where a repository says so itself; 0: any number."""
+
+desks = Table(
+    "desks",
+    metadata,
+    Column("repository_id", BigInteger, primary_key=True, autoincrement=False),
+    _moment("looked_at", now=True),
+)
+"""When the pull requests of minions that wait for review in a repository were looked up last."""
 
 sessions = Table(
     "sessions",

@@ -88,6 +88,7 @@ from app.core.wording.requests import (
     took_too_long,
 )
 from app.core.wording.review import no_review
+from app.core.wording.reviews import closed_as_stale, quiet_marker, says_stale, soon_closed, waits_for_reviews
 from app.core.wording.slack import (
     empty_thread,
     end_in_slack,
@@ -113,6 +114,7 @@ __all__ = [
     "checks_unreadable",
     "claim_failed",
     "claims_show_nothing",
+    "closed_as_stale",
     "commands",
     "comment",
     "commit_message",
@@ -156,11 +158,14 @@ __all__ = [
     "pull_closed",
     "pull_request_body",
     "pull_request_title",
+    "quiet_marker",
     "red_in_a_clean_tree",
     "refusal",
     "request_marker",
     "run_of_check",
+    "says_stale",
     "set_up_failed",
+    "soon_closed",
     "standing",
     "standing_elsewhere",
     "standing_in_slack",
@@ -180,5 +185,6 @@ __all__ = [
     "unknown_blueprint",
     "unknown_in_slack",
     "unknown_node",
+    "waits_for_reviews",
     "went_round",
 ]

@@ -1,6 +1,7 @@
 """How far a run is: the one comment that is edited in place, and the check run with a row a node."""
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
@@ -12,6 +13,7 @@ from app.core.neutral import code, fitted, neutral, neutral_line
 from app.core.run import Run, Status, Visit
 from app.core.wording.checks import HEADLINES
 from app.core.wording.figures import counted, dollars, duration, table
+from app.core.wording.reviews import in_line, waits_for_reviews
 
 Conclusion = Literal["success", "failure", "neutral", "cancelled", "timed_out", ""]
 
@@ -48,6 +50,7 @@ def comment(run: Run, blueprint: Blueprint[Any], page_url: str) -> str:
     parts = [
         f"**{headline(run, blueprint)}** · `{blueprint.name}`, asked by {code(run.task.requester.login)}",
         _story(run),
+        _edited(run),
         _chosen(run),
         _expected(run),
         _links(run, page_url),
@@ -65,7 +68,7 @@ def check(run: Run, blueprint: Blueprint[Any], page_url: str) -> Check:
     elif run.status is Status.QUEUED:
         status = "queued"
     rows = table(("Node", "Kind", "Outcome", "Time:", "Cost:"), _rows(run, blueprint))
-    parts = [_story(run), rows, _links(run, page_url), _figures(run)]
+    parts = [_story(run), _edited(run), rows, _links(run, page_url), _figures(run)]
     return Check(
         name=f"minions / {blueprint.name}",
         external_id=external_id(run),
@@ -122,7 +125,8 @@ def headline(run: Run, blueprint: Blueprint[Any]) -> str:
         case Status.REFUSED:
             return "🚫 Not started"
         case _:
-            return f"{_ONGOING[run.status]}: {_title(run, blueprint)}"
+            turn = run.trail.turn if run.status is Status.QUEUED else None
+            return f"⏳ {in_line(turn)}" if turn else f"{_ONGOING[run.status]}: {_title(run, blueprint)}"
 
 
 def _title(run: Run, blueprint: Blueprint[Any]) -> str:
@@ -130,6 +134,8 @@ def _title(run: Run, blueprint: Blueprint[Any]) -> str:
 
 
 def _story(run: Run) -> str:
+    if run.status is Status.QUEUED and run.trail.turn and not run.tries:
+        return waits_for_reviews(run.trail.turn)
     if run.status is Status.WAITING and run.wait:
         return f"Waiting for {neutral_line(run.wait.what)}, until {run.wait.deadline:%Y-%m-%d %H:%M %Z} at the latest."
     if run.status.has_ended and run.error:
@@ -144,6 +150,17 @@ def _story(run: Run) -> str:
         tried = f"Tried {counted(run.tries, 'time')} so far; it is tried again for an hour or so."
         return f"{why} {tried}"
     return ""
+
+
+def _edited(run: Run) -> str:
+    """That the issue does not say any more what this goes by."""
+    if run.edited_at is None:
+        return ""
+    return (
+        f"The issue was edited at {run.edited_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, after this was asked for: it "
+        f"goes by the words from before. Whoever wants the new ones asks again when it has ended, or after "
+        f"`/minion stop`."
+    )
 
 
 def _chosen(run: Run) -> str:

@@ -14,8 +14,10 @@ from app.core.events import (
     Event,
     Ignored,
     InstallationChanged,
+    IssueEdited,
     OrderGiven,
     Pinged,
+    PullReopened,
     Pushed,
     StopRequested,
     WorkRequested,
@@ -156,7 +158,8 @@ def test_the_same_act_has_the_same_intent_in_whatever_delivery() -> None:
         ("issues", labeled(label=None), "The label '' on"),
         ("issues", labeled(sender=BOT), "robot[bot] (id 8) is a Bot"),
         ("issues", labeled(issue=ISSUE | {"state": "closed"}), "octo/hello#3 is closed"),
-        ("issues", labeled(action="edited"), "Nothing is done on issues.edited."),
+        ("issues", labeled(action="edited"), "The words of octo/hello#3 are what they were."),
+        ("issues", labeled(action="pinned"), "Nothing is done on issues.pinned."),
         ("issue_comment", commented("thanks"), "holds no command"),
         ("issue_comment", commented(None), "holds no command"),
         ("issue_comment", commented("> /minion fix"), "holds no command"),
@@ -419,6 +422,20 @@ def test_what_a_closed_pull_request_came_to(body: str | None, reverts: int) -> N
     closed = read("pull_request", payload | {"pull_request": pull | {"merge_commit_sha": "decaf"}})
     assert isinstance(closed, StopRequested)
     assert closed.pull == Closed(is_merged=True, head_sha="c0ffee", comments=3, reverts=reverts, merge_sha="decaf")
+
+
+def test_a_pull_request_that_is_reopened_waits_for_review_again() -> None:
+    event = read("pull_request", at_line("", action="reopened"))
+    assert isinstance(event, PullReopened)
+    assert (event.repository.id, event.number) == (11, 12)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("changed", ["title", "body"])
+def test_f23_an_edit_of_the_words_is_told_with_its_time(changed: str) -> None:
+    event = read("issues", labeled(action="edited", changes={changed: {"from": "Something else."}}))
+    assert isinstance(event, IssueEdited)
+    assert (event.number, event.at.isoformat()) == (3, ISSUE["updated_at"].replace("Z", "+00:00"))
 
 
 def check_run(action: str = "requested_action", identifier: str = "retry", **changes: Any) -> Json:

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
 
 revision = "0022"
-down_revision = "0018"
+down_revision = "0021"
 
 _SUMMARIES: tuple[sa.Column[Any], ...] = (
     sa.Column("commits", ARRAY(sa.Text()), nullable=True),

@@ -1,0 +1,102 @@
+"""Which pull requests of minions wait for review, in PostgreSQL, and whose turn it is to look after them."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.adapters.store import tables
+from app.adapters.store.reachable import reachable
+from app.core.proposals import Desk, Proposed
+from app.core.run import Status
+from app.core.task import Repository
+
+_TURN: Final = 0x64657363  # "desc"
+_run = tables.runs.c
+_told = tables.summaries.c
+
+
+class PostgresProposals:
+    """`Proposals` on PostgreSQL."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[bool]:
+        """Whether it is ours to look. The turn ends with its transaction, so also with the process."""
+        async with AsyncExitStack() as stack:
+            async with reachable():
+                connection = await stack.enter_async_context(self._engine.connect())
+                is_ours = bool((await connection.execute(select(func.pg_try_advisory_xact_lock(_TURN)))).scalar_one())
+            yield is_ours
+
+    async def due(self, *, often: timedelta, seldom: timedelta) -> Sequence[Desk]:
+        """Where nobody has looked for so long."""
+        here = tables.runs.alias("here").c
+        about = and_(
+            here.repository_id == _told.repository_id,
+            or_(here.pull_request_number == _told.pull_request_number, here.number == _told.pull_request_number),
+        )
+        heads = select(func.array_agg(here.trail["head_sha"].astext)).where(about).scalar_subquery()
+        held = tables.runs.alias("held").c
+        waits = exists().where(
+            held.installation_id == _run.installation_id, held.was_held, held.status == Status.QUEUED.value
+        )
+        looked_at = tables.desks.c.looked_at
+        query = (
+            select(
+                _told.repository_id,
+                _told.repository,
+                _run.installation_id,
+                _told.pull_request_number,
+                _told.is_ending,
+                heads.label("heads"),
+                exists().where(about, here.ended_at.is_(None)).label("is_at_work"),
+                waits.label("is_waited_for"),
+            )
+            .join(tables.runs, _run.id == _told.run_id)
+            .outerjoin(tables.desks, tables.desks.c.repository_id == _told.repository_id)
+            .where(_told.pull_request_number.is_not(None), _told.closed_at.is_(None))
+            .where(
+                or_(looked_at.is_(None), looked_at < func.now() - seldom, and_(waits, looked_at < func.now() - often))
+            )
+            .order_by(_told.repository_id, _told.pull_request_number)
+        )
+        async with reachable(), self._engine.connect() as connection:
+            found = (await connection.execute(query)).all()
+        proposed = defaultdict(list)
+        for one in found:
+            heads_here = frozenset(filter(None, one.heads))
+            proposed[one.repository_id].append(
+                Proposed(
+                    number=one.pull_request_number, heads=heads_here, is_at_work=one.is_at_work, is_ending=one.is_ending
+                )
+            )
+        last = {one.repository_id: one for one in found}
+        return [
+            Desk(
+                repository=Repository(id=number, full_name=one.repository, installation_id=one.installation_id),
+                proposed=tuple(proposed[number]),
+                is_waited_for=one.is_waited_for,
+            )
+            for number, one in last.items()
+        ]
+
+    async def end(self, repository_id: int, number: int) -> None:
+        """It is about to be closed by us."""
+        here = (_told.repository_id == repository_id, _told.pull_request_number == number)
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(update(tables.summaries).where(*here).values(is_ending=True))
+
+    async def note(self, repository_id: int) -> None:
+        """Somebody has looked there just now."""
+        new = upsert(tables.desks).values(repository_id=repository_id, looked_at=func.now())
+        now = {"looked_at": func.now()}
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(new.on_conflict_do_update(index_elements=["repository_id"], set_=now))
