@@ -29,6 +29,7 @@ from app.core.repo_config import RepoConfig
 from app.core.shift import Shift
 from app.core.task import Repository
 from app.core.tracing import Tracer
+from app.engine.campaigns import Announcer, Conductor
 from app.engine.dispatch import Blueprints
 from app.engine.recovery import Recovery
 from app.engine.requests import Opener, as_it_is
@@ -75,6 +76,7 @@ def work(settings: Settings) -> None:
             worker = await outside(settings, store, redactor, author, shift, blueprints=blueprints)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, worker.models.told)
             there = threads(settings)
+            history = history_of(settings, app, redactor, paces, blueprints=blueprints)
             warming = asyncio.create_task(_warmed_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
             beside = [
@@ -83,11 +85,8 @@ def work(settings: Settings) -> None:
                     recovery(settings, store, app, redactor, paces, blueprints=blueprints).keep_looking()
                 ),
                 asyncio.create_task(Watch(store).keep_watching()),
-                asyncio.create_task(
-                    schedules(
-                        store, forges, history_of(settings, app, redactor, paces, blueprints=blueprints)
-                    ).keep_looking()
-                ),
+                asyncio.create_task(schedules(store, forges, history).keep_looking()),
+                asyncio.create_task(announcer(settings, store, forges, blueprints).keep_looking()),
                 asyncio.create_task(worker.rollout.keep_looking()),
             ]
             if there is not None:
@@ -97,6 +96,7 @@ def work(settings: Settings) -> None:
                 await queue.work(
                     replace(worker.runner(blueprints, forges.of, forges.leave), tracer=tracer).advance,
                     open_request=opener(store, forges, blueprints, there, redactor, label=settings.label).open,
+                    look_after=conductor(store, forges, history).look_after,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
                     leave=shift.end,
@@ -156,6 +156,27 @@ def opener(
     return Opener(
         store.requests(), forges, blueprints, lambda: datetime.now(UTC), complete, redactor, suggestions, label
     )
+
+
+def conductor(store: PostgresStore, forges: GitHubForges, history: GitHubHistory) -> Conductor:
+    """What looks after campaigns."""
+    return Conductor(
+        store.campaigns(),
+        store.requests(),
+        forges,
+        history,
+        forges.open,
+        lambda act, reason: store.accept(None, act, reason),
+    )
+
+
+def announcer(settings: Settings, store: PostgresStore, forges: GitHubForges, blueprints: Blueprints) -> Announcer:
+    """What tells how campaigns stand."""
+
+    def page_url(key: str) -> str:
+        return f"{settings.page_url}/runs/{key}" if settings.page_url else ""
+
+    return Announcer(store.campaigns(), forges.open, blueprints, page_url, pause_s=settings.progress_interval_s)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
+from app.core.campaign import CampaignDraft
 from app.core.census import Census
 from app.core.errors import MinionsError
 from app.core.events import BranchDeleted, InstallationChanged, Noticed, OrderGiven, Pushed, StopRequested
@@ -69,7 +70,7 @@ class Draft(BaseModel, frozen=True):
     """Name of the first node; empty if there is no such blueprint, which admission will say."""
 
 
-Act = Draft | StopRequested | OrderGiven | BranchDeleted | InstallationChanged | Pushed | Noticed
+Act = Draft | CampaignDraft | StopRequested | OrderGiven | BranchDeleted | InstallationChanged | Pushed | Noticed
 """What a delivery can lead to."""
 
 
