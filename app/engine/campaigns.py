@@ -64,7 +64,13 @@ class Conductor:
         if campaign.stage is Stage.REFUSED:
             return
         for given in await self.campaigns.orders(campaign_id):
-            await self._heed(campaign, given)
+            try:
+                await self._heed(campaign, given)
+            except (RateLimited, Unavailable):
+                raise
+            except ForgeError as error:
+                _log.warning("Campaign %s: %r cannot be heeded: %s", campaign_id, given.order.kind, error)
+                await self.campaigns.settle(given)
         for spot in await self.campaigns.fill(campaign_id):
             _log.info("Campaign %s: %s %s begins.", campaign_id, spot.full_name, spot.within)
 

@@ -15,13 +15,15 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
-from app.adapters.store.schema import with_driver
+from app.adapters.store.url import with_driver
 from app.core.budget import Usage
 from app.core.journal import ModelAnswered, ModelAsked, Opened
 from app.core.run import Run, Status
-from app.main import announcer, chosen_paces, conductor, github, history_of, opener, redactor_of
+from app.github import chosen_paces, github, history_of
+from app.log import redactor_of
 from app.processes import prepared_home
 from app.settings import Settings, load
+from app.worker import announcer, conductor, opener
 from blueprints import BLUEPRINTS
 from tests.crash.worker import Order, answer_orders
 

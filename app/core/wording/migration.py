@@ -15,8 +15,8 @@ def _listed(texts: Sequence[str]) -> str:
 
 def nothing_to_migrate(gone: Sequence[str], within: Sequence[str]) -> str:
     """What has to be gone is not there."""
-    where = f"the files under {_listed(within)}" if within else "this repository"
-    return f"Nothing had to be changed: {where} holds none of {_listed(gone)} already."
+    where = f"under {_listed(within)}" if within else "in this repository"
+    return f"Nothing had to be changed: {_listed(gone)} stands nowhere {where} any more."
 
 
 def still_there(text: str) -> str:
