@@ -124,7 +124,10 @@ class Purse(BaseModel, frozen=True):
     reserved: float
     """For parts that are at work, beyond what they have spent."""
     share: float
-    """What is set aside for a part that begins: what one took on average, and before that is known, an equal part."""
+    """What is set aside for a part that begins: what one took on average, and before that is known, an equal part.
+
+    Parts that cost nothing tell nothing: they had nothing to change, or there was no money for them.
+    """
 
     @property
     def left(self) -> float:
@@ -139,7 +142,7 @@ class Purse(BaseModel, frozen=True):
 
 def purse_of(budget_usd: float, parts: Sequence[Part]) -> Purse:
     """How the money of a campaign stands."""
-    ended = [part.spent_usd for part in parts if part.run is not None and part.run.status.has_ended]
+    ended = [one.spent_usd for one in parts if one.run is not None and one.run.status.has_ended and one.spent_usd]
     open_parts = [part for part in parts if part.is_open]
     return Purse(
         budget=budget_usd,
