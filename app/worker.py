@@ -30,6 +30,7 @@ from app.core.retention import Kept
 from app.core.shift import Shift
 from app.core.task import Repository
 from app.core.tracing import Tracer
+from app.engine.campaigns import Announcer, Conductor
 from app.engine.dispatch import Blueprints
 from app.engine.opinions import Poll
 from app.engine.recovery import Recovery
@@ -80,6 +81,7 @@ def work(settings: Settings) -> None:
             lookups = Lookups(app, paces, on_secret=redactor.add)
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, worker.models.told)
             there = threads(settings)
+            history = history_of(settings, app, lookups, blueprints=blueprints)
             warming = asyncio.create_task(_warmed_up())  # the first run's early nodes need no model
             sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
             beside = [
@@ -87,9 +89,8 @@ def work(settings: Settings) -> None:
                 asyncio.create_task(recovery(settings, store, app, lookups, blueprints=blueprints).keep_looking()),
                 asyncio.create_task(Watch(store).keep_watching()),
                 asyncio.create_task(Retention(store.archive(), kept(settings)).keep_clearing()),
-                asyncio.create_task(
-                    schedules(store, forges, history_of(settings, app, lookups, blueprints=blueprints)).keep_looking()
-                ),
+                asyncio.create_task(schedules(store, forges, history).keep_looking()),
+                asyncio.create_task(announcer(settings, store, forges, blueprints).keep_looking()),
                 asyncio.create_task(worker.rollout.keep_looking()),
                 asyncio.create_task(reviews(settings, store, forges, blueprints).keep_looking()),
             ]
@@ -100,6 +101,7 @@ def work(settings: Settings) -> None:
                 await queue.work(
                     replace(worker.runner(blueprints, forges.of, forges.leave), tracer=tracer).advance,
                     open_request=opener(store, forges, blueprints, there, redactor, label=settings.label).open,
+                    look_after=conductor(store, forges, history).look_after,
                     warm=lambda repository: worker.warm(repository, forges.open),
                     concurrency=settings.concurrency,
                     leave=shift.end,
@@ -166,6 +168,27 @@ def opener(
     return Opener(
         store.requests(), forges, blueprints, lambda: datetime.now(UTC), complete, redactor, suggestions, label
     )
+
+
+def conductor(store: PostgresStore, forges: GitHubForges, history: GitHubHistory) -> Conductor:
+    """What looks after campaigns."""
+    return Conductor(
+        store.campaigns(),
+        store.requests(),
+        forges,
+        history,
+        forges.open,
+        lambda act, reason: store.accept(None, act, reason),
+    )
+
+
+def announcer(settings: Settings, store: PostgresStore, forges: GitHubForges, blueprints: Blueprints) -> Announcer:
+    """What tells how campaigns stand."""
+
+    def page_url(key: str) -> str:
+        return f"{settings.page_url}/runs/{key}" if settings.page_url else ""
+
+    return Announcer(store.campaigns(), forges.open, blueprints, page_url, pause_s=settings.progress_interval_s)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from blueprints.docs.blueprint import BLUEPRINT as DOCS
 from blueprints.feature.blueprint import BLUEPRINT as FEATURE
 from blueprints.fix.blueprint import BLUEPRINT as FIX
 from blueprints.flaky.blueprint import BLUEPRINT as FLAKY
+from blueprints.migrate.blueprint import BLUEPRINT as MIGRATE
 from blueprints.refactor.blueprint import BLUEPRINT as REFACTOR
 from blueprints.review.blueprint import BLUEPRINT as REVIEW
 from blueprints.tests.blueprint import BLUEPRINT as TESTS
@@ -23,6 +24,7 @@ ALL: Final[tuple[Blueprint[Any], ...]] = (
     TESTS,
     REFACTOR,
     DEPENDENCY,
+    MIGRATE,
     FLAKY,
     CI,
     REVIEW,

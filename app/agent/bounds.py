@@ -50,10 +50,11 @@ def longer(budget: Budget, usage: Usage, *, changed_at: int) -> str:
 
 
 _SHARED: Final[Mapping[Level, str]] = {
-    "repository": "this repository",
-    "requester": "the person who asked",
-    "organisation": "this organisation",
-    "month": "everybody together",
+    "repository": "budget of this repository for this month",
+    "requester": "budget of the person who asked for this month",
+    "organisation": "budget of this organisation for this month",
+    "month": "budget of everybody together for this month",
+    "campaign": "budget of the campaign that this is a part of",
 }
 
 
@@ -69,18 +70,15 @@ def money_notice(budget: Budget, usage: Usage, held: Held) -> str:
     if held.level is None or held.left_usd >= few:
         return ""
     left = held.left_usd + held.usd
-    return (
-        f"{WRAP_UP}Of this month's budget of {_SHARED[held.level]}, {left:.2f} US dollars are left: submit what works "
-        f"now, or give up."
-    )
+    return f"{WRAP_UP}Of the {_SHARED[held.level]}, {left:.2f} US dollars are left: submit what works now, or give up."
 
 
 def out_of_shared(held: Held) -> GaveUp:
     """The result for a budget that the run shares with others: `budget of` its level."""
-    whose = _SHARED[held.level or "month"]
+    which = _SHARED[held.level or "month"]
     return GaveUp(
         reason=f"budget of {held.level}",
-        detail=f"The budget of {whose} for this month is {held.limit_usd:.2f} US dollars. {max(held.left_usd, 0):.2f} "
+        detail=f"The {which} is {held.limit_usd:.2f} US dollars. {max(held.left_usd, 0):.2f} "
         f"of them are left, and the next call of the model might cost {held.usd:.2f}.",
     )
 

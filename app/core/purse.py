@@ -1,4 +1,6 @@
-"""Money that runs share: budgets of a calendar month, from which each call of a model is set aside before it is made.
+"""Money that runs share: budgets of a calendar month, and those of campaigns, which have no months.
+
+From each of them every call of a model is set aside before it is made:
 
     reserve   before the call: the most that it can cost, held at every level, or at none
     settle    with the answer: what it did cost is spent, what was held for it is free again
@@ -12,9 +14,9 @@ from typing import Final, Literal, Protocol
 
 from pydantic import BaseModel
 
-Level = Literal["repository", "requester", "organisation", "month"]
-LEVELS: Final[tuple[Level, ...]] = ("repository", "requester", "organisation", "month")
-"""`month` is everything that this installation of Minions spends."""
+Level = Literal["repository", "requester", "organisation", "month", "campaign"]
+LEVELS: Final[tuple[Level, ...]] = ("repository", "requester", "organisation", "month", "campaign")
+"""`month` is everything that this installation of Minions spends; `campaign` is what all parts of one do, ever."""
 
 
 class Caps(BaseModel, frozen=True):
@@ -25,6 +27,8 @@ class Caps(BaseModel, frozen=True):
     """Of what one person asks for in one organisation."""
     organisation: float = 0.0
     month: float = 0.0
+    campaign: float = 0.0
+    """Of the campaign that a run is a part of, which comes with it."""
 
     def of(self, level: Level) -> float:
         """The budget of a level."""

@@ -17,7 +17,7 @@ from app.core.run import Run
 from app.core.store import Draft
 from app.core.task import Person, Repository
 
-Door = Literal["api", "slack", "schedule", "event"]
+Door = Literal["api", "slack", "schedule", "event", "campaign"]
 """By `event` nobody asks: an issue is opened about what was noticed, and no run is started."""
 
 
@@ -64,6 +64,10 @@ class Wanted(BaseModel, frozen=True):
     thread: Thread | None = None
     suggestion: Suggestion | None = None
     """What was noticed, if this is that."""
+    campaign: int | None = None
+    """The campaign that it is a part of."""
+    is_own: bool = True
+    """Whether who asks has also written it: what others wrote allows nothing."""
 
 
 class Request(BaseModel, frozen=True):

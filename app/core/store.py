@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
+from app.core.campaign import CampaignDraft
 from app.core.census import Census
 from app.core.errors import MinionsError
 from app.core.events import (
@@ -82,6 +83,7 @@ class Draft(BaseModel, frozen=True):
 
 Act = (
     Draft
+    | CampaignDraft
     | StopRequested
     | IssueEdited
     | PullReopened

@@ -84,6 +84,8 @@ class Task(BaseModel, frozen=True):
     remarks: tuple[Remark, ...] = ()
     """What reviewers said about the pull request, oldest first."""
     asked_at: datetime
+    campaign: int | None = None
+    """The campaign that it is a part of, and whose money it uses."""
 
     @property
     def place(self) -> Place | None:

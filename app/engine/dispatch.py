@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.core.blueprint import Blueprint
+from app.core.campaign import CampaignDraft
+from app.core.campaign_wish import NAME, wish_of
 from app.core.events import (
     BranchDeleted,
     ChecksMoved,
@@ -33,9 +35,11 @@ class Decision(BaseModel, frozen=True):
     reason: str
 
 
-def decide(event: Event, blueprints: Blueprints) -> Decision:  # noqa: C901, PLR0911 - a table: one event, one decision
+def decide(event: Event, blueprints: Blueprints) -> Decision:  # noqa: C901, PLR0911, PLR0912 - one event, one decision
     """What to do about `event`. Whether the requester may ask is not known here: admission looks it up."""
     match event:
+        case WorkRequested() if campaign := _campaign(event, blueprints):
+            return Decision(act=campaign, reason=_accepted(event))
         case WorkRequested():
             return Decision(act=draft(event, blueprints), reason=_accepted(event))
         case StopRequested():
@@ -81,6 +85,14 @@ def draft(event: WorkRequested, blueprints: Blueprints) -> Draft:
         start=blueprint.start.name if blueprint else "",
         is_open=event.is_open,
     )
+
+
+def _campaign(event: WorkRequested, blueprints: Blueprints) -> CampaignDraft | None:
+    """The campaign that was asked for, if the issue names more places than its repository."""
+    if event.blueprint != NAME or NAME not in blueprints or event.task.is_pull_request:
+        return None
+    wish = wish_of(event.task)
+    return CampaignDraft(intent=event.intent, task=event.task, wish=wish) if wish else None
 
 
 def _accepted(event: WorkRequested) -> str:

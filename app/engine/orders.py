@@ -182,6 +182,7 @@ class Orders:
                     "comment_id": given.place.comment_id if given.place else None,
                     "in_review": given.place.in_review if given.place else False,
                     "asked_at": self.now(),
+                    "campaign": old.campaign,
                 }
             ),
             blueprint=run.blueprint,

@@ -144,8 +144,9 @@ def _task(request: Request, wanted: Wanted, person: Person) -> Task:
         body=answered(strip_hidden(wanted.body)),
         form=fields(strip_hidden(wanted.body)),
         # A thread is written by many, of whom only one asks.
-        author=None if wanted.door == "slack" else person,
+        author=None if wanted.door == "slack" or not wanted.is_own else person,
         requester=person,
         instructions=strip_hidden(wanted.instructions),
         asked_at=request.asked_at,
+        campaign=wanted.campaign,
     )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from app.core.errors import SettingsError
 from app.core.forge import FailedCheck
 
-Kind = Literal["configuration", "dependency", "bug fix", "feature", "refactoring", "test", "documentation"]
+Kind = Literal["configuration", "dependency", "bug fix", "feature", "refactoring", "test", "documentation", "migration"]
 
 
 class _Part(BaseModel, frozen=True, extra="forbid"):

@@ -70,7 +70,7 @@ async def test_a_closed_issue_that_nobody_works_on_is_noted(store: PostgresStore
     await started(store)
     async with counting() as trips:
         assert (await store.accept(delivery(), stop(number=8), "why")).run_id is None
-    assert trips.count == 6  # the delivery, who is meant, that it was wished, and a transaction around it
+    assert trips.count == 7  # the delivery, what is meant (two), that it was wished, and a transaction around it
 
 
 async def test_a_run_with_its_visits_is_read_in_one_question_and_saved_in_two(

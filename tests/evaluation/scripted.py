@@ -254,5 +254,6 @@ SENT_BACK: Final = {
     "config": ("service-limits", "check"),
     "tests": ("fare-bounds", "notice"),
     "refactor": ("split-prices", "keep"),
+    "migrate": ("aware-clock", "left"),
 }
 """For each blueprint with a gate of its own a task whose shortcut that gate sends back, and the gate."""

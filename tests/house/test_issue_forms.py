@@ -11,7 +11,9 @@ import pytest
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from app.core.forms import fields
+from app.core.campaign_wish import wish_of
+from app.core.forms import answered, fields
+from tests.tasks import task
 
 pytestmark = pytest.mark.house
 FOLDER = Path(__file__).parents[2] / "manifests/issue-forms"
@@ -134,8 +136,8 @@ def test_a_form_is_one_that_github_takes(file: Path) -> None:
     assert "minion" not in form.labels, "anybody can fill in a form, and who labels must be allowed to write"
 
 
-def test_there_is_one_for_defects_and_one_for_features() -> None:
-    assert [file.name for file in FILES] == ["bug.yml", "feature.yml"]
+def test_there_is_one_for_defects_one_for_features_and_one_for_migrations() -> None:
+    assert [file.name for file in FILES] == ["bug.yml", "feature.yml", "migration.yml"]
     assert len({read(file)["name"] for file in FILES}) == len(FILES)
 
 
@@ -164,3 +166,18 @@ def test_what_is_filled_in_is_read_again(file: Path) -> None:
 def test_these_rules_refuse_what_github_refuses(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Form.model_validate(read(FILES[0]) | wrong)
+
+
+def test_what_is_filled_in_for_a_migration_is_a_campaign() -> None:
+    said = {"Repositories": "octo/cat\nocto/dog", "Parts": "_No response_", "Limit": "2", "Budget": "$20"}
+    asked = [one["attributes"]["label"] for one in read(FOLDER / "migration.yml")["body"] if "id" in one]
+    body = "\n\n".join(f"### {label}\n\n{said.get(label, 'Use httpx.')}" for label in asked)
+    wish = wish_of(task(body=answered(body)))
+    assert wish is not None
+    assert (wish.repositories, wish.parts, wish.limit, wish.budget_usd, wish.fault) == (
+        ("octo/cat", "octo/dog"),
+        (),
+        2,
+        20.0,
+        "",
+    )

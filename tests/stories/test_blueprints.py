@@ -104,3 +104,38 @@ async def test_what_is_declined_is_told_why_and_nothing_is_spent_on_it(
     assert f"Declined by {who}: {why}" in comment["body"]
     assert asked(street)[before:] == models
     assert (await ann.branches(), await ann.pulls()) == (["main"], [])
+
+
+async def test_a_campaign_brings_a_pull_request_in_each_of_its_repositories(street: Any) -> None:
+    """One after the other, told of in one comment; where it may not work, that is told, too."""
+    task = TASKS["migrate"]
+    hub, *places = (street.repository(files) for files in ({"README.md": "All of us."}, task.files, task.files))
+    ann = street.person("ann", hub)
+    wanted = "\n".join(["repositories:", *(f"- {name}" for name in (*places, "nobody/nothing"))])
+    number = await ann.file(task.title, f"{task.body}\n\n{wanted}\nlimit: 1\nbudget: $20")
+    await ann.label(number, "minion:migrate")
+
+    async def done() -> str:
+        comments = await ann.comments(number)
+        return next((one["body"] for one in comments if "**⚠️ 2 of 3 parts done, 1 without" in one["body"]), "")
+
+    told = await until(done, within_s=240)
+    for place in places:
+        there = street.person("ann", place)
+        (pull,) = await there.pulls()
+        issue = street.stage.hub.issue(place, 1)
+        assert (issue.title, issue.user.login) == (task.title, "minions[bot]")
+        assert f"Part of the campaign {hub}#{number}, asked for by `ann`." in issue.body
+        assert f"| `{place}` | {place}#1 · [run " in told
+        assert f"| {place}#{pull['number']} | ✅ waits for review | $" in told
+        assert "Closes #1" in pull["body"]
+    assert "| `nobody/nothing` |  |  | ❌ The App is not installed on nobody/nothing" in told
+    assert "eyes" in await ann.reactions(number)
+    assert await ann.branches() == ["main"]
+    await ann.comment(number, "/minion status")
+
+    async def answered() -> bool:
+        return any("**⚠️ 2 of 3 parts done" in one["body"] for one in (await ann.comments(number))[1:])
+
+    assert await until(answered)
+    assert len([one for one in await ann.comments(number) if one["user"]["type"] == "Bot"]) == 2

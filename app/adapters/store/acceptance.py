@@ -8,11 +8,12 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.store import orders, places, runs, schedules, summaries, tables, withdrawals
+from app.adapters.store import campaigns, orders, places, runs, schedules, summaries, tables, withdrawals
 from app.adapters.store.drafts import Drafts
 from app.adapters.store.jobs import Queue
 from app.adapters.store.reachable import reachable
 from app.adapters.store.requests import PostgresRequests
+from app.core.campaign import CampaignDraft
 from app.core.events import (
     BranchDeleted,
     InstallationChanged,
@@ -23,7 +24,7 @@ from app.core.events import (
     Pushed,
     StopRequested,
 )
-from app.core.orders import Order, Stop
+from app.core.orders import Order, ShowStatus, Stop
 from app.core.places import Limits
 from app.core.store import Act, Delivery, Draft, Receipt
 
@@ -54,10 +55,12 @@ class Acceptance:
                 return delivery.known()
             return await self._carry_out(connection, delivery, decision, reason)
 
-    async def _carry_out(  # noqa: PLR0911 - a table: one act, one way
+    async def _carry_out(  # noqa: C901, PLR0911 - a table: one act, one way
         self, connection: AsyncConnection, delivery: Delivery | None, decision: Act, reason: str
     ) -> Receipt:
         match decision:
+            case CampaignDraft():
+                return await self._take_campaign(connection, decision, reason)
             case StopRequested():
                 return await self._stop(connection, delivery, decision, reason)
             case IssueEdited():
@@ -92,9 +95,15 @@ class Acceptance:
             await summaries.note_closed(connection, event.repository.id, event.number, event.pull)
             # One pull request less waits for review: somebody may begin.
             await places.give_on(connection, installation_id, self._limits, self._queue.put)
+        where = (event.repository.id, event.number)
+        campaign_id = await campaigns.at_work(connection, *where, asked_until=event.at)
+        if campaign_id is not None:
+            await self._tell_campaign(connection, campaign_id, event.intent, Stop(), requester=event.requester)
         meant = await orders.to_stop(connection, event)
         if meant:
             return await self._tell(connection, meant, event.intent, Stop(), reason, requester=event.requester)
+        if campaign_id is not None:
+            return Receipt(reason=reason, is_new=True)
         if delivery is not None:
             await withdrawals.note(connection, event)
         return Receipt(reason=f"Nothing is at work on {event.repository.full_name}#{event.number}.", is_new=True)
@@ -106,7 +115,12 @@ class Acceptance:
         return await self._tell(connection, meant, f"gone/{event.repository.id}/{event.branch}", Stop(), reason)
 
     async def _give(self, connection: AsyncConnection, event: OrderGiven, reason: str) -> Receipt:
-        """Note an order on the run that is meant. Where there is none, that is what somebody is to be told."""
+        """Note an order on the run or campaign that is meant. Where there is none, somebody is to be told that."""
+        campaign_id = await campaigns.told(connection, event)
+        if campaign_id is not None:
+            who: dict[str, Any] = {"requester": event.requester, "place": event.place}
+            await self._tell_campaign(connection, campaign_id, event.intent, event.order, **who)
+            return Receipt(reason=reason, is_new=True)
         meant = await orders.told(connection, event)
         if meant:
             who = {"requester": event.requester, "place": event.place, "task": event.task}
@@ -115,6 +129,29 @@ class Acceptance:
             return Receipt(reason=f"There is no such run in {event.repository.full_name}.", is_new=True)
         draft = Draft(intent=event.intent, task=event.task, blueprint=event.order.kind, blueprint_version=0, start="")
         return await self._drafts.store(connection, None, draft, reason)
+
+    async def _take_campaign(self, connection: AsyncConnection, draft: CampaignDraft, reason: str) -> Receipt:
+        """Store a campaign. Who asks for a second one on an issue is told how the first one stands."""
+        task = draft.task
+        known = await campaigns.at_work(connection, task.repository.id, task.number)
+        if known is None:
+            taken = await campaigns.take(connection, self._queue, draft)
+            if taken is None:
+                return Receipt(reason="This very request was received before: nothing to do.")
+            if (gone := await withdrawals.since(connection, task)) is not None:
+                await self._tell_campaign(connection, taken, gone.intent, Stop(), requester=gone.requester)
+            return Receipt(reason=reason, is_new=True)
+        if not await campaigns.is_known(connection, draft.intent):
+            asked = {"requester": task.requester, "place": task.place}
+            await self._tell_campaign(connection, known, draft.intent, ShowStatus(), **asked)
+        where = f"{task.repository.full_name}#{task.number}"
+        return Receipt(reason=f"A campaign is at work on {where} already: it says how it stands.", is_new=True)
+
+    async def _tell_campaign(
+        self, connection: AsyncConnection, campaign_id: int, intent: str, order: Order, **who: Any
+    ) -> None:
+        if await campaigns.note(connection, campaign_id, intent, order, **who):
+            await self._queue.put_campaign(connection, campaign_id)
 
     async def _tell(
         self, connection: AsyncConnection, run_ids: Sequence[int], intent: str, order: Order, reason: str, **who: Any

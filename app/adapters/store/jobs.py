@@ -11,7 +11,7 @@ from app.core.task import Repository
 
 
 class Queue(Protocol):
-    """Takes "advance run N", "open request N" and "warm repository N" in the transaction of the caller."""
+    """Takes "advance run N", "open request N" and their like in the transaction of the caller."""
 
     async def put(self, connection: AsyncConnection, run_id: int, *, priority: int = ranks.BEGUN) -> None:
         """Have the run advanced now; `priority` is that of `core/ranks.py`."""
@@ -33,4 +33,8 @@ class Queue(Protocol):
 
     async def put_request(self, connection: AsyncConnection, request_id: int) -> None:
         """Have an issue opened for the request, and its run started."""
+        ...
+
+    async def put_campaign(self, connection: AsyncConnection, campaign_id: int) -> None:
+        """Have it looked what the campaign was told, and what of it may begin."""
         ...

@@ -65,10 +65,13 @@ class PostgresLogbook:
             return frozenset((await connection.execute(query)).scalars())
 
     async def asked_at(self, repository_id: int, number: int) -> datetime | None:
-        """When the newest run on an issue was asked for, by GitHub's time."""
-        row = tables.runs.c
-        newest = func.max(row.task["asked_at"].astext.cast(DateTime(timezone=True)))
-        query = select(newest).where(row.repository_id == repository_id, row.number == number)
+        """When the newest run or campaign on an issue was asked for, by GitHub's time."""
+        row, campaign = tables.runs.c, tables.campaigns.c
+        run = func.max(row.task["asked_at"].astext.cast(DateTime(timezone=True)))
+        newest = select(run).where(row.repository_id == repository_id, row.number == number).scalar_subquery()
+        here = (campaign.repository_id == repository_id, campaign.number == number)
+        other = select(func.max(campaign.asked_at)).where(*here).scalar_subquery()
+        query = select(func.greatest(newest, other))
         async with reachable(), self._reads.connect() as connection:
             asked_at: datetime | None = (await connection.execute(query)).scalar_one_or_none()
         return asked_at

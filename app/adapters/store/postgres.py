@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.adapters.store import census, orders, places, purses, reviews, runs, statements, stirring, tables, vitals
 from app.adapters.store.acceptance import Acceptance
 from app.adapters.store.access import PostgresTokens
+from app.adapters.store.campaigns import PostgresCampaigns
 from app.adapters.store.figures import PostgresFigures
 from app.adapters.store.jobs import Queue
 from app.adapters.store.journal import PostgresJournal
@@ -157,6 +158,8 @@ class PostgresStore:
                     await purses.release(connection, run.id)
                 if leaves:
                     await places.give_on(connection, installation_id, self._limits, self._queue.put)
+                if run.status.has_ended and run.task.campaign is not None:
+                    await self._queue.put_campaign(connection, run.task.campaign)
         except IntegrityError as error:
             if any(str(index.name) in str(error.orig) for index in (tables.one_at_work, tables.one_on_branch)):
                 raise await self._occupied(run) from None
@@ -232,6 +235,10 @@ class PostgresStore:
     def proposals(self) -> PostgresProposals:
         """Which pull requests wait for review."""
         return PostgresProposals(self._engine)
+
+    def campaigns(self) -> PostgresCampaigns:
+        """One change in many places."""
+        return PostgresCampaigns(self._engine, self._queue)
 
     def timetable(self) -> PostgresTimetable:
         """What repositories want by the clock."""

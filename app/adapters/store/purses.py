@@ -1,4 +1,4 @@
-"""Budgets of a month in PostgreSQL, shared by all workers.
+"""Budgets of a month, and of campaigns, in PostgreSQL, shared by all workers.
 
 A purse is one row for each level, owner and month. It is made when the first call is paid from it, from what the ledger
 says of that month, and kept up to date from then on, whether or not there is a budget at that level just now. Whoever
@@ -24,6 +24,8 @@ _purse = tables.purses.c
 _REQUESTER: Final = _run.task[("requester", "id")].astext
 _UTC: Final = func.timezone("UTC", func.now())
 _MONTH: Final = func.to_char(_UTC, "YYYY-MM")
+EVER: Final = "ever"
+"""In the place of the month, for what has none."""
 _BEGAN: Final = func.timezone("UTC", func.date_trunc("month", _UTC))
 
 
@@ -38,12 +40,12 @@ class PostgresPurse:
 
     async def reserve(self, usd: float) -> Held:
         """As `Purse` says."""
-        if not self._caps.limited:
+        if not self._is_limited:
             return free(usd)
         async with reachable(), self._engine.begin() as connection:
-            month = await self._opened(connection)
+            month, caps = await self._opened(connection)
             await release(connection, self._run_id)
-            held = weighed(self._caps, await self._used(connection, month), usd)
+            held = weighed(caps, await self._used(connection, month), usd)
             if held.is_granted:
                 owners = owners_of(self._task)
                 await _add(connection, owners, month, held=usd)
@@ -54,15 +56,23 @@ class PostgresPurse:
 
     async def look(self) -> Held:
         """As `Purse` says."""
-        if not self._caps.limited:
+        if not self._is_limited:
             return free(0.0)
         async with reachable(), self._engine.begin() as connection:
-            used = await self._used(connection, await self._opened(connection))
-        found = weighed(self._caps, used, 0.0)
+            month, caps = await self._opened(connection)
+            used = await self._used(connection, month)
+        found = weighed(caps, used, 0.0)
         return found.model_copy(update={"is_granted": found.left_usd > 0})
 
-    async def _opened(self, connection: AsyncConnection) -> str:
-        """Lock this run's purses of the month, made before if there is none; answer with the month."""
+    @property
+    def _is_limited(self) -> bool:
+        return bool(self._caps.limited) or self._task.campaign is not None
+
+    async def _opened(self, connection: AsyncConnection) -> tuple[str, Caps]:
+        """Lock this run's purses of the month, made before if there is none; answer with the month and all budgets.
+
+        That of a campaign was made with it, and holds what of its budget was spent from the first call on.
+        """
         month = str((await connection.execute(select(_MONTH))).scalar_one())
         owners = owners_of(self._task)
         known = {level for level, _ in await _lock(connection, owners, month)}
@@ -75,7 +85,12 @@ class PostgresPurse:
                 )
                 await connection.execute(made.on_conflict_do_nothing())
             await _lock(connection, owners, month)
-        return month
+        if self._task.campaign is None:
+            return month, self._caps
+        row = tables.campaigns.c
+        budget = select(row.budget_usd).where(row.id == self._task.campaign)
+        usd = float((await connection.execute(budget)).scalar_one())
+        return month, self._caps.model_copy(update={"campaign": usd})
 
     async def _used(self, connection: AsyncConnection, month: str) -> Mapping[Level, Used]:
         query = select(_purse.level, _purse.spent_usd, _purse.held_usd).where(_are(owners_of(self._task), month))
@@ -86,12 +101,13 @@ class PostgresPurse:
 def owners_of(task: Task) -> dict[Level, str]:
     """Whose purse a run draws on at each level."""
     installation = str(task.repository.installation_id)
-    return {
+    owners: dict[Level, str] = {
         "repository": str(task.repository.id),
         "requester": f"{installation}/{task.requester.id}",
         "organisation": installation,
         "month": "all",
     }
+    return owners if task.campaign is None else owners | {"campaign": str(task.campaign)}
 
 
 async def settle(connection: AsyncConnection, run_id: int, usd: float) -> None:
@@ -151,10 +167,20 @@ def _spent(level: Level, task: Task) -> Select[tuple[float]]:
             return query.where(installation)
         case "month":
             return query
+        case "campaign":
+            return _of_campaign(task)
+
+
+def _of_campaign(task: Task) -> Select[tuple[float]]:
+    """What the ledger says was ever spent by the parts of its campaign."""
+    entry = tables.ledger.c
+    query = select(func.coalesce(func.sum(entry.usd), 0.0)).join(tables.runs, _run.id == entry.run_id)
+    return query.where(_run.task["campaign"].astext == str(task.campaign))
 
 
 def _are(owners: Mapping[Level, str], month: str) -> ColumnElement[bool]:
-    return tuple_(_purse.level, _purse.owner, _purse.month).in_([(level, owners[level], month) for level in LEVELS])
+    keys = [(level, owners[level], EVER if level == "campaign" else month) for level in LEVELS if level in owners]
+    return tuple_(_purse.level, _purse.owner, _purse.month).in_(keys)
 
 
 async def _lock(connection: AsyncConnection, owners: Mapping[Level, str], month: str) -> Sequence[tuple[str, str]]:

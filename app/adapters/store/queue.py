@@ -1,7 +1,7 @@
 """The queue: Procrastinate, on the same database. Its jobs are "advance run N", "open request N", "warm repository N".
 
-A worker advances several runs at a time. Beside them, and never in a run's place, it opens requests and warms one
-repository.
+A worker advances several runs at a time. Beside them, and never in a run's place, it opens requests, looks after
+campaigns and warms one repository.
 
 Told to stop, it takes no more jobs, and goes on saying that it lives until the last run that it has in hand is handed
 over: one that falls silent is taken for dead, and its runs are taken over while it is still at work on them.
@@ -48,6 +48,8 @@ Warm = Callable[[Repository], Awaitable[None]]
 
 OpenRequest = Callable[[int], Awaitable[None]]
 
+LookAfter = Callable[[int], Awaitable[None]]
+
 _TASK: Final = "advance"
 _RUNS: Final = "default"
 """The queue of the jobs that advance runs."""
@@ -56,6 +58,9 @@ _WARMING: Final = "warm"
 _OPENING: Final = "open"
 _REQUESTS: Final = "requests"
 """A queue of its own: an older worker, which knows nothing of requests, leaves them to newer ones."""
+_CAMPAIGN: Final = "campaign"
+_CAMPAIGNS: Final = "campaigns"
+"""A queue of its own, for the same reason."""
 _OPENED_AT_ONCE: Final = 4
 """Each takes a few calls of GitHub, whose pace all workers keep together."""
 _LONGEST_PAUSE_S: Final = 300
@@ -89,10 +94,12 @@ class ProcrastinateQueue:
         self._advance: Advance | None = None
         self._warm: Warm | None = None
         self._open: OpenRequest | None = None
+        self._look_after: LookAfter | None = None
         self._workers: WeakSet[Worker] = WeakSet()
         self._app.task(name=_TASK, retry=_Again())(self._work_off)
         self._app.task(name=_WARMING, queue=_WARMING)(self._work_ahead)
         self._app.task(name=_OPENING, queue=_REQUESTS, retry=_Again())(self._open_request)
+        self._app.task(name=_CAMPAIGN, queue=_CAMPAIGNS, retry=_Again())(self._look_after_campaign)
 
     async def put(self, connection: AsyncConnection, run_id: int, *, priority: int = ranks.BEGUN) -> None:
         """Have the run advanced once the caller's transaction is committed. Jobs of one run come one by one."""
@@ -130,6 +137,13 @@ class ProcrastinateQueue:
         job = self._app.configure_task(_OPENING, lock=f"request {request_id}", priority=ranks.BEGUN, connection=raw)
         await job.defer_async(request_id=request_id)
 
+    async def put_campaign(self, connection: AsyncConnection, campaign_id: int) -> None:
+        """Have the campaign looked after. Jobs of one campaign come one by one."""
+        raw = await _raw(connection)
+        lock = f"campaign {campaign_id}"
+        job = self._app.configure_task(_CAMPAIGN, lock=lock, priority=ranks.BEGUN, connection=raw)
+        await job.defer_async(campaign_id=campaign_id)
+
     async def put_warming(self, connection: AsyncConnection, repository: Repository) -> bool:
         """Have the repository fetched and set up ahead; False if that waits to be done already.
 
@@ -150,6 +164,7 @@ class ProcrastinateQueue:
         *,
         warm: Warm | None = None,
         open_request: OpenRequest | None = None,
+        look_after: LookAfter | None = None,
         concurrency: int,
         forever: bool = True,
         leave: Callable[[], None] = lambda: None,
@@ -160,12 +175,13 @@ class ProcrastinateQueue:
         Told to stop it calls `leave`, which has runs handed over as soon as they can be, and breaks off `grace_s`
         seconds later what is still at work then.
 
-        With `open_request` requests are opened, too, each again and again until it does not raise.
+        With `open_request` requests are opened, too, each again and again until it does not raise; with `look_after`
+        campaigns are looked after in the same way.
 
         With `warm`, which raises nothing, warm repositories, too. That is not done twice: what was lost with a worker,
         or broken off, is made by the next run or after the next push.
         """
-        self._advance, self._warm, self._open = advance, warm, open_request
+        self._advance, self._warm, self._open, self._look_after = advance, warm, open_request, look_after
         async with self._app.open_async():
             worker = self._worker([_RUNS], concurrency=concurrency, wait=forever)
             beside = [asyncio.create_task(self._keep_taking_over())]
@@ -203,7 +219,8 @@ class ProcrastinateQueue:
 
     async def _open_all(self, *, wait: bool) -> None:
         """Beside the runs: somebody waits for an issue, and must not wait until a run has ended."""
-        await self._worker([_REQUESTS], concurrency=_OPENED_AT_ONCE, wait=wait).run()
+        queues = [_REQUESTS, _CAMPAIGNS] if self._look_after else [_REQUESTS]
+        await self._worker(queues, concurrency=_OPENED_AT_ONCE, wait=wait).run()
 
     async def _warm_all(self, *, wait: bool) -> None:
         worker = self._worker([_WARMING], concurrency=1, wait=wait)
@@ -276,6 +293,11 @@ class ProcrastinateQueue:
         if self._open is None:
             raise RuntimeError("This process only puts jobs in.")
         await self._open(request_id)
+
+    async def _look_after_campaign(self, campaign_id: int) -> None:
+        if self._look_after is None:
+            raise RuntimeError("This process only puts jobs in.")
+        await self._look_after(campaign_id)
 
     async def _work_ahead(self, repository: dict[str, Any]) -> None:
         if self._warm is None:

@@ -1,7 +1,7 @@
 """Requests in PostgreSQL: each stored together with the job that opens it, each with one run."""
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -71,6 +71,18 @@ class PostgresRequests:
         there = event.repository.model_dump(mode="json")
         await connection.execute(update(tables.requests).where(_row.id == request.id).values(repository=there))
 
+    async def take_part(
+        self, connection: AsyncConnection, intent: str, wanted: Wanted, known: Mapping[str, Any] | None
+    ) -> int:
+        """Keep what a campaign asks for, once, with the job that opens it; answer with its id.
+
+        `known` is where its issue is, if it has one from an earlier go: `repository` and `number`.
+        """
+        request = await self._insert(connection, intent, wanted)
+        if known is not None:
+            await connection.execute(update(tables.requests).where(_row.id == request.id).values(**known))
+        return request.id
+
     async def _insert(self, connection: AsyncConnection, intent: str, wanted: Wanted) -> Request:
         values = {
             "key": secrets.token_urlsafe(24),
@@ -134,6 +146,8 @@ class PostgresRequests:
             if await self._run(connection, request) is not None:
                 return False
             await connection.execute(update(tables.requests).where(_row.id == request.id).values(error=plain(why)))
+            if request.wanted.campaign is not None:
+                await self._queue.put_campaign(connection, request.wanted.campaign)
         return True
 
     async def start(self, request: Request, draft: Draft, reason: str) -> None:

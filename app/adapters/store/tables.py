@@ -111,6 +111,13 @@ Index(
     postgresql_where=text("status IN ('running', 'waiting') AND pull_request_number IS NULL AND number > 0"),
 )
 Index("runs_on_trial", runs.c.id, postgresql_where=text("(terms -> 'arms') IS NOT NULL"))
+Index(
+    "runs_of_campaign",
+    runs.c.task["campaign"].astext,
+    runs.c.repository_id,
+    runs.c.number,
+    postgresql_where=text("(task ->> 'campaign') IS NOT NULL"),
+)
 Index("runs_begun", runs.c.rank, postgresql_where=text("begun_at IS NOT NULL"))
 
 visits = Table(
@@ -436,3 +443,64 @@ schedules = Table(
     _moment("read_at"),
 )
 """What each repository wants to be done by the clock, and whether its file has to be read again."""
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("intent", Text, nullable=False, unique=True),
+    Column("repository_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("task", JSONB, nullable=False),
+    Column("wish", JSONB, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("budget_usd", Numeric(20, 9, asdecimal=False), nullable=False),
+    Column("revision", Integer, nullable=False, server_default="0"),
+    Column("comment_id", BigInteger),
+    Column("told", Text, nullable=False, server_default=""),
+    Column("is_told", Boolean, nullable=False, server_default=text("false")),
+    _moment("told_at"),
+    _moment("asked_at", now=True),
+)
+"""One change in many places. What is spent of its budget is in `purses`, at the level `campaign`."""
+Index("campaigns_of_number", campaigns.c.repository_id, campaigns.c.number)
+Index("campaigns_untold", campaigns.c.id, postgresql_where=text("NOT is_told"))
+Index(
+    "campaigns_one_at_work",
+    campaigns.c.repository_id,
+    campaigns.c.number,
+    unique=True,
+    postgresql_where=text("stage IN ('asked', 'at work')"),
+)
+
+campaign_parts = Table(
+    "campaign_parts",
+    metadata,
+    Column("campaign_id", BigInteger, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("full_name", Text, nullable=False),
+    Column("within", Text, nullable=False, server_default=""),
+    Column("go", Integer, nullable=False, server_default="0"),
+    Column("request_id", BigInteger, ForeignKey("requests.id"), unique=True),
+    Column("former_id", BigInteger, ForeignKey("requests.id")),
+    Column("is_stopped", Boolean, nullable=False, server_default=text("false")),
+    Column("reserved_usd", Numeric(20, 9, asdecimal=False), nullable=False, server_default="0"),
+    UniqueConstraint("campaign_id", "full_name", "within"),
+)
+"""Where a campaign works. `request_id` is that of the newest go, once it has begun; `former_id` of the one before."""
+
+campaign_orders = Table(
+    "campaign_orders",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("campaign_id", BigInteger, ForeignKey("campaigns.id", ondelete="CASCADE"), nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("order", JSONB, nullable=False),
+    Column("requester", JSONB, nullable=False),
+    Column("place", JSONB, nullable=False),
+    Column("is_settled", Boolean, nullable=False, server_default=text("false")),
+    _moment("given_at", now=True),
+    UniqueConstraint("campaign_id", "intent"),
+)
+"""What campaigns were told."""

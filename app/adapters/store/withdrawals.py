@@ -6,6 +6,7 @@ GitHub promises no order: what asked for the work may arrive later, and is then 
 from datetime import timedelta
 from typing import Final
 
+from pydantic import BaseModel
 from sqlalchemy import CTE, bindparam, delete, func, insert, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.adapters.store import tables
 from app.core.events import StopRequested
 from app.core.orders import Stop
+from app.core.task import Person, Task
 
 _KEPT: Final = timedelta(days=7)
 """Later nothing is delivered any more. GitHub can be asked for 3 days, its Enterprise Server for 7:
@@ -32,6 +34,21 @@ async def note(connection: AsyncConnection, event: StopRequested) -> None:
     )
     await connection.execute(newest)
     await connection.execute(delete(tables.withdrawals).where(_row.at < func.now() - _KEPT))
+
+
+class Withdrawal(BaseModel, frozen=True):
+    """That somebody wants no work on an issue."""
+
+    intent: str
+    requester: Person | None
+
+
+async def since(connection: AsyncConnection, task: Task) -> Withdrawal | None:
+    """What was noted about the issue of a task after it was asked for."""
+    here = (_row.repository_id == task.repository.id, _row.number == task.number, _row.at > task.asked_at)
+    query = select(_row.intent, _row.requester).where(*here)
+    found = (await connection.execute(query)).mappings().one_or_none()
+    return Withdrawal.model_validate(dict(found)) if found else None
 
 
 def told(run: CTE) -> CTE:

@@ -34,6 +34,7 @@ _REASONS: Final = {
     "budget of requester": "this month's budget of the person who asked is used up",
     "budget of organisation": "this month's budget of the organisation is used up",
     "budget of month": "this month's budget of this installation is used up",
+    "budget of campaign": "the budget of its campaign is used up",
 }
 _KEPT: Final = "The change so far is kept with the run."
 _WHAT_NOW: Final = {
@@ -46,6 +47,8 @@ _WHAT_NOW: Final = {
     f"`/minion budget 1` goes on with it.",
     "budget of month": f"{_KEPT} An operator can raise `MINIONS_MONTH_USD`; then, or next month, "
     f"`/minion budget 1` goes on with it.",
+    "budget of campaign": f"{_KEPT} On the campaign's issue, `/minion budget +$5` adds five dollars, and "
+    f"`/minion retry` begins again.",
 }
 """By the word for why it ended; of every other one, people have to say more."""
 
@@ -81,6 +84,8 @@ def gave_up(reason: str, detail: str) -> str:
 def budget_used_up(held: Held) -> str:
     """A run that does not begin, because nothing is left of a budget of this month."""
     reason = f"budget of {held.level}"
+    if held.level == "campaign":
+        return f"Nothing is begun: {_REASONS[reason]}, {held.limit_usd:.2f} US dollars."
     setting = f"MINIONS_{str(held.level).upper()}_USD"
     return (
         f"Nothing is begun: {_REASONS[reason]}, {held.limit_usd:.2f} US dollars. "

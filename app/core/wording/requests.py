@@ -16,7 +16,13 @@ _TITLE: Final = 250
 """Characters; GitHub takes 256."""
 _BODY: Final = 50_000
 """Characters; GitHub takes 65,536, and the end says who asked."""
-_DOORS: Final = {"api": "over the API", "slack": "in Slack", "schedule": "by a schedule", "event": "by nobody"}
+_DOORS: Final = {
+    "api": "over the API",
+    "slack": "in Slack",
+    "schedule": "by a schedule",
+    "event": "by nobody",
+    "campaign": "in a campaign",
+}
 
 
 def request_marker(request: Request) -> str:
@@ -32,6 +38,9 @@ def issue_title(wanted: Wanted) -> str:
 def issue_body(wanted: Wanted) -> str:
     """What was asked for, and by whom. Whoever wrote it elsewhere has no voice on GitHub: nobody is mentioned."""
     more = f"{wanted.body}\n\n{wanted.instructions}".strip() if wanted.instructions else wanted.body.strip()
+    if wanted.door == "campaign":  # a link there, which GitHub also shows on the issue of the campaign
+        asked = f"<sub>Part of the campaign {wanted.source}, asked for by {code(wanted.login)}.</sub>"
+        return f"{fitted(neutral(more), _BODY)}\n\n{asked}".strip()
     how = f"{_DOORS[wanted.door]}{f', {code(wanted.source)}' if wanted.source else ''}"
     asked = f"<sub>Asked for by {code(wanted.login)} {how}, as {code(wanted.blueprint)}.</sub>"
     return f"{fitted(neutral(more), _BODY)}\n\n{asked}".strip()

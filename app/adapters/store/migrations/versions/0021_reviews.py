@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0021"
-down_revision = "0018"
+down_revision = "0019"
 
 _WITHOUT_ONE = "status IN ('running', 'waiting') AND pull_request_number IS NULL AND number > 0"
 

@@ -1,0 +1,1 @@
+"""Make one change in all the places that it is for."""
