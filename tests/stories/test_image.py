@@ -43,7 +43,7 @@ class Image:
             read_only=True,
             cap_drop=["ALL"],
             security_opt=kept,
-            tmpfs={"/tmp": ""},  # noqa: S108 - in the container
+            tmpfs={"/tmp": "exec"},  # noqa: S108 - in the container
             ulimits=[Ulimit(name="core", soft=0, hard=0)],
         )
         made = self.client.create_container(IMAGE, list(command), environment=dict(environment), host_config=limits)
