@@ -51,6 +51,7 @@ async def test_from_the_log_to_a_run_in_three_steps(page: Page) -> None:
             await page.goto(await page_of(person, await asked(person)))
         await expect(page.get_by_role("heading", level=1)).to_have_text(wanted.issue.title)
         await expect(page.locator("#visits")).to_contain_text("Turn 1", timeout=60_000)
+        await page.goto("about:blank")  # before the server goes, which a live page would complain of
 
 
 async def test_who_keeps_credentials_elsewhere_reads_them_once(page: Page) -> None:
