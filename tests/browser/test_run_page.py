@@ -19,7 +19,7 @@ async def stage() -> AsyncIterator[tuple[Stage, httpx.AsyncClient]]:
     async with staged() as stage:
         wanted = seed()
         headers = furnish(stage, wanted)
-        await stage.start_app()
+        await stage.start_app(within_s=150)
         api = f"{stage.hub.url}/api/v3/repos/{wanted.repository}"
         async with httpx.AsyncClient(base_url=api, headers=headers, timeout=30) as person:
             yield stage, person

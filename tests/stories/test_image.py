@@ -81,8 +81,7 @@ def image(reachable_folder: Path) -> Iterator[Image]:
             )
         )
         assert not [line for line in said if "error" in line], said[-20:]
-        size, base = (client.inspect_image(name)["Size"] // 1_000_000 for name in (IMAGE, BASE))
-        yield Image(client, size, base)
+        yield Image(client, _megabytes(client, IMAGE), _megabytes(client, BASE))
         client.close()
 
 
@@ -123,6 +122,10 @@ def test_it_serves_as_nobody_in_particular(image: Image) -> None:
     assert image.told(container, "find", "/opt/minions", "-not", "-user", "root") == ""
     image.client.stop(container, timeout=90)
     assert image.client.inspect_container(container)["State"]["ExitCode"] == 0, image.said(container)[-3_000:]
+
+
+def _megabytes(client: APIClient, name: str) -> int:
+    return int(client.inspect_image(name)["Size"]) // 1_000_000  # type: ignore[no-untyped-call]
 
 
 def _is_ready(port: int) -> bool:
