@@ -33,7 +33,7 @@ check: install ## style, types and floors
 bench: install ## figures, each beside something real in the same run; also written to bench.json
 	@$(RUN) python -m tests.bench.run
 
-soak: install ## the long storms: 200 runs each, workers killed all the time, the database restarted
+soak: install ## the long ones: storms of 200 runs with workers killed all the time, and the image built and tried
 	@$(RUN) pytest -n0 -m soak $(ARGS)
 
 install: $(UV) ## what the other commands need

@@ -12,6 +12,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from app.adapters.github.sign_in import GitHubGate
 from app.adapters.slack.directory import directory
@@ -94,6 +95,7 @@ def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = B
         await http.aclose()
 
     app = FastAPI(title="Minions", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.add_exception_handler(HTTPException, pages.lost)
     metrics = Metrics(store, counts, settings.metrics_token.get_secret_value())
     overview = OverviewPages(store.figures(), pages)
     models = ModelsPage(roles_of(settings), store.rollouts(), pages)

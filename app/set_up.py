@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 import httpx
 import uvicorn
@@ -12,6 +13,9 @@ from app.adapters.github.manifests import Created, created
 from app.credentials import keep
 from app.settings import Settings
 from app.web.setup import Setup
+
+_LAST_PAGE_S: Final = 2.0
+"""The last page asks for its style and its picture when it has arrived; a browser may have kept neither."""
 
 
 def set_up(settings: Settings, tell: Callable[[str], None]) -> bool:
@@ -57,6 +61,8 @@ async def _served(settings: Settings, tell: Callable[[str], None]) -> bool:
         tell(f"There is no GitHub App yet. Make one: {pages.url}")
         ended = asyncio.create_task(done.wait())
         await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if done.is_set():
+            await asyncio.wait({serving}, timeout=_LAST_PAGE_S)
         server.should_exit = True
         await serving
         ended.cancel()

@@ -95,11 +95,11 @@ class Stage:
         """The last lines of the log."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-3_000:] if self.log.exists() else ""
 
-    async def start_app(self, *options: str) -> None:
+    async def start_app(self, *options: str, within_s: float = _READY_TIMEOUT_S) -> None:
         """Start `minions serve`, and wait until it is ready. Raises MinionsError with its log if it is not."""
         self.server = await self._spawn("serve", *options)
         async with httpx.AsyncClient() as client:
-            for _ in range(_READY_TIMEOUT_S * 10):
+            for _ in range(round(within_s * 10)):
                 if self.server.returncode is not None:
                     break
                 try:

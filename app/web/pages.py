@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, status
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.exceptions import HTTPException
 
 from app.core.blueprint import Blueprint
 from app.core.errors import NotFound
@@ -111,6 +113,14 @@ class Pages:
                 return self.paper.page("closed.html", 503, why="The database does not answer. Try again in a minute.")
 
         return answer
+
+    async def lost(self, request: Request, error: Exception) -> Response:
+        """What is answered where there is nothing: a page for who asks for pages, a word for programs."""
+        if not isinstance(error, HTTPException):
+            raise error
+        if error.status_code == status.HTTP_404_NOT_FOUND and "text/html" in request.headers.get("accept", ""):
+            return self.paper.page("missing.html", 404)
+        return await http_exception_handler(request, error)
 
     async def home(self, request: Request, visitor: Visitor) -> Response:  # noqa: ARG002 - as every page
         """Say what runs here; runs are found by their links on GitHub."""

@@ -23,10 +23,15 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
+def complaints() -> list[str]:
+    """What pages logged as errors, and what they asked others for, so far."""
+    return []
+
+
+@pytest.fixture
+async def context(chromium: Browser, complaints: list[str]) -> AsyncIterator[BrowserContext]:
     """A fresh profile, in which every page that logs an error or asks somebody else for something fails its test."""
     context = await chromium.new_context(viewport={"width": 1280, "height": 900})
-    complaints: list[str] = []
     context.on("weberror", lambda error: complaints.append(str(error.error)))
     context.on("console", lambda said: complaints.append(said.text) if _is_ours(said) else None)
     context.on(

@@ -2,10 +2,18 @@
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
+
+_STICKS_OUT: Final = """() => {
+  const room = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= room) return [];
+  return [...document.querySelectorAll("main *, header *")]
+    .filter((one) => one.getBoundingClientRect().right > room + 1 && !one.closest(".scroll, pre"))
+    .map((one) => one.outerHTML.slice(0, 120));
+}"""
 
 
 async def serious(page: Page) -> list[str]:
@@ -21,6 +29,16 @@ async def serious(page: Page) -> list[str]:
             if one["impact"] in {"serious", "critical"}
         ]
     return complaints
+
+
+async def narrowed(page: Page, width: int = 390) -> list[str]:
+    """What sticks out of a page at the width of a phone, beyond what scrolls by itself."""
+    before = page.viewport_size
+    await page.set_viewport_size({"width": width, "height": 844})
+    found: list[str] = await page.evaluate(_STICKS_OUT)
+    if before:
+        await page.set_viewport_size(before)
+    return found
 
 
 async def pictured(page: Page, name: str) -> None:

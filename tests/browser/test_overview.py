@@ -20,7 +20,7 @@ async def stage() -> AsyncIterator[Stage]:
         stage.hub.add_user("eve")
         stage.add_repository("corp/hidden", {"README.md": "hidden"})
         ids = [stage.hub.repository(name).id for name in (seed().repository, "corp/hidden")]
-        await stage.start_app("--no-work")
+        await stage.start_app("--no-work", within_s=150)
         database = f"postgresql+psycopg://postgres@/postgres?host={stage.home / 'minions' / 'postgres'}"
         await fill(database, runs=400, repositories=dict(zip(ids, ("acme/slugs", "corp/hidden"), strict=True)))
         yield stage

@@ -1,6 +1,5 @@
 """The page of a run, from the label to its record."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -9,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from app.demo.stage import Stage, furnish, seed, staged
 from tests.browser.looks import pictured, serious
+from tests.browser.person import asked, page_of
 
 pytestmark = pytest.mark.browser
 
@@ -19,31 +19,10 @@ async def stage() -> AsyncIterator[tuple[Stage, httpx.AsyncClient]]:
     async with staged() as stage:
         wanted = seed()
         headers = furnish(stage, wanted)
-        await stage.start_app()
+        await stage.start_app(within_s=150)
         api = f"{stage.hub.url}/api/v3/repos/{wanted.repository}"
         async with httpx.AsyncClient(base_url=api, headers=headers, timeout=30) as person:
             yield stage, person
-
-
-async def asked(person: httpx.AsyncClient) -> int:
-    """File the seed's issue and label it; answer with its number."""
-    wanted = seed()
-    issue = await person.post("/issues", json={"title": wanted.issue.title, "body": wanted.issue.body})
-    number = int(issue.json()["number"])
-    await person.post(f"/issues/{number}/labels", json={"labels": [wanted.label]})
-    return number
-
-
-async def page_of(person: httpx.AsyncClient, number: int) -> str:
-    """The address of the run's page, from its check run, as people find it."""
-    for _ in range(600):
-        for ref in (await person.get("/git/matching-refs/heads/minions/")).json():
-            if f"/{number}-" in ref["ref"] or f"-{number}-" in ref["ref"]:
-                found = (await person.get(f"/commits/{ref['object']['sha']}/check-runs")).json()["check_runs"]
-                if found:
-                    return str(found[0]["details_url"])
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"no page for #{number}")
 
 
 async def test_a_run_is_watched_from_its_start_to_its_end(stage: tuple[Stage, httpx.AsyncClient], page: Page) -> None:
@@ -74,3 +53,12 @@ async def test_a_run_is_stopped_from_its_page(stage: tuple[Stage, httpx.AsyncCli
     await expect(page.locator("#head .status")).to_have_text("stopped", timeout=60_000)
     await expect(page.locator("#head .error")).to_contain_text("ann")
     await expect(page.get_by_role("button", name="Retry")).to_be_visible()
+
+
+async def test_a_run_is_told_from_its_page_to_wrap_up(stage: tuple[Stage, httpx.AsyncClient], page: Page) -> None:
+    here, person = stage
+    with here.models.slow(after=1):
+        await page.goto(await page_of(person, await asked(person)))
+        await page.get_by_role("button", name="Wrap up").click()
+        await expect(page.locator("#connection")).to_have_text("Asked for: wrap up.")
+    await expect(page.locator("#visits .note").first).to_contain_text("wants it to come to an end now", timeout=60_000)

@@ -12,18 +12,9 @@ import httpx
 import pytest
 
 from app.demo.stage import Stage, furnish, seed, staged
+from tests.newcomer import NOBODY, told_url
 
 pytestmark = pytest.mark.story
-
-NOBODY = {"MINIONS_APP_ID": "", "MINIONS_PRIVATE_KEY_FILE": "", "MINIONS_WEBHOOK_SECRETS": ""}
-
-
-async def told_url(stage: Stage, starting: asyncio.Task[None]) -> str:
-    """Where the server says to begin."""
-    while not (found := re.search(r"Make one: (\S+)", stage.log_end())):
-        assert not starting.done(), stage.log_end()
-        await asyncio.sleep(0.05)
-    return found[1]
 
 
 def form(page: httpx.Response, button: str) -> tuple[str, dict[str, str]]:

@@ -74,6 +74,8 @@ class _Box:
         self._status_pipe = status
         self._status = b""
         self._has_told_all = False
+        self._first: int | None = None
+        """Handle of the box's first process."""
 
     async def wait(self, stdin: bytes, output: HeadAndTail, timeout_s: float) -> Ended:
         began = time.monotonic()
@@ -91,7 +93,10 @@ class _Box:
             for task in waiting:
                 task.cancel()
             await self._end()
-            await streams
+            try:
+                await streams
+            finally:
+                await self._gone()
         killed = bool(remark)
         exit_code = self._report("exit-code")
         overrun = self._group.overrun() if self._group and not killed else None
@@ -116,16 +121,18 @@ class _Box:
 
         One after the other would take the sum of both, and each is some milliseconds.
         """
-        if self._group is not None:
-            try:
+        try:
+            if self._group is not None:
                 await asyncio.to_thread(self._group.take, self._process.pid)
-                # What bwrap had started before that is still outside, and is what becomes the command.
-                if (inside := await self._inside()) is not None:
+            if (inside := await self._inside()) is not None:
+                self._first = os.pidfd_open(inside)
+                if self._group is not None:
+                    # What bwrap had started before that is still outside, and is what becomes the command.
                     await asyncio.to_thread(self._group.take, inside)
-            except ProcessLookupError:
-                return  # it has ended, and said why
-            except OSError as error:
-                raise SandboxError(f"A box cannot be moved into its control group: {error.strerror}.") from None
+        except ProcessLookupError:
+            return  # it has ended, and said why
+        except OSError as error:
+            raise SandboxError(f"A box cannot be moved into its control group: {error.strerror}.") from None
         with contextlib.suppress(BrokenPipeError):
             os.write(self._gate, b"1")
 
@@ -171,6 +178,27 @@ class _Box:
         except TimeoutError:
             self._kill(self._process.pid)
             await self._process.wait()
+
+    async def _gone(self) -> None:
+        """Wait until nothing of the box is there: bwrap outside ends as soon as the command does, and the box after it.
+
+        The kernel lets the first process of a box go when all others are gone.
+        """
+        if self._first is None:
+            return
+        first, self._first = self._first, None
+        gone = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(first, gone.set)
+        try:
+            async with asyncio.timeout(LAST_BREATH_S):
+                await gone.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(first, signal.SIGKILL)
+        finally:
+            loop.remove_reader(first)
+            os.close(first)
 
     @staticmethod
     def _kill(pid: int) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from app.adapters.sandbox.ended import Ended
 from app.adapters.sandbox.root import ENVIRONMENT, SCRATCH_BYTES
+from app.core.errors import SandboxError
 
 Run = Callable[[str], Awaitable[Ended]]
 """Runs a shell command in a box."""
@@ -115,21 +116,33 @@ async def tried(run: Run, run_tightly: Run, left: Callable[[], int], tree: Path)
 
 async def _limits(run: Run) -> Sequence[Protection]:
     memory, crowd = await asyncio.gather(
-        run(f"head -c {TIGHT_BYTES * 2} /dev/zero | tail -c {TIGHT_BYTES * 3 // 2} | wc -c"),
-        run(f"timeout 5 sh -c 'for i in $(seq {TIGHT_PROCESSES * 2}); do sleep 5 & done'"),
+        _remark(run, f"head -c {TIGHT_BYTES * 2} /dev/zero | tail -c {TIGHT_BYTES * 3 // 2} | wc -c"),
+        _remark(run, f"timeout 5 sh -c 'for i in $(seq {TIGHT_PROCESSES * 2}); do sleep 5 & done'"),
     )
     return [
         Protection(
-            *("a limit of memory for all processes together", "memory" in memory.remark),
+            *("a limit of memory for all processes together", "memory" in memory),
             *("one command can take all memory, because each of its processes has a limit of its own", GROUPS_ADVICE),
             is_necessary=False,
         ),
         Protection(
-            *("a limit of processes of their own", "processes" in crowd.remark),
+            *("a limit of processes of their own", "processes" in crowd),
             *("runs take processes from each other", GROUPS_ADVICE),
             is_necessary=False,
         ),
     ]
+
+
+async def _remark(run: Run, command: str) -> str:
+    """What a tight box says that it had too much of; nothing if it does not even start.
+
+    Boxes work, as was seen before. So this one is counted together with all else that the server's user runs, which is
+    more than so few: the limit is there, and is not the box's own.
+    """
+    try:
+        return (await run(command)).remark
+    except SandboxError:
+        return ""
 
 
 def rationed(lacking: Sequence[str]) -> Protection:

@@ -17,6 +17,7 @@ from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.bubblewrap.cgroups import CONTROLLERS, PREFIX, Group, Groups, Place, find
 from app.adapters.sandbox.bubblewrap.process import run_box
 from app.adapters.sandbox.bubblewrap.seccomp import profile
+from app.adapters.sandbox.leftovers import end_leftovers
 from app.adapters.sandbox.limits import Limits
 from app.core.errors import SandboxError
 
@@ -165,6 +166,16 @@ class TestGroups:
             asyncio.run(group.close())
             assert process.stdout.read() == ""  # nobody holds the other side any more
         assert groups_of_this_process() == []
+
+
+async def test_nothing_is_left_when_a_box_without_a_group_has_ended(reachable_folder: Path, tree: Path) -> None:
+    """Of what is killed, the last is gone after bwrap outside: with a hundred processes, some milliseconds later."""
+    boxes = BubblewrapBoxes(reachable_folder / "sandbox")
+    boxes._made = (*(await boxes._parts())[:2], Groups(Place(version=2)))
+    many = "for i in $(seq 100); do setsid sleep 300 >/dev/null 2>&1 & done; sleep 0.3"
+    for _ in range(5):
+        assert (await boxes.open(tree).run(many)).exit_code == 0
+        assert end_leftovers(tree) == 0
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.bubblewrap.cgroups import find
 from app.adapters.sandbox.bubblewrap.protections import rationed, tried
 from app.adapters.sandbox.ended import Ended
+from app.core.errors import SandboxError
 
 pytestmark = pytest.mark.hostile
 
@@ -68,6 +69,20 @@ async def test_nothing_holds_outside_of_a_box(tree: Path, monkeypatch: pytest.Mo
     assert os.geteuid() != 0 or "a user that is not root outside" not in holding
     assert not next(one for one in rows if "environment" in one.name).holds
     assert not next(one for one in rows if one.name.startswith("an end")).holds
+
+
+async def test_a_tight_box_that_does_not_start_lacks_a_limit_of_its_own(tree: Path) -> None:
+    """Without control groups, all that an ordinary user runs is counted, which is more than a tight box may have."""
+
+    async def run(_: str) -> Ended:
+        return Ended(0, b"python True", b"", 0, 0.0, timed_out=False)
+
+    async def run_tightly(command: str) -> Ended:
+        raise SandboxError(f"The box could not be built: Resource temporarily unavailable ({command})")
+
+    rows = await tried(run, run_tightly, lambda: 0, tree)
+    lacking = {one.name for one in rows if not one.holds and not one.is_necessary}
+    assert lacking == {"a limit of memory for all processes together", "a limit of processes of their own"}
 
 
 def test_what_is_missing_is_told_with_why_and_what_to_do() -> None:

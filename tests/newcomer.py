@@ -1,0 +1,18 @@
+"""A Minions that nobody has made an App for, and where it says to begin."""
+
+import asyncio
+import re
+from typing import Final
+
+from app.demo.stage import Stage
+
+NOBODY: Final = {"MINIONS_APP_ID": "", "MINIONS_PRIVATE_KEY_FILE": "", "MINIONS_WEBHOOK_SECRETS": ""}
+"""Settings that take the App from a stage."""
+
+
+async def told_url(stage: Stage, starting: asyncio.Task[None]) -> str:
+    """Where the server says to begin."""
+    while not (found := re.search(r"Make one: (\S+)", stage.log_end())):
+        assert not starting.done(), stage.log_end()
+        await asyncio.sleep(0.05)
+    return found[1]
