@@ -150,7 +150,7 @@ def evaluate(
     from app.evaluation.sdists import Release
 
     if only_list:
-        print(listed(blueprint))
+        print(listed(blueprint, load().blueprints_folder))
         return
     plan = Plan(
         blueprint=blueprint,
