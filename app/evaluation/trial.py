@@ -21,6 +21,7 @@ from app.core.errors import MinionsError
 from app.core.forge import Head
 from app.core.journal import Closed
 from app.core.run import Run, Status
+from app.core.visible import visible
 from app.core.workspace import CleanTree
 from app.evaluation.exercise import Exercise
 from app.evaluation.proposed import BRANCH, ProposedForge, on_pull_request
@@ -248,7 +249,7 @@ class Examiner:
         changed = b"" if pushed else patch
         async with trees.open(pushed or ground.head.sha, patch=changed, set_up=problem.set_up) as tree:
             said = await failing(tree, problem)
-        known = {"hidden": "red" if said else "green", "touched": tuple(path for path, _ in sections(patch))}
+        known = {"hidden": "red" if said else "green", "touched": tuple(visible(path) for path, _ in sections(patch))}
         if not pushed:
             return await self._unpaid(run, found.model_copy(update=known))
         if said:
@@ -292,7 +293,7 @@ async def lay(tree: CleanTree, files: Mapping[str, HiddenFile | None]) -> None:
 
 def short(text: str, *, end: bool = False) -> str:
     """On one line, and no longer than a reason is; or its end."""
-    plain = " ".join(text.split())
+    plain = " ".join(visible(text).split())
     return plain[-_MOST_REASON:] if end else plain[:_MOST_REASON]
 
 
