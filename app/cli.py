@@ -150,7 +150,7 @@ def evaluate(
     from app.evaluation.sdists import Release
 
     if only_list:
-        print(listed(blueprint))
+        print(listed(blueprint, load().blueprints_folder))
         return
     plan = Plan(
         blueprint=blueprint,
@@ -162,6 +162,47 @@ def evaluate(
         jobs=jobs,
     )
     sys.exit(evaluate_models(_settings(quiet=True), plan, output))
+
+
+@cli.command()
+def backtest(
+    repository: Annotated[str, typer.Argument(help="OWNER/NAME on GitHub; the App is installed on it.")] = "",
+    *,
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option(help="A model: a name of MINIONS_MODELS_FILE, or litellm's form; said again for each."),
+    ] = None,
+    last: Annotated[int, typer.Option(min=1, max=200, help="How many merged pull requests, the newest.")] = 10,
+    repo: Annotated[
+        Path | None, typer.Option(help="A clone on this machine instead, with --pairs.", exists=True, file_okay=False)
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="YAML or JSON: a list of `name`, `title`, `body`, `merged` and `base`.", dir_okay=False),
+    ] = None,
+    blueprint: Annotated[str, typer.Option(help="Which blueprint; `minions draw` lists them.")] = "fix",
+    budget: Annotated[float, typer.Option(help="US dollars for all of it; no call of a model goes beyond.")] = 20.0,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Trials at the same time.")] = 2,
+    output: Annotated[
+        Path, typer.Option("--json", help="Where everything is written; the same command goes on from it.")
+    ] = Path("backtest.json"),
+) -> None:
+    """Have models do again what was merged here, judged by the tests that were merged, and rank them."""
+    from app.backtest.backtest import Plan
+    from app.backtest.backtest import backtest as try_candidates
+
+    plan = Plan(
+        candidates=tuple(candidate or ()),
+        repository=repository,
+        clone=repo,
+        pairs=pairs,
+        last=last,
+        blueprint=blueprint,
+        budget_usd=budget,
+        jobs=jobs,
+        output=output,
+    )
+    sys.exit(try_candidates(_settings(quiet=True), plan))
 
 
 @cli.command()

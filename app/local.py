@@ -135,9 +135,16 @@ async def without_pages(settings: Settings, store: Store) -> Outside:
 
 
 async def carried_out(
-    worker: Outside, forge: LocalForge, head: Head, wanted: Draft, *, tell: Callable[[str], None], most_tries: int = 0
+    worker: Outside,
+    forge: LocalForge,
+    head: Head,
+    wanted: Draft,
+    *,
+    tell: Callable[[str], None],
+    most_tries: int = 0,
+    branch: str = "",
 ) -> Run:
-    """Have the worker do what is wanted; answer with the run at its end.
+    """Have the worker do what is wanted, on `branch` or the first that is free; answer with the run at its end.
 
     What may pass, such as a model that is away, is tried again until it did, or `most_tries` times: then the run that
     comes back has not ended. `tell` is told each time.
@@ -145,7 +152,7 @@ async def carried_out(
     receipt = await worker.store.accept(None, wanted, "Asked for on the command line.")
     runner = worker.runner(worker.blueprints, lambda _: forge)
     run_id = receipt.run_id or 0
-    trail = Trail(base_branch=head.branch, base_sha=head.sha, branch=await forge.free_branch())
+    trail = Trail(base_branch=head.branch, base_sha=head.sha, branch=branch or await forge.free_branch())
     await worker.store.save((await worker.store.load(run_id)).model_copy(update={"trail": trail}))
     await runner.advance(run_id)
     while not (run := await worker.store.load(run_id)).is_reported and not 0 < most_tries <= run.tries:

@@ -110,6 +110,20 @@ def chosen_models(settings: Settings) -> Models:
     return _short(settings)
 
 
+def with_candidate(settings: Settings, candidate: str) -> Models:
+    """The models of the settings with `candidate` at the work, alone and as in a roll-out: who reviews stays.
+
+    It is a name of the models file, or else a model in litellm's form that is reached as `MINIONS_MODEL` is. Raises
+    SettingsError.
+    """
+    if settings.models_file is None or candidate not in _read(settings.models_file).models:
+        return chosen_models(settings.with_model(candidate).model_copy(update={"fallback_model": ""}))
+    known = _of_file(settings.models_file)
+    others = {name: role for name, role in known.roles.items() if name in {TRIAGE, REVIEW}}
+    own = {name: role.model_copy(update={"candidates": ()}) for name, role in others.items()}
+    return Models(known.pinned, own | {IMPLEMENT: Role(model=candidate)})
+
+
 def roles_of(settings: Settings) -> Mapping[str, Role]:
     """Who works in which role, for pages; empty where no models file is given. Raises SettingsError."""
     return _read(settings.models_file).roles if settings.models_file else {}

@@ -43,6 +43,17 @@ def load(folder: Path | None = None) -> Blueprints:
     return found
 
 
+def package_of(name: str, folder: Path | None = None) -> str:
+    """The package in which a blueprint that `load` found lies, with what belongs to it."""
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            module = importlib.import_module(point.module)
+            return module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+    if folder is not None and name not in BLUEPRINTS:
+        return f"{PACKAGE}.{name}"
+    return f"blueprints.{name}"
+
+
 def check_wiring(blueprints: Blueprints) -> None:
     """Raise BlueprintError if an agent node wants a prompt or a tool that there is not: at start, not in a run."""
     for blueprint in blueprints.values():

@@ -28,8 +28,9 @@ from app.evaluation.trial import git
 from app.local import carried_out, own_server, without_pages
 from app.models import Models
 from app.processes import database
+from app.registry import Blueprints
+from app.registry import load as load_blueprints
 from app.settings import Settings
-from blueprints import BLUEPRINTS
 
 _PREFIX: Final = "minions-replay-"
 _BRANCH: Final = "replayed"
@@ -108,17 +109,18 @@ def replay(settings: Settings, key: str, repository: Path, tell: Callable[[str],
 
     Raises SettingsError if there is no such run, or if it cannot be replayed.
     """
+    blueprints = load_blueprints(settings.blueprints_folder)
     with database(settings) as url:
         record = asyncio.run(_read(url, key))
     with own_folder(Path(tempfile.gettempdir()), prefix=_PREFIX) as folder:
-        copy = copied(repository, record, folder)
+        copy = copied(repository, record, folder, blueprints)
         with own_server(settings) as (home, url):
             again, patch = asyncio.run(_played(home, url, record, copy, tell))
-    different = list(differences(record, again, patch))
+    different = list(differences(record, again, patch, blueprints))
     for line in different:
         tell(f"❌ {line}")
     if not different:
-        tell(f"✅ As then: {len(visited(again))} nodes, and the same change.")
+        tell(f"✅ As then: {len(visited(again, blueprints))} nodes, and the same change.")
     return 1 if different else 0
 
 
@@ -146,7 +148,7 @@ async def played(settings: Settings, store: Store, record: Record, copy: Path, t
     worker = replace(await without_pages(settings.with_model("openai/recorded"), store), models=models)
     forge = LocalForge(copy, copy.parent / "report.md")
     task = record.run.task.model_copy(update={"number": 0, "comment_id": None})
-    known = BLUEPRINTS[record.run.blueprint]
+    known = worker.blueprints[record.run.blueprint]
     wanted = Draft(
         intent=f"replay {record.run.key}",
         task=task,
@@ -157,10 +159,10 @@ async def played(settings: Settings, store: Store, record: Record, copy: Path, t
     return await carried_out(worker, forge, await forge.default_head(), wanted, tell=tell, most_tries=1)
 
 
-def copied(repository: Path, record: Record, folder: Path) -> Path:
+def copied(repository: Path, record: Record, folder: Path, blueprints: Blueprints) -> Path:
     """A clone that stands at the commit on which the run began. Raises SettingsError if that cannot be made."""
     run = record.run
-    if run.blueprint not in BLUEPRINTS:
+    if run.blueprint not in blueprints:
         raise SettingsError(f"There is no blueprint {run.blueprint!r} any more.")
     if run.task.is_pull_request or not run.trail.base_sha or not run.visits:
         raise SettingsError("It cannot be replayed: only runs can that began at an issue and came to their first node.")
@@ -176,9 +178,9 @@ def copied(repository: Path, record: Record, folder: Path) -> Path:
     return copy
 
 
-def visited(run: Run) -> list[str]:
+def visited(run: Run, blueprints: Blueprints) -> list[str]:
     """What was visited and answered, up to where somebody began it again or the world was waited for."""
-    checks = BLUEPRINTS[run.blueprint].checks
+    checks = blueprints[run.blueprint].checks
     end = run.fresh_from or len(run.visits)
     names = [visit.node for visit in run.visits[:end]]
     if checks and checks.name in names:
@@ -186,9 +188,9 @@ def visited(run: Run) -> list[str]:
     return [f"{visit.node}: {visit.outcome or 'done'}" for visit in run.visits[:end]]
 
 
-def differences(record: Record, again: Run, patch: bytes) -> Iterator[str]:
+def differences(record: Record, again: Run, patch: bytes, blueprints: Blueprints) -> Iterator[str]:
     """What went in another way than then, a sentence each."""
-    then, now = visited(record.run), visited(again)
+    then, now = visited(record.run, blueprints), visited(again, blueprints)
     for number, (was, became) in enumerate(zip(then, now, strict=False), 1):
         if was != became:
             yield f"Node {number} was {was}, and is {became}. {again.error}".strip()

@@ -4,9 +4,7 @@ All of it happens in a clone that is thrown away, with everything else as in any
 """
 
 import asyncio
-import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from app.adapters.local import LocalForge
+from app.clone import clone as make_clone
+from app.clone import git, said
 from app.core.errors import RepositoryError, SettingsError
 from app.core.forge import Remote
 from app.core.store import Draft
@@ -27,8 +27,6 @@ from app.settings import Settings
 
 _ISSUE: Final = re.compile(r"((?!\.+/)[A-Za-z0-9_.-]+/(?!\.+#)[A-Za-z0-9_.-]+)#(\d{1,9})")
 _BRANCH: Final = "base"
-_CLONE_S: Final = 900.0
-"""A repository of some gigabytes takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def try_issue(settings: Settings, issue: str, blueprint: str, *, tell: Callable[
     past = asyncio.run(_past(settings, match[1], int(match[2])))
     with tempfile.TemporaryDirectory(prefix="minions-tryout-") as folder:
         clone = Path(folder) / past.name
-        _clone(past.remote, clone)
+        make_clone(past.remote, clone, "--no-checkout")
         _stand_at(clone, before=past.asked_at if past.is_closed else None)
         return _try(settings, clone, past.text, blueprint, tell)
 
@@ -70,7 +68,7 @@ def try_here(
         raise SettingsError("The task is empty: say what to do.")
     with tempfile.TemporaryDirectory(prefix="minions-tryout-") as folder:
         clone = Path(folder) / repository.name
-        _clone(Remote(url=str(repository)), clone)
+        make_clone(Remote(url=str(repository)), clone, "--no-checkout")
         _stand_at(clone, before=None)
         return _try(settings, clone, text, blueprint, tell)
 
@@ -101,47 +99,18 @@ async def _past(settings: Settings, full_name: str, number: int) -> Past:
     redactor = redactor_of(settings)
     async with github(settings, redactor) as (_, forges):
         forge = forges.open(await forges.find(full_name))
-        said = await forge.talk(number, None)
+        issue = await forge.talk(number, None)
         remote = await forge.remote(write=False)
-    text = f"{said.title}\n\n{said.body}"
-    return Past(remote, text, said.at, said.state == "closed", full_name.partition("/")[2])
-
-
-def _clone(remote: Remote, clone: Path) -> None:
-    """Without a work tree: nothing that lies in it is looked at here."""
-    # By variables, which others on the machine cannot read, unlike the words of a command.
-    secret = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "http.extraHeader", "GIT_CONFIG_VALUE_0": remote.header}
-    done = _git(clone.parent, "clone", "--quiet", "--no-checkout", remote.url, str(clone), **secret)
-    if done.returncode:
-        raise RepositoryError(f"{clone.name} cannot be cloned: {done.stderr.strip()[-500:]}")
+    text = f"{issue.title}\n\n{issue.body}"
+    return Past(remote, text, issue.at, issue.state == "closed", full_name.partition("/")[2])
 
 
 def _stand_at(clone: Path, *, before: datetime | None) -> None:
     """Have a branch stand at the newest commit, or at the last one from before that time. Raises RepositoryError."""
     older = ["--first-parent", f"--before={before.isoformat()}"] if before else []
-    sha = _git(clone, "rev-list", "-1", *older, "HEAD").stdout.strip()
+    sha = said(clone, "rev-list", "-1", *older, "HEAD")
     if not sha:
         when = f" from before {before:%Y-%m-%d %H:%M}" if before else ""
         raise RepositoryError(f"{clone.name} has no commit{when}.")
-    _git(clone, "update-ref", f"refs/heads/{_BRANCH}", sha)
-    _git(clone, "symbolic-ref", "HEAD", f"refs/heads/{_BRANCH}")
-
-
-def _git(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ALLOW_PROTOCOL": "https:http:file",
-        "LC_ALL": "C",
-    }
-    return subprocess.run(
-        ["git", "-c", "core.fsmonitor=false", *words],
-        cwd=folder,
-        env=environment | more,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=_CLONE_S,
-    )
+    git(clone, "update-ref", f"refs/heads/{_BRANCH}", sha)
+    git(clone, "symbolic-ref", "HEAD", f"refs/heads/{_BRANCH}")

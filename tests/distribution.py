@@ -10,7 +10,7 @@ from xdist.workermanage import WorkerController
 FIRST: Final = (
     *("tests/crash/", "tests/stories/", "tests/hostile/", "tests/injection/", "tests/chaos/"),
     "tests/browser/",
-    *("tests/evaluation/", "tests/gates/", "tests/real_input/", "tests/contracts/"),
+    *("tests/backtest/", "tests/evaluation/", "tests/gates/", "tests/real_input/", "tests/contracts/"),
 )
 """Where files take long: they come first, so that nobody works alone in the end."""
 

@@ -10,8 +10,9 @@ import pytest
 
 from app.agent.prompt import load_prompt
 from app.core.errors import BlueprintError, SettingsError
+from app.evaluation.evaluation import Plan, listed
 from app.new_blueprint.new_blueprint import write
-from app.registry import GROUP, load
+from app.registry import GROUP, load, package_of
 from blueprints import BLUEPRINTS
 
 
@@ -113,6 +114,31 @@ def test_what_a_package_has_wrong_is_told_with_its_name(installed: Path) -> None
     (installed / "acme_tidy/change.md").unlink()
     with pytest.raises(BlueprintError, match=r"^Package acme-blueprints, blueprint tidy: .*change\.md"):
         load()
+
+
+TASK = """
+kind: bug fix
+language: Python
+title: Say goodbye
+body: Nobody says goodbye.
+files: {a.py: "x = 1\\n"}
+hidden: {files: {test_a.py: ""}, commands: ["true"]}
+solution: [{path: a.py, new: "x = 2\\n"}]
+"""
+
+
+def test_evaluation_tasks_lie_beside_the_blueprint_of_a_folder(folder: Path) -> None:
+    assert listed("tidy", folder) == ""
+    (folder / "tidy/tasks").mkdir()
+    (folder / "tidy/tasks/goodbye.yaml").write_text(TASK)
+    assert listed("tidy", folder).split(maxsplit=1)[0] == "goodbye"
+
+
+def test_evaluation_tasks_lie_beside_the_blueprint_of_a_package(installed: Path) -> None:
+    assert package_of("tidy") == "acme_tidy"
+    (installed / "acme_tidy/tasks").mkdir()
+    (installed / "acme_tidy/tasks/goodbye.yaml").write_text(TASK)
+    assert [task.name for task in Plan(blueprint="tidy").chosen(package_of("tidy"))] == ["goodbye"]
 
 
 @pytest.mark.timeout(300)

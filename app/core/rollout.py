@@ -4,10 +4,12 @@ Nothing here runs anything. Which arm a run has follows from its id alone, so a 
 work it out again. The rule that ends a trial is a test that a textbook has, with a bound on how often it is wrong.
 """
 
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from hashlib import sha256
-from math import comb
+from math import comb, erfc, sqrt
 from typing import Final, Protocol
 
 from pydantic import BaseModel, Field
@@ -26,6 +28,10 @@ LEAST_RUNS: Final = 10
 WRONG_AT_MOST: Final = 0.01
 """How likely the difference may be by mere chance. Less than the usual 5 %, because it is looked at after every run: of
 100 candidates that are just as good, some 5 are taken back within a few hundred runs."""
+COST_LIMIT: Final = 1.5
+"""How many times what the stable model costs a candidate may cost, where the operator does not say."""
+MOST_COSTS: Final = 200
+"""Of the newest runs of each of the two models: prices change."""
 
 
 class Candidate(BaseModel, frozen=True, extra="forbid"):
@@ -36,6 +42,8 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
     """Of the runs that begin."""
     round: int = Field(default=1, ge=1)
     """Counted up to try a model again after it was rolled back."""
+    cost_limit: float = Field(default=COST_LIMIT, ge=1)
+    """How many times what a run of the stable model costs that ends well one of this model may cost."""
 
 
 class Role(BaseModel, frozen=True, extra="forbid"):
@@ -66,6 +74,15 @@ class Figures(BaseModel, frozen=True):
     """That ended, without being stopped by people, after a model had worked."""
     well: int = 0
     """That ended with a pull request whose checks were not red."""
+    costs: tuple[float, ...] = ()
+    """US dollars of the newest of these runs, at most MOST_COSTS; 0 where the price of a model is not known."""
+
+    @property
+    def usd_per_well(self) -> float | None:
+        """What one that ended well cost, with its part of what the others did; None if that cannot be told."""
+        if not self.well or not sum(self.costs):
+            return None
+        return sum(self.costs) / len(self.costs) * self.runs / self.well
 
     @property
     def share(self) -> str:
@@ -112,17 +129,54 @@ def _place(text: str) -> float:
     return int.from_bytes(sha256(text.encode()).digest()[:7], "big") / 2**56
 
 
-def verdict(stable: Figures, candidate: Figures) -> str:
+def verdict(stable: Figures, candidate: Figures, cost_limit: float = COST_LIMIT) -> str:
     """Why the candidate is rolled back, as a sentence; empty if nothing speaks against it yet."""
     if min(stable.runs, candidate.runs) < LEAST_RUNS:
         return ""
     chance = by_chance(stable, candidate)
     if chance > WRONG_AT_MOST:
-        return ""
+        return _too_dear(stable, candidate, cost_limit)
     return (
         f"{candidate.share} of its runs ended well, and {stable.share} of the other model's in the same time: by mere "
         f"chance that happens with a probability of {chance:.1g} (Fisher's exact test; the limit is {WRONG_AT_MOST})."
     )
+
+
+def _too_dear(stable: Figures, candidate: Figures, limit: float) -> str:
+    """The sentence, if both hold: it costs too much for what it does, and that its runs are so dear is no chance."""
+    times = times_as_dear(stable, candidate)
+    if times is None or times <= limit:
+        return ""
+    chance = dearer_by_chance([limit * usd for usd in stable.costs], candidate.costs)
+    if chance > WRONG_AT_MOST:
+        return ""
+    return (
+        f"For each run that ended well it cost {times:.1f} times as much as the other model in the same time, where "
+        f"{limit:g} times is allowed: by mere chance its runs are so much dearer with a probability of {chance:.1g} "
+        f"(Mann and Whitney's test; the limit is {WRONG_AT_MOST})."
+    )
+
+
+def times_as_dear(stable: Figures, candidate: Figures) -> float | None:
+    """How many times what the stable model's run that ended well cost the candidate's did; None if that is unknown."""
+    theirs, own = stable.usd_per_well, candidate.usd_per_well
+    return own / theirs if own is not None and theirs is not None else None
+
+
+def dearer_by_chance(stable: Sequence[float], candidate: Sequence[float]) -> float:
+    """How likely the candidate's costs are so much higher if both are alike: the test of Mann and Whitney, one-sided.
+
+    It looks at ranks, so one run that cost a hundred times as much weighs no more than another dear one. By its normal
+    approximation, with corrections for ties and continuity, which is good from some ten runs of each on.
+    """
+    ordered = sorted(stable)
+    pairs, every = len(stable) * len(candidate), len(stable) + len(candidate)
+    if not pairs:
+        return 1.0
+    higher = sum((bisect_left(ordered, usd) + bisect_right(ordered, usd)) / 2 for usd in candidate)
+    ties = sum(count**3 - count for count in Counter([*stable, *candidate]).values()) / (every * (every - 1))
+    variance = pairs / 12 * (every + 1 - ties)
+    return 0.5 * erfc((higher - pairs / 2 - 0.5) / sqrt(2 * variance)) if variance > 0 else 1.0
 
 
 def by_chance(stable: Figures, candidate: Figures) -> float:

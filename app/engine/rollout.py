@@ -53,7 +53,7 @@ class Rollout:
             for one in role.candidates:
                 if (name, role.model, one.model, one.round) in gone:
                     continue
-                why = verdict(*await self.known.figures(name, role.model, one))
+                why = verdict(*await self.known.figures(name, role.model, one), one.cost_limit)
                 if why and await self.known.roll_back(name, role.model, one, why):
                     _log.warning("%s gets no more runs as %s: %s", one.model, name, why)
 

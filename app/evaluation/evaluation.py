@@ -13,9 +13,10 @@ from app.core.errors import SettingsError
 from app.evaluation.exercise import Exercise, exercises
 from app.evaluation.report import document, row, table
 from app.evaluation.sdists import Release, Workshop
-from app.evaluation.trial import Examiner, Trial, Verdict
+from app.evaluation.trial import Examiner, Trial, Verdict, posed
 from app.local import check_blueprint, check_choice, own_server, without_pages
 from app.outside import Outside
+from app.registry import load, package_of
 from app.settings import Settings
 
 Tell = Callable[[str], None]
@@ -39,9 +40,9 @@ class Plan:
     jobs: int = 2
     """Trials at the same time."""
 
-    def chosen(self) -> list[Exercise]:
+    def chosen(self, package: str = "") -> list[Exercise]:
         """The blueprint's own tasks that are wanted. Raises SettingsError for a name that there is not."""
-        known = exercises(self.blueprint)
+        known = exercises(self.blueprint, package)
         if unknown := [name for name in self.tasks if name not in known]:
             raise SettingsError(f"There is no task {unknown[0]!r}. `minions eval --list` lists them.")
         names = self.tasks or (() if self.releases else tuple(known))
@@ -54,9 +55,10 @@ def evaluate(settings: Settings, plan: Plan, output: Path | None, tell: Tell = p
     0 if all could be tried, however it went; 1 if one could not; 130 if it was told to stop. Raises SettingsError.
     """
     models = plan.models or (settings.model,)
+    blueprints = load(settings.blueprints_folder)
     for model in models:
-        check_choice(settings.with_model(model) if model else settings, plan.blueprint)
-    wanted = plan.chosen()
+        check_choice(settings.with_model(model) if model else settings, plan.blueprint, blueprints)
+    wanted = plan.chosen(package_of(plan.blueprint, settings.blueprints_folder))
     if output is not None and not output.absolute().parent.is_dir():
         raise SettingsError(f"{output} cannot be written: there is no such folder.")
     evaluation = Evaluation(plan, tell)
@@ -107,7 +109,8 @@ class Evaluation:
 
         async def one(worker: Outside, exercise: Exercise, number: int) -> None:
             async with places:
-                trial = await Examiner(worker, self.plan.blueprint, folder, self.tell).examine(exercise, number)
+                examiner = Examiner(worker, worker.models.told, self.plan.blueprint, self.tell)
+                trial = await examiner.examine(posed(exercise, folder), number)
             self.trials.append(trial)
             self.tell(row(trial))
 
@@ -117,8 +120,11 @@ class Evaluation:
                 group.create_task(one(worker, exercise, number))
 
 
-def listed(blueprint: str) -> str:
-    """Every task of a blueprint, a line each. Raises SettingsError if there is no such blueprint."""
-    check_blueprint(blueprint)
-    known = exercises(blueprint).values()
+def listed(blueprint: str, folder: Path | None = None) -> str:
+    """Every task of a blueprint, a line each. Raises SettingsError if there is no such blueprint.
+
+    `folder` is that of the operator's own blueprints.
+    """
+    check_blueprint(blueprint, load(folder))
+    known = exercises(blueprint, package_of(blueprint, folder)).values()
     return "\n".join(f"{each.name:32} {each.kind:14} {each.language:11} {each.title}" for each in known)

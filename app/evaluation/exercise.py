@@ -109,9 +109,12 @@ class Exercise(_Part, frozen=True):
         return files
 
 
-def exercises(blueprint: str) -> dict[str, Exercise]:
-    """All tasks of a blueprint by their name, in order. Raises SettingsError if a file cannot be used."""
-    folder = resources.files(f"blueprints.{blueprint}").joinpath("tasks")
+def exercises(blueprint: str, package: str = "") -> dict[str, Exercise]:
+    """All tasks of a blueprint by their name, in order. Raises SettingsError if a file cannot be used.
+
+    `package` is where the blueprint lies; one of ours where it is not said.
+    """
+    folder = resources.files(package or f"blueprints.{blueprint}").joinpath("tasks")
     if not folder.is_dir():
         return {}
     names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".yaml"))

@@ -1,6 +1,6 @@
 """The page of models: who works in which role, what is tried, how it does, and why something was taken back.
 
-It names models and counts runs; no repository, no person, no money.
+It names models, counts runs and compares what they cost; no repository, no person, no amount of money.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from app.core.rollout import LEAST_RUNS, WRONG_AT_MOST, Candidate, Figures, Role, RolledBack, Rollouts
+from app.core.rollout import LEAST_RUNS, WRONG_AT_MOST, Candidate, Figures, Role, RolledBack, Rollouts, times_as_dear
 from app.web.access import Visitor
 from app.web.pages import Pages
 
@@ -23,6 +23,11 @@ class Tried:
     own: Figures
     gone: RolledBack | None
     """None as long as it gets runs."""
+
+    @property
+    def times_as_dear(self) -> float | None:
+        """How many times what the stable model cost it did, for each run that ended well."""
+        return times_as_dear(self.stable, self.own)
 
 
 class ModelsPage:

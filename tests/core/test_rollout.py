@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.rollout import Candidate, Figures, Role, arm_of, by_chance, verdict
+from app.core.rollout import Candidate, Figures, Role, arm_of, by_chance, dearer_by_chance, verdict
 
 ROLE = Role(model="a", candidates=(Candidate(model="b", share=0.2), Candidate(model="c", share=0.1, round=2)))
 
@@ -61,8 +61,8 @@ def test_roles_are_drawn_apart() -> None:
 def test_a_candidate_is_rolled_back_only_for_what_is_no_chance(
     *, stable: tuple[int, int], candidate: tuple[int, int], is_rolled_back: bool
 ) -> None:
-    figures = [Figures(runs=runs, well=well) for runs, well in (stable, candidate)]
-    assert bool(verdict(*figures)) == is_rolled_back
+    first, second = (Figures(runs=runs, well=well) for runs, well in (stable, candidate))
+    assert bool(verdict(first, second)) == is_rolled_back
 
 
 def test_the_sentence_has_both_figures() -> None:
@@ -84,3 +84,46 @@ def test_the_sentence_has_both_figures() -> None:
 )
 def test_the_chance_is_that_of_the_textbook(stable: Figures, candidate: Figures, chance: float) -> None:
     assert by_chance(stable, candidate) == pytest.approx(chance)
+
+
+def costing(usd: float, *, runs: int = 20, well: int = 18) -> Figures:
+    """Runs of which each costs a little more than the one before, this much on the average."""
+    return Figures(runs=runs, well=well, costs=tuple(usd * (0.8 + 0.4 * at / (runs - 1)) for at in range(runs)))
+
+
+@pytest.mark.parametrize(
+    ("stable", "candidate", "limit", "is_rolled_back"),
+    [
+        (costing(0.5), costing(0.5), 1.5, False),
+        (costing(0.5), costing(0.7), 1.5, False),  # dearer, within what is allowed
+        (costing(0.5), costing(1.5), 1.5, True),
+        (costing(0.5), costing(1.5), 4, False),
+        (costing(0.5), costing(0.8), 1.5, False),  # a little beyond, which may be chance
+        (costing(0.5), costing(1.5, runs=9, well=9), 1.5, False),  # too few
+        (costing(0.5, well=10), costing(0.9, well=20), 1.5, False),  # dearer a run, and not for what it does
+        (costing(0.0), costing(1.5), 1.5, False),  # the price of the stable model is not known
+        (costing(0.5), costing(0.0), 1.5, False),
+        (costing(0.5), costing(0.1), 1.5, False),  # cheaper
+    ],
+)
+def test_a_candidate_is_rolled_back_for_costing_much_more_than_is_allowed(
+    *, stable: Figures, candidate: Figures, limit: float, is_rolled_back: bool
+) -> None:
+    why = verdict(stable, candidate, limit)
+    assert bool(why) == is_rolled_back, why
+    assert ("3.0 times as much as the other model" in why) == is_rolled_back
+
+
+def test_one_run_that_went_astray_is_no_dear_model() -> None:
+    """Its cost is a hundred times the others', and more than half of all."""
+    stray = Figures(runs=20, well=18, costs=(*(0.5,) * 19, 50.0))
+    assert verdict(costing(0.5), stray, 1.5) == ""
+
+
+def test_the_chance_of_costs_is_that_of_the_textbook() -> None:
+    """Hollander and Wolfe, 1973, p. 69, as in the documentation of R's `wilcox.test`: 0.1272 by the exact way."""
+    term = [0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46]
+    earlier = [1.15, 0.88, 0.90, 0.74, 1.21]
+    assert dearer_by_chance(earlier, term) == pytest.approx(0.1272, abs=0.006)
+    assert dearer_by_chance([1.0] * 10, [1.0] * 10) == 1.0
+    assert dearer_by_chance([], [1.0]) == 1.0

@@ -25,10 +25,17 @@ from app.web.models import ModelsPage
 from app.web.pages import Pages
 from tests.engine.conftest import Bakery
 
-GOOD, WORSE = "good-1", "worse-2"
+GOOD, WORSE, DEAR = "good-1", "worse-2", "dear-3"
 ROLES = {"implement": Role(model=GOOD, candidates=(Candidate(model=WORSE, share=0.4),))}
-MODELS: Mapping[str, Callable[[int], bool]] = {GOOD: lambda _: True, WORSE: lambda run_id: run_id % 3 == 0}
+DEAR_ROLES = {"implement": Role(model=GOOD, candidates=(Candidate(model=DEAR, share=0.5),))}
+MODELS: Mapping[str, Callable[[int], bool]] = {
+    GOOD: lambda _: True,
+    WORSE: lambda run_id: run_id % 3 == 0,
+    DEAR: lambda _: True,
+}
 """Scripts: whether each does what it is asked, by the run."""
+PRICES: Mapping[str, float] = {GOOD: 0.01, WORSE: 0.01, DEAR: 0.03}
+"""US dollars of an answer."""
 
 
 @agent("Work", prompt="none.md", budget=Budget(), role="implement")
@@ -71,7 +78,8 @@ class Scripted:
         journal = self.store.journal(self.run.id, len(self.run.visits))
         await journal.append(Opened(messages=(), model=model))
         await journal.append(ModelAsked(turn=1))
-        said = {"message": {"role": "assistant"}, "usage": Usage(turns=1, usd=0.01), "finish_reason": "stop"}
+        usage = Usage(turns=1, usd=PRICES[model])
+        said = {"message": {"role": "assistant"}, "usage": usage, "finish_reason": "stop"}
         await journal.append(ModelAnswered(turn=1, seconds=1, **said))
         if MODELS[model](self.run.id):
             return Submission(summary="Done.")
@@ -84,13 +92,14 @@ class Trial(Bakery):
 
     asked: Any = 0
     models: Counter[str] = field(default_factory=Counter)
+    roles: Mapping[str, Role] = field(default_factory=lambda: ROLES)
 
     async def open_world(self, run: Run, node: Node[Any], forge: Forge, signals: Signals) -> World:
         world = await super().open_world(run, node, forge, signals)
         return replace(world, minion=Scripted(self.store, run, self.models))
 
     def rollout(self) -> Rollout:
-        return Rollout(ROLES, self.store.rollouts())
+        return Rollout(self.roles, self.store.rollouts())
 
     async def once(self, number: int) -> Run:
         """One run from its beginning to its end."""
@@ -110,7 +119,7 @@ class Trial(Bakery):
             own_url="http://127.0.0.1",
             budget_usd=1.0,
         )
-        app.include_router(ModelsPage(ROLES, self.store.rollouts(), pages).router())
+        app.include_router(ModelsPage(self.roles, self.store.rollouts(), pages).router())
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
             return " ".join((await http.get("/models")).text.split())
 
@@ -138,6 +147,22 @@ async def test_a_worse_model_gets_its_share_and_is_rolled_back_by_itself(trial: 
     assert f"<code>{WORSE}</code> was rolled back on" in page
     assert "of its runs ended well, and" in page
     assert "Fisher&#39;s exact test" in page
+
+
+async def test_a_model_that_is_as_good_and_much_dearer_is_rolled_back(trial: Trial) -> None:
+    """The page compares what they cost, without amounts."""
+    trial.roles = DEAR_ROLES
+    runs = [await trial.once(number) for number in range(100, 112)]
+    assert "it cost 3.0 times as much; 1.5 times is allowed" in await trial.page()
+    while not (gone := await trial.store.rollouts().rolled_back()) and len(runs) < 60:
+        runs.append(await trial.once(100 + len(runs)))
+    assert [(one.model, one.stable) for one in gone] == [(DEAR, GOOD)]
+    assert all(run.trail.pull_request_number for run in runs)
+    page = await trial.page()
+    assert f"<code>{DEAR}</code> was rolled back on" in page
+    assert "it cost 3.0 times as much as the other model in the same time, where 1.5 times is allowed" in page
+    assert "Mann and Whitney" in page
+    assert "$" not in page
 
 
 async def test_the_arm_follows_from_the_run_and_stays(trial: Trial) -> None:

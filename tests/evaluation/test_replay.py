@@ -12,8 +12,11 @@ from app.demo import models
 from app.evaluation.exercise import exercises
 from app.evaluation.trial import make_repository
 from app.local import carried_out, draft, without_pages
+from app.new_blueprint.new_blueprint import write
+from app.registry import load
 from app.replay import Record, copied, differences, played, visited
 from app.settings import Settings
+from blueprints import BLUEPRINTS
 from tests.evaluation.scripted import oracle
 
 pytestmark = pytest.mark.timeout(600)
@@ -22,6 +25,10 @@ pytestmark = pytest.mark.timeout(600)
 @pytest.fixture
 async def record(settings: Settings, store: PostgresStore, home: Path) -> Record:
     """Of a run that solved an evaluation task, with a model server that is gone since."""
+    return await recorded(settings, store, home, "fix")
+
+
+async def recorded(settings: Settings, store: PostgresStore, home: Path, blueprint: str) -> Record:
     exercise = exercises("fix")["paginate"]
     make_repository(home / "repository", exercise.files)
     forge = LocalForge(home / "repository", home / "report.md")
@@ -29,7 +36,7 @@ async def record(settings: Settings, store: PostgresStore, home: Path) -> Record
         await warm_up()
         known = settings.with_model("openai/oracle").model_copy(update={"model_api_base": server.url})
         worker = await without_pages(known, store)
-        wanted = draft("paginate", exercise.text, "fix")
+        wanted = draft("paginate", exercise.text, blueprint, blueprints=worker.blueprints)
         run = await carried_out(worker, forge, await forge.default_head(), wanted, tell=print)
         assert run.trail.pull_request_number, run.error
     return await Record.of(store, run)
@@ -40,12 +47,12 @@ async def test_a_run_is_replayed_without_a_model(
 ) -> None:
     """It goes the same way; from a record that lacks an answer it does not, and says where."""
     (home / "copy").mkdir()
-    copy = copied(home / "repository", record, home / "copy")
+    copy = copied(home / "repository", record, home / "copy", BLUEPRINTS)
     again = await played(settings, store, record, copy, print)
-    assert visited(again) == visited(record.run)
-    assert "publish: done" in visited(again)
-    assert list(differences(record, again, await store.patch(again.id))) == []
-    assert list(differences(record, again, b"another")) == [
+    assert visited(again, BLUEPRINTS) == visited(record.run, BLUEPRINTS)
+    assert "publish: done" in visited(again, BLUEPRINTS)
+    assert list(differences(record, again, await store.patch(again.id), BLUEPRINTS)) == []
+    assert list(differences(record, again, b"another", BLUEPRINTS)) == [
         "The nodes answered the same, but the change is another one."
     ]
 
@@ -54,11 +61,11 @@ async def test_a_record_without_an_answer_says_where_it_ends(
     record: Record, settings: Settings, store: PostgresStore, home: Path
 ) -> None:
     (home / "copy").mkdir()
-    copy = copied(home / "repository", record, home / "copy")
+    copy = copied(home / "repository", record, home / "copy", BLUEPRINTS)
     answers = [one for one in record.entries if one.entry.kind == "model answered"]
     shorter = Record(record.run, [one for one in record.entries if one is not answers[1]], record.patch)
     again = await played(settings, store, shorter, copy, print)
-    (told,) = differences(record, again, b"")
+    (told,) = differences(record, again, b"", BLUEPRINTS)
     assert "only then it went on, with implement: changed" in told
     assert "the record has no answer for it" in told
 
@@ -67,7 +74,23 @@ async def test_what_cannot_be_replayed_is_told(record: Record, tmp_path: Path) -
     make_repository(tmp_path / "other", {"a.txt": "a\n"})
     (tmp_path / "copy").mkdir()
     with pytest.raises(SettingsError, match="does not have the commit"):
-        copied(tmp_path / "other", record, tmp_path / "copy")
+        copied(tmp_path / "other", record, tmp_path / "copy", BLUEPRINTS)
     never = Record(record.run.model_copy(update={"visits": ()}), (), b"")
     with pytest.raises(SettingsError, match="only runs can that began at an issue"):
-        copied(tmp_path / "other", never, tmp_path / "copy")
+        copied(tmp_path / "other", never, tmp_path / "copy", BLUEPRINTS)
+
+
+async def test_a_run_of_a_teams_own_blueprint_is_replayed_with_it(
+    settings: Settings, store: PostgresStore, home: Path
+) -> None:
+    """Where the blueprint is gone since, that is told."""
+    write("tidy", home / "blueprints")
+    known = settings.model_copy(update={"blueprints_folder": home / "blueprints", "review_model": "none"})
+    record = await recorded(known, store, home, "tidy")
+    (home / "copy").mkdir()
+    blueprints = load(known.blueprints_folder)
+    copy = copied(home / "repository", record, home / "copy", blueprints)
+    again = await played(known, store, record, copy, print)
+    assert list(differences(record, again, await store.patch(again.id), blueprints)) == []
+    with pytest.raises(SettingsError, match="There is no blueprint 'tidy' any more"):
+        copied(home / "repository", record, home / "copy", BLUEPRINTS)

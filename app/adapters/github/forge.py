@@ -14,8 +14,9 @@ from app.adapters.github.client import Client
 from app.adapters.github.errors import Gone, Moved, present
 from app.adapters.github.issues import LOGIN, GitHubTracker
 from app.adapters.github.known import Known
+from app.adapters.github.merged import GitHubMerged
 from app.adapters.github.pace import Paces
-from app.adapters.github.tokens import READ_CI, READ_CODE, WRITE_CODE, Tokens
+from app.adapters.github.tokens import READ_CI, READ_CODE, READ_TALK, WRITE_CODE, Tokens
 from app.core import forge
 from app.core.errors import NotFound
 from app.core.forge import Check, FailedCheck, Head, Permission, Pull, PullRequest, Reaction, Verdict
@@ -217,6 +218,12 @@ class GitHubForges:
         """The issues of one repository."""
         pace = self._paces.of(repository.installation_id)
         return GitHubTracker(self._app, Client(self._api_url, self._tokens, pace, self._known, repository))
+
+    def merged(self, repository: Repository) -> GitHubMerged:
+        """What was merged in one repository."""
+        pace = self._paces.of(repository.installation_id)
+        client = Client(self._api_url, self._tokens, pace, self._known, repository, permissions=READ_TALK)
+        return GitHubMerged(client)
 
     def of(self, run: Run) -> GitHubForge:
         """The forge of a run's repository, for one visit. The visits of a run share their tokens with no other run."""

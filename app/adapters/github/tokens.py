@@ -33,6 +33,8 @@ TALK: Final[Permissions] = {
     "pull_requests": "write",
 }
 """What the REST calls of a run need. It never leaves this process."""
+READ_TALK: Final[Permissions] = {"contents": "read", "issues": "read", "metadata": "read", "pull_requests": "read"}
+"""What it takes to look at what people did."""
 READ_CI: Final[Permissions] = {"actions": "read", "checks": "read", "metadata": "read", "statuses": "read"}
 """What others say about a commit. Apart from the rest: an installation that does not grant it has runs all the same."""
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.store import tables
 from app.adapters.store.reachable import reachable
-from app.core.rollout import Candidate, Figures, RolledBack
+from app.core.rollout import MOST_COSTS, Candidate, Figures, RolledBack
 from app.core.run import Status
 
 _run = tables.runs.c
@@ -36,19 +36,32 @@ class PostgresRollouts:
             _run.pull_request_number.is_not(None),
             func.coalesce(_run.trail["checks"].astext, "").in_(_GOOD),
         )
-        query = (
-            select(model, func.count(), func.sum(case((is_well, 1), else_=0)))
-            .where(
-                arm["stable"].astext == stable,
-                or_(model == stable, is_tried),
-                _run.id >= first,
-                _run.status.in_([Status.DONE.value, Status.FAILED.value]),
-                worked,
-            )
-            .group_by(model)
+        compared = and_(
+            arm["stable"].astext == stable,
+            or_(model == stable, is_tried),
+            _run.id >= first,
+            _run.status.in_([Status.DONE.value, Status.FAILED.value]),
+            worked,
+        )
+        counts = select(model, func.count(), func.sum(case((is_well, 1), else_=0))).where(compared).group_by(model)
+        place = func.row_number().over(partition_by=model, order_by=_run.id.desc())
+        summary = tables.summaries.c
+        newest = (
+            select(model.label("model"), summary.usd.label("usd"), place.label("place"))
+            .join(tables.summaries, summary.run_id == _run.id)
+            .where(compared)
+            .subquery()
+            .c
+        )
+        costs = (
+            select(newest.model, func.array_agg(newest.usd)).where(newest.place <= MOST_COSTS).group_by(newest.model)
         )
         async with reachable(), self._engine.connect() as connection:
-            found = {name: Figures(runs=runs, well=well) for name, runs, well in await connection.execute(query)}
+            usd = {name: tuple(each) for name, each in await connection.execute(costs)}
+            found = {
+                name: Figures(runs=runs, well=well, costs=usd.get(name, ()))
+                for name, runs, well in await connection.execute(counts)
+            }
         return found.get(stable, Figures()), found.get(candidate.model, Figures())
 
     async def roll_back(self, role: str, stable: str, candidate: Candidate, why: str) -> bool:

@@ -94,6 +94,8 @@ class Issues:
             issue.body = body
         if changes:
             self._touch(issue)
+            if "title" in changes:
+                self.happened(issue, "renamed", by, rename=(changes["title"]["from"], issue.title))
             self._tell(issue, "edited", by, changes=changes)
 
     def close(self, issue: Issue, by: User, reason: str = "completed") -> None:
@@ -225,9 +227,17 @@ class Issues:
     def _touch(self, issue: Issue) -> None:
         issue.updated_at = self._ground.now()
 
-    def happened(self, issue: Issue, event: HistoryWord, by: User, label: Label | None = None) -> None:
+    def happened(
+        self,
+        issue: Issue,
+        event: HistoryWord,
+        by: User,
+        label: Label | None = None,
+        *,
+        rename: tuple[str, str] | None = None,
+    ) -> None:
         """Write it into the issue's history."""
-        issue.events.append(IssueEvent(self._ground.new_id(), event, by, issue.updated_at, label))
+        issue.events.append(IssueEvent(self._ground.new_id(), event, by, issue.updated_at, label, rename))
 
     def _tell(self, issue: Issue, action: str, by: User, **more: Any) -> None:
         event = "pull_request" if issue.pull else "issues"

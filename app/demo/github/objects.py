@@ -9,7 +9,9 @@ from typing import Any, Literal
 Role = Literal["none", "read", "triage", "write", "maintain", "admin"]
 ROLES: tuple[Role, ...] = ("none", "read", "triage", "write", "maintain", "admin")
 """From the least to the most."""
-HistoryWord = Literal["labeled", "unlabeled", "closed", "reopened", "locked", "unlocked", "converted_to_discussion"]
+HistoryWord = Literal[
+    "labeled", "unlabeled", "closed", "reopened", "locked", "unlocked", "renamed", "converted_to_discussion"
+]
 """What the history of an issue tells of."""
 Reason = Literal["off-topic", "too heated", "resolved", "spam"]
 """Why a conversation was locked."""
@@ -121,6 +123,8 @@ class IssueEvent:
     actor: User
     created_at: datetime
     label: Label | None = None
+    rename: tuple[str, str] | None = None
+    """The title before and after."""
 
 
 @dataclass(eq=False)

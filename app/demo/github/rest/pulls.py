@@ -48,7 +48,7 @@ class Merge(Sent):
 
 @router.get("/pulls")
 async def list_pulls(request: Request, call: Reads) -> JSONResponse:
-    """Pull requests, newest first; `state`, `head=owner:branch` and `base` narrow."""
+    """Pull requests, newest first or by `sort=updated`; `state`, `head=owner:branch` and `base` narrow."""
     query = request.query_params
     state, head, base = query.get("state", "open"), query.get("head"), query.get("base")
     found = [
@@ -59,6 +59,8 @@ async def list_pulls(request: Request, call: Reads) -> JSONResponse:
         and (not head or ":" not in head or head == pull.head.label)
         and base in {None, pull.base.branch}
     ]
+    if query.get("sort") == "updated":
+        found.sort(key=lambda pull: (pull.issue.updated_at, pull.issue.number), reverse=True)
     if query.get("direction") == "asc":
         found.reverse()
     shown, headers = page(request, found)

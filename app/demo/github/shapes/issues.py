@@ -86,6 +86,8 @@ def event(url: str, issue: Issue, one: IssueEvent) -> Json:
     }
     if one.label:
         shown["label"] = {"name": one.label.name, "color": one.label.color}
+    if one.rename:
+        shown["rename"] = {"from": one.rename[0], "to": one.rename[1]}
     return shown
 
 
