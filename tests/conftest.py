@@ -24,6 +24,7 @@ from tests.container_engine import IMAGE, engine, make_images, why_not
 from tests.debian_postgres import DebianPostgres
 from tests.debian_postgres import why_not as why_not_debian
 from tests.distribution import LongOnesFirst, let_put_away
+from tests.forks import Forks, begun
 from tests.registries import reach_from_here
 
 
@@ -65,6 +66,13 @@ def home(reachable_folder: Path) -> Iterator[Path]:
     yield folder
     unmount_below(folder)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Starts commands of Minions for tests, in a fraction of the time."""
+    with begun() as forks:
+        yield forks
 
 
 @pytest.fixture

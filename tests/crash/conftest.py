@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +28,9 @@ from app.evaluation.exercise import exercises
 from app.server import web_app
 from app.settings import Settings
 from tests.evaluation.scripted import SENT_BACK, two_tries
+from tests.forks import Forked, Forks
 
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = "tests.crash.worker"
 GONE_WITHIN_S = 15.0
 """A graceful end takes a worker 5 s at most, and the kernel kills what is left behind at once."""
 
@@ -194,7 +194,7 @@ async def gone(left: Callable[[], list[str]]) -> list[str]:
 class MortalWorker:
     """The fork server of `worker.py`: workers that are ordered to die."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: Forked, log: Path) -> None:
         self._process = process
         self.log = log
 
@@ -220,7 +220,7 @@ class MortalWorker:
 
 
 @pytest.fixture(scope="session")
-async def stage() -> AsyncIterator[Stage]:
+async def stage(forks: Forks) -> AsyncIterator[Stage]:
     """A GitHub and a model server on loopback; the app is started by who needs it."""
     settings = {
         "MINIONS_WORKER_LOST_AFTER_S": "2",
@@ -231,24 +231,17 @@ async def stage() -> AsyncIterator[Stage]:
     scripts = dict(load(Path(__file__).with_name("scripts")))
     known = two_tries(exercises(name)[task] for name, (task, _) in SENT_BACK.items())
     scripts["careful"] = scripts["careful"].model_copy(update={"acts": (*known, *scripts["careful"].acts)})
-    async with staged(scripts=scripts, settings=settings) as stage:
+    async with staged(scripts=scripts, settings=settings, start=forks.start) as stage:
         yield stage
         assert await gone(lambda: processes_of(stage.home)) == []
 
 
 @pytest.fixture(scope="session")
-async def mortal(stage: Stage) -> AsyncIterator[MortalWorker]:
+async def mortal(stage: Stage, forks: Forks) -> AsyncIterator[MortalWorker]:
     """The fork server, warm."""
     log = stage.home / "worker.log"
     with log.open("ab") as stderr:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, str(WORKER)),
-            env=dict(stage.environment),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-            start_new_session=True,
-        )
+        process = await forks.talking(WORKER, environment=stage.environment, errors=stderr.fileno())
     worker = MortalWorker(process, log)
     try:
         assert await worker.line() == b"ready\n"

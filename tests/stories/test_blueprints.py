@@ -9,6 +9,7 @@ from app.demo.script import Script
 from app.evaluation.exercise import exercises
 from blueprints import BLUEPRINTS
 from tests.evaluation.scripted import SENT_BACK, two_tries
+from tests.forks import Forks
 from tests.stories.conftest import built
 from tests.stories.test_from_label_to_pull_request import ended
 
@@ -18,10 +19,11 @@ TASKS = {name: exercises(name)[task] for name, (task, _) in SENT_BACK.items()}
 
 
 @pytest.fixture(scope="module")
-async def street() -> AsyncIterator[Any]:
+async def street(forks: Forks) -> AsyncIterator[Any]:
     """One server for all of them, whose model knows the task of each."""
     scripts = {"two-tries": Script(acts=two_tries(TASKS.values()))}
-    async with built(scripts=scripts, settings={"MINIONS_MODEL": "openai/two-tries"}) as town:
+    settings = {"MINIONS_MODEL": "openai/two-tries"}
+    async with built(scripts=scripts, settings=settings, start=forks.start) as town:
         yield town
 
 

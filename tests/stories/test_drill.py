@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.adapters.postgres import EmbeddedPostgres
 from app.demo.stage import Seed, Stage, furnish, seed, staged
+from tests.forks import Forks
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
@@ -58,8 +59,8 @@ class Office:
 
 
 @pytest.fixture
-async def office() -> AsyncIterator[Office]:
-    async with staged() as stage, httpx.AsyncClient(timeout=30) as http:
+async def office(forks: Forks) -> AsyncIterator[Office]:
+    async with staged(start=forks.start) as stage, httpx.AsyncClient(timeout=30) as http:
         yield Office(stage, seed(), http, furnish(stage, seed()))
 
 
