@@ -1,5 +1,6 @@
 """What every test may use: a PostgreSQL that lives as long as the session, and a fresh database for each test."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -26,6 +27,11 @@ from tests.debian_postgres import why_not as why_not_debian
 from tests.distribution import LongOnesFirst, let_put_away
 from tests.forks import Forks, begun
 from tests.registries import reach_from_here
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each processor: most of the long tests wait for a program or a clock as long as they work."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LongOnesFirst:
