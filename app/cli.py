@@ -4,13 +4,16 @@ import logging
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.core.errors import MinionsError
 from app.settings import Settings, load
 from app.settings import table as settings_table
+
+if TYPE_CHECKING:
+    from app.processes import Start
 
 cli = typer.Typer(
     name="minions",
@@ -68,13 +71,16 @@ def demo(
 
 @cli.command()
 def serve(
-    *, work: Annotated[bool, typer.Option(help="Work on runs, too. With --no-work other machines do.")] = True
+    context: typer.Context,
+    *,
+    work: Annotated[bool, typer.Option(help="Work on runs, too. With --no-work other machines do.")] = True,
 ) -> None:
     """Run the web server and a worker. A PostgreSQL comes along, unless MINIONS_DATABASE_URL names yours."""
     from app.processes import serve as serve_processes
+    from app.processes import started
 
     settings = _settings()
-    serve_processes(settings, work=work)
+    serve_processes(settings, work=work, start=context.obj or started)
 
 
 @cli.command()
@@ -375,10 +381,13 @@ def _settings(*, quiet: bool = False) -> Settings:
     return settings
 
 
-def main() -> None:
-    """Entry point. A fault that has a sentence is told by it alone; exit code 2."""
+def main(start: "Start | None" = None) -> None:
+    """Entry point. A fault that has a sentence is told by it alone; exit code 2.
+
+    `start` is how `serve` starts the commands that it consists of: each by a Python of its own, unless told otherwise.
+    """
     try:
-        cli()
+        cli(obj=start)
     except MinionsError as error:
         print(f"minions: {error}", file=sys.stderr)
         if error.detail:

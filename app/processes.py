@@ -14,12 +14,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from app.adapters.postgres import EmbeddedPostgres
 from app.adapters.store.schema import migrate
@@ -38,6 +38,34 @@ REFUSED: Final = 2
 _LONGEST_PAUSE_S: Final = 60.0
 _HEALTHY_AFTER_S: Final = 60.0
 """A child that lived this long and died is started again at once; one that dies sooner waits, ever longer."""
+
+
+class Running(Protocol):
+    """A process that was started, as `subprocess.Popen` has it."""
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, when it has ended. Raises subprocess.TimeoutExpired."""
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+
+    def kill(self) -> None:
+        """Stop it."""
+
+
+Start = Callable[[str, Mapping[str, str]], Running]
+"""Starts `minions NAME` with this environment, in a session of its own, to be killed when this process dies."""
+
+
+def started(name: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """As `Start` says, by a Python of its own."""
+    command = [sys.executable, "-m", "app.cli", name]
+    return subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", "--", *command], env=dict(environment), start_new_session=True
+    )
 
 
 @contextmanager
@@ -108,9 +136,9 @@ class Child:
     """A command that is kept running."""
 
     name: str
-    command: Sequence[str]
     environment: Mapping[str, str]
-    process: subprocess.Popen[bytes] | None = None
+    begin: Start = started
+    process: Running | None = None
     started_at: float = 0.0
     starts: int = 0
     deaths: int = 0
@@ -118,9 +146,7 @@ class Child:
 
     def start(self, now: float) -> None:
         """Start it, to be killed when this process dies."""
-        self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", *self.command], env=dict(self.environment), start_new_session=True
-        )
+        self.process = self.begin(self.name, self.environment)
         self.started_at = now
         self.starts += 1
 
@@ -152,7 +178,7 @@ class Child:
             self.process.wait()
 
 
-def serve(settings: Settings, *, work: bool) -> None:
+def serve(settings: Settings, *, work: bool, start: Start = started) -> None:
     """Run the web server, and a worker unless told not to, until SIGTERM or SIGINT. Raises SettingsError."""
     check_address(settings)
     if is_unset(settings):
@@ -172,7 +198,7 @@ def serve(settings: Settings, *, work: bool) -> None:
     with _kept_database(settings) as (url, look_after_database):
         environment = {**os.environ, "MINIONS_DATABASE_URL": url.replace("+psycopg", "", 1)}
         names = ["web", "work"] if work else ["web"]
-        children = [Child(name, [sys.executable, "-m", "app.cli", name], environment) for name in names]
+        children = [Child(name, environment, start) for name in names]
         try:
             while not stop.wait(0.2):
                 look_after_database()

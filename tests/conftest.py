@@ -1,5 +1,6 @@
 """What every test may use: a PostgreSQL that lives as long as the session, and a fresh database for each test."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -24,7 +25,13 @@ from tests.container_engine import IMAGE, engine, make_images, why_not
 from tests.debian_postgres import DebianPostgres
 from tests.debian_postgres import why_not as why_not_debian
 from tests.distribution import LongOnesFirst, let_put_away
+from tests.forks import Forks, begun
 from tests.registries import reach_from_here
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each processor: most of the long tests wait for a program or a clock as long as they work."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LongOnesFirst:
@@ -65,6 +72,13 @@ def home(reachable_folder: Path) -> Iterator[Path]:
     yield folder
     unmount_below(folder)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Starts commands of Minions for tests, in a fraction of the time."""
+    with begun() as forks:
+        yield forks
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from app.adapters.postgres import EmbeddedPostgres
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.adapters.store.schema import migrate
 from app.adapters.workspace.leftovers import clear
-from app.demo.stage import Stage, seed, staged
+from app.demo.stage import Process, Stage, Start, seed, staged, started
 
 
 @dataclass
@@ -24,8 +23,8 @@ class Fleet:
     stage: Stage
     database: EmbeddedPostgres
     url: str
-    workers: dict[int, asyncio.subprocess.Process] = field(default_factory=dict)
-    web: asyncio.subprocess.Process | None = None
+    workers: dict[int, Process] = field(default_factory=dict)
+    web: Process | None = None
 
     async def start(self, workers: int) -> None:
         """Start the web server and the workers, and wait until deliveries can arrive."""
@@ -77,26 +76,20 @@ class Fleet:
         logs = sorted(self.stage.home.glob("*.log"))
         return "\n".join(f"== {log.name}\n{log.read_text(errors='replace')[-4_000:]}" for log in logs)
 
-    async def _spawn(self, *words: str, home: str) -> asyncio.subprocess.Process:
+    async def _spawn(self, *words: str, home: str) -> Process:
         folder = self.stage.home / home
         await asyncio.to_thread(folder.mkdir, exist_ok=True)
         await asyncio.to_thread(folder.chmod, 0o711)  # boxes run as users of their own
         log = os.open(self.stage.home / f"{home}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         own = {"MINIONS_HOME": str(folder), "MINIONS_DATABASE_URL": self.url.replace("+psycopg", "", 1)}
+        environment = {**self.stage.environment, **own}
         try:
-            return await asyncio.create_subprocess_exec(
-                *("setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "app.cli", *words),
-                env={**self.stage.environment, **own},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            return await self.stage.start(*words, environment=environment, says=log, death=signal.SIGKILL)
         finally:
             os.close(log)
 
 
-async def _killed(process: asyncio.subprocess.Process) -> None:
+async def _killed(process: Process) -> None:
     with suppress(ProcessLookupError):  # one that starts while the database is away ends by itself, with a sentence
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
@@ -110,9 +103,9 @@ async def _is_ready(client: httpx.AsyncClient, url: str) -> bool:
 
 
 @asynccontextmanager
-async def fleet(*, workers: int, settings: Mapping[str, str]) -> AsyncIterator[Fleet]:
+async def fleet(*, workers: int, settings: Mapping[str, str], start: Start = started) -> AsyncIterator[Fleet]:
     """A fleet at work; everything is stopped and removed at the end."""
-    async with staged(settings=settings) as stage:
+    async with staged(settings=settings, start=start) as stage:
         stage.hub.add_user("ann")
         database = EmbeddedPostgres(stage.home / "database")
         url = await asyncio.to_thread(database.start)

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 import yaml
@@ -59,6 +59,49 @@ def seed() -> Seed:
     return Seed.model_validate(yaml.safe_load((_HERE / "seed.yaml").read_text(encoding="utf-8")))
 
 
+class Process(Protocol):
+    """A process that was started, as `asyncio.subprocess` has it."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code; None while it runs."""
+
+    async def wait(self) -> int:
+        """The exit code, when it has ended."""
+
+    def send_signal(self, signal: int) -> None:
+        """Tell it something."""
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+
+    def kill(self) -> None:
+        """Stop it."""
+
+
+class Start(Protocol):
+    """How a command of Minions is started, in a session of its own."""
+
+    async def __call__(self, *words: str, environment: Mapping[str, str], says: int, death: signal.Signals) -> Process:
+        """`says` is a descriptor for all that it prints. When this process dies, the command is sent `death`."""
+
+
+async def started(*words: str, environment: Mapping[str, str], says: int, death: signal.Signals) -> Process:
+    """As `Start` says, by a Python of its own."""
+    return await asyncio.create_subprocess_exec(
+        *("setpriv", "--pdeathsig", death.name.removeprefix("SIG"), "--", sys.executable, "-m", "app.cli", *words),
+        env=dict(environment),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=says,
+        stderr=says,
+        start_new_session=True,
+    )
+
+
 @dataclass
 class Stage:
     """What is running, and how to reach it."""
@@ -72,7 +115,9 @@ class Stage:
     """Settings of the app."""
     secrets: tuple[str, ...]
     """What must never be seen anywhere: the webhook secret, the model's key, the private key's text."""
-    server: asyncio.subprocess.Process | None = None
+    start: Start = started
+    """How a command of the app is started."""
+    server: Process | None = None
     machines: set[str] = field(default_factory=set)
     """Names of machines that work besides; each has its home in a folder of this name."""
 
@@ -110,22 +155,16 @@ class Stage:
                 await asyncio.sleep(0.1)
         raise MinionsError("`minions serve` does not get ready; its log ends:", detail=self.log_end())
 
-    async def start_worker(self, machine: str) -> asyncio.subprocess.Process:
+    async def start_worker(self, machine: str) -> Process:
         """Start `minions work` with a home of its own, as on another machine of this name. Who starts it stops it."""
         self.machines.add(machine)
         return await self._spawn("work", home=machine)
 
-    async def _spawn(self, *command: str, home: str = "minions") -> asyncio.subprocess.Process:
+    async def _spawn(self, *words: str, home: str = "minions") -> Process:
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        environment = {**self.environment, "MINIONS_HOME": str(self.home / home)}
         try:
-            return await asyncio.create_subprocess_exec(
-                *("setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-m", "app.cli", *command),
-                env={**self.environment, "MINIONS_HOME": str(self.home / home)},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            return await self.start(*words, environment=environment, says=log, death=signal.SIGTERM)
         finally:
             os.close(log)
 
@@ -148,11 +187,13 @@ async def staged(
     port: int = 0,
     settings: Mapping[str, str] | None = None,
     sign_in: bool = False,
+    start: Start = started,
 ) -> AsyncIterator[Stage]:
     """Everything but the app itself, which `Stage.start_app` starts; all of it is stopped and removed at the end.
 
     `port` is the loopback GitHub's. `settings` are added to the app's, by the names of their variables. With `sign_in`
-    its pages are for those who sign in at that GitHub; else for everybody on this machine.
+    its pages are for those who sign in at that GitHub; else for everybody on this machine. `start` is how the app is
+    started: as a command, unless told otherwise.
     """
     with tempfile.TemporaryDirectory(prefix="minions-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
@@ -162,7 +203,7 @@ async def staged(
             serve_github(hub, port=port),
             models.serve(scripts or _HERE / "scripts") as model_server,
         ):
-            stage = _registered(hub, model_server, home, settings or {})
+            stage = _registered(hub, model_server, home, settings or {}, start)
             if sign_in:
                 words = {"MINIONS_CLIENT_ID": stage.app.client_id, "MINIONS_CLIENT_SECRET": stage.app.client_secret}
                 stage.environment = {**stage.environment, **words}
@@ -175,7 +216,9 @@ async def staged(
                     await asyncio.to_thread(clear, home / machine)
 
 
-def _registered(hub: Hub, model_server: models.ModelServer, home: Path, settings: Mapping[str, str]) -> Stage:
+def _registered(
+    hub: Hub, model_server: models.ModelServer, home: Path, settings: Mapping[str, str], start: Start
+) -> Stage:
     """The stage with an App on its GitHub, and the settings by which the app is that App."""
     private, public = _key()
     webhook_secret, model_key = secrets.token_hex(20), f"sk-{secrets.token_hex(24)}"
@@ -216,6 +259,7 @@ def _registered(hub: Hub, model_server: models.ModelServer, home: Path, settings
         app_url=app_url,
         environment=environment | dict(settings),
         secrets=(webhook_secret, model_key, private.decode()),
+        start=start,
     )
 
 

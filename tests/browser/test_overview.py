@@ -7,15 +7,16 @@ from playwright.async_api import Page, expect
 
 from app.demo.stage import Stage, furnish, seed, staged
 from tests.browser.looks import pictured, serious
+from tests.forks import Forks
 from tests.summaries import fill
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-async def stage() -> AsyncIterator[Stage]:
+async def stage(forks: Forks) -> AsyncIterator[Stage]:
     """A Minions that people sign in to, with the runs of some weeks in two repositories."""
-    async with staged(sign_in=True) as stage:
+    async with staged(sign_in=True, start=forks.start) as stage:
         furnish(stage, seed())
         stage.hub.add_user("eve")
         stage.add_repository("corp/hidden", {"README.md": "hidden"})

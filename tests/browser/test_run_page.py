@@ -9,14 +9,15 @@ from playwright.async_api import Page, expect
 from app.demo.stage import Stage, furnish, seed, staged
 from tests.browser.looks import pictured, serious
 from tests.browser.person import asked, page_of
+from tests.forks import Forks
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-async def stage() -> AsyncIterator[tuple[Stage, httpx.AsyncClient]]:
+async def stage(forks: Forks) -> AsyncIterator[tuple[Stage, httpx.AsyncClient]]:
     """A running Minions, and the person who asks it for something."""
-    async with staged() as stage:
+    async with staged(start=forks.start) as stage:
         wanted = seed()
         headers = furnish(stage, wanted)
         await stage.start_app(within_s=150)

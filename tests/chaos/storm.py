@@ -19,6 +19,7 @@ from app.adapters.store import PostgresStore, ProcrastinateQueue, connected, tab
 from app.core.run import Run
 from app.demo.github.plumbing import Git
 from app.demo.github.weather import weather
+from app.demo.stage import Start
 from tests.fleet import Fleet, fleet
 
 REPOSITORIES: Final = tuple(f"storm{index}/slugs" for index in range(4))
@@ -113,8 +114,8 @@ class Storm:
 
 
 @asynccontextmanager
-async def storm(chance: int, *, workers: int = 3) -> AsyncIterator[Storm]:
+async def storm(chance: int, start: Start, *, workers: int = 3) -> AsyncIterator[Storm]:
     """A storm that is about to begin; everything is stopped and removed at the end."""
-    async with fleet(workers=workers, settings=_SETTINGS) as there:
+    async with fleet(workers=workers, settings=_SETTINGS, start=start) as there:
         weather(there.stage.hub.faults, chance)
         yield Storm(there, chance)

@@ -4,6 +4,7 @@ import pytest
 
 from app.core.run import Run, Status
 from tests.chaos.storm import REPOSITORIES, Storm, storm
+from tests.forks import Forks
 
 pytestmark = pytest.mark.chaos
 
@@ -37,8 +38,8 @@ def _how_it_went(run: Run) -> str:
 
 
 @pytest.mark.timeout(900)
-async def test_a_short_storm_loses_nothing_and_does_nothing_twice() -> None:
-    async with storm(7) as one:
+async def test_a_short_storm_loses_nothing_and_does_nothing_twice(forks: Forks) -> None:
+    async with storm(7, forks.start) as one:
         issues = list(one.fleet.label(6, REPOSITORIES))
         try:
             await one.blow(issues, restarts=1, within_s=600)
@@ -52,8 +53,8 @@ async def test_a_short_storm_loses_nothing_and_does_nothing_twice() -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(7_200)
 @pytest.mark.parametrize(("chance", "restarts"), [(1, 0), (2, 2)])
-async def test_a_long_storm_loses_nothing_and_does_nothing_twice(chance: int, restarts: int) -> None:
-    async with storm(chance) as one:
+async def test_a_long_storm_loses_nothing_and_does_nothing_twice(forks: Forks, chance: int, restarts: int) -> None:
+    async with storm(chance, forks.start) as one:
         issues = list(one.fleet.label(200, REPOSITORIES))
         try:
             await one.blow(issues, restarts=restarts, within_s=7_000)

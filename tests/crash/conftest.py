@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,9 +29,10 @@ from app.evaluation.exercise import Exercise, exercises
 from app.server import web_app
 from app.settings import Settings
 from tests.evaluation.scripted import SENT_BACK, one_try, two_tries
+from tests.forks import Forked, Forks
 from tests.proposals import opened
 
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = "tests.crash.worker"
 AT_PULL_REQUESTS = {"ci": "older-python", "review": "out-of-range"}
 """For each blueprint that begins at a pull request the task whose pull request it is."""
 GONE_WITHIN_S = 15.0
@@ -198,7 +198,7 @@ async def gone(left: Callable[[], list[str]]) -> list[str]:
 class MortalWorker:
     """The fork server of `worker.py`: workers that are ordered to die."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: Forked, log: Path) -> None:
         self._process = process
         self.log = log
 
@@ -224,7 +224,7 @@ class MortalWorker:
 
 
 @pytest.fixture(scope="session")
-async def stage() -> AsyncIterator[Stage]:
+async def stage(forks: Forks) -> AsyncIterator[Stage]:
     """A GitHub and a model server on loopback; the app is started by who needs it."""
     settings = {
         "MINIONS_WORKER_LOST_AFTER_S": "2",
@@ -238,31 +238,24 @@ async def stage() -> AsyncIterator[Stage]:
         *one_try(exercises(name)[task] for name, task in AT_PULL_REQUESTS.items()),
     )
     scripts["careful"] = scripts["careful"].model_copy(update={"acts": (*known, *scripts["careful"].acts)})
-    async with staged(scripts=scripts, settings=settings) as stage:
+    async with staged(scripts=scripts, settings=settings, start=forks.start) as stage:
         yield stage
         assert await gone(lambda: processes_of(stage.home)) == []
 
 
 @pytest.fixture(scope="session")
-async def mortal(stage: Stage) -> AsyncIterator[MortalWorker]:
+async def mortal(stage: Stage, forks: Forks) -> AsyncIterator[MortalWorker]:
     """The fork server, warm."""
-    async with fork_server(stage, WORKER) as worker:
+    async with fork_server(stage, forks, WORKER) as worker:
         yield worker
 
 
 @asynccontextmanager
-async def fork_server(stage: Stage, program: Path) -> AsyncIterator[MortalWorker]:
-    """The server that this program is, warm, with the settings of the stage."""
-    log = stage.home / f"{program.stem}.log"
+async def fork_server(stage: Stage, forks: Forks, program: str) -> AsyncIterator[MortalWorker]:
+    """The server that this module of tests is, warm, with the settings of the stage."""
+    log = stage.home / f"{program}.log"
     with log.open("ab") as stderr:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, str(program)),
-            env=dict(stage.environment),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-            start_new_session=True,
-        )
+        process = await forks.talking(program, environment=stage.environment, errors=stderr.fileno())
     worker = MortalWorker(process, log)
     try:
         assert await worker.line() == b"ready\n"

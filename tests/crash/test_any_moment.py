@@ -12,7 +12,7 @@ SHORTEST_S, LONGEST_S = 0.01, 0.4
 MOST_ATTEMPTS = 300
 
 
-@pytest.mark.parametrize("chance", [1, 2, 3])
+@pytest.mark.parametrize("chance", [1, *(pytest.param(other, marks=pytest.mark.soak) for other in (2, 3))])
 async def test_killed_at_any_moment(mortal: Any, scene: Any, undisturbed: Any, chance: int) -> None:
     """Kill after 10-400 ms; later after attempts that committed nothing, or the longest node would never end."""
     dice = random.Random(chance)  # noqa: S311 - it has to be repeatable

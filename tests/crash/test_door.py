@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,12 @@ from app.adapters.store.url import with_driver
 from app.core.access import digest_of
 from tests.crash.conftest import MortalWorker, fork_server
 from tests.crash.door_worker import LOGIN, TOKEN, repository_of
+from tests.forks import Forks
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(420)]
 
 SIGKILL = 9
-WORKER = Path(__file__).with_name("door_worker.py")
+WORKER = "tests.crash.door_worker"
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Wish:
 
 
 @pytest.fixture(scope="module")
-async def door(stage: Any) -> AsyncIterator[MortalWorker]:
+async def door(stage: Any, forks: Forks) -> AsyncIterator[MortalWorker]:
     """Web server and worker in one process, which can be ordered to die."""
     stage.hub.add_user(LOGIN)
-    async with fork_server(stage, WORKER) as worker:
+    async with fork_server(stage, forks, WORKER) as worker:
         yield worker
 
 

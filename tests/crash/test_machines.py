@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,7 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from app.adapters.store import connected
-from app.demo.stage import Seed, Stage, staged
+from app.demo.stage import Process, Seed, Stage, staged
+from tests.forks import Forks
 
 pytestmark = [pytest.mark.crash, pytest.mark.story, pytest.mark.timeout(300)]
 
@@ -110,7 +110,7 @@ async def stopped(worker: Process) -> None:
 
 
 @pytest.fixture
-async def machines(database_url: str, file_issue: Any) -> AsyncIterator[Machines]:
+async def machines(database_url: str, file_issue: Any, forks: Forks) -> AsyncIterator[Machines]:
     """A web server that does no work."""
     settings = {
         "MINIONS_DATABASE_URL": make_url(database_url).set(drivername="postgresql").render_as_string(False),
@@ -120,7 +120,7 @@ async def machines(database_url: str, file_issue: Any) -> AsyncIterator[Machines
         "MINIONS_DRAIN_S": "100",
     }
     async with (
-        staged(scripts=Path(__file__).with_name("scripts"), settings=settings) as stage,
+        staged(scripts=Path(__file__).with_name("scripts"), settings=settings, start=forks.start) as stage,
         AsyncExitStack() as stack,
     ):
         await stage.start_app("--no-work")

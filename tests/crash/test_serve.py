@@ -3,13 +3,13 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.demo.stage import Seed, Stage
+from app.demo.stage import Seed, Stage, started
 
 pytestmark = [pytest.mark.crash, pytest.mark.story, pytest.mark.timeout(300)]
 
@@ -57,6 +57,14 @@ class Show:
 
 
 @pytest.fixture
+def by_commands(stage: Stage) -> Iterator[None]:
+    """Each process is a Python of its own, as in an installation."""
+    forked, stage.start = stage.start, started
+    yield
+    stage.start = forked
+
+
+@pytest.fixture
 async def serving(stage: Stage) -> AsyncIterator[Stage]:
     """`minions serve`, ready."""
     await stage.start_app()
@@ -72,6 +80,7 @@ async def show(serving: Stage, file_issue: Any) -> Show:
 
 
 @pytest.mark.faults
+@pytest.mark.usefixtures("by_commands")
 async def test_f65_the_whole_server_is_killed_twice_and_started_again(show: Show, processes_of: Any, gone: Any) -> None:
     """Nothing of it stays behind, and the next server takes the run over."""
     await show.until("announced", lambda: "in_progress None" in show.checks)
@@ -122,7 +131,7 @@ async def test_the_server_is_told_to_stop(show: Show, processes_of: Any, gone: A
 
 def of_the_server(stage: Stage, processes_of: Callable[[Path], list[str]]) -> list[str]:
     """Every process of `minions serve`, its boxes included; the fork server of other tests is none."""
-    return [one for one in processes_of(stage.home / "minions") if "crash/worker.py" not in one]
+    return [one for one in processes_of(stage.home / "minions") if "tests.crash.worker" not in one]
 
 
 def workers(stage: Stage, processes_of: Callable[[Path], list[str]]) -> list[int]:

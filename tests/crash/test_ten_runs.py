@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from app.demo.stage import Stage, furnish, seed, staged
+from tests.forks import Forks
 
 pytestmark = [pytest.mark.crash, pytest.mark.story, pytest.mark.timeout(420)]
 
@@ -61,7 +62,7 @@ class Issue:
 
 
 @pytest.fixture
-async def busy(tmp_path: Path) -> AsyncIterator[Stage]:
+async def busy(tmp_path: Path, forks: Forks) -> AsyncIterator[Stage]:
     """A stage whose worker takes on ten runs at a time."""
     script = Path(__file__).with_name("scripts") / "blocked.yaml"
     (tmp_path / script.name).write_text(script.read_text().replace(BLOCKED, COMMAND))
@@ -70,7 +71,7 @@ async def busy(tmp_path: Path) -> AsyncIterator[Stage]:
         "MINIONS_MODEL": "openai/blocked",
         "MINIONS_CONCURRENCY": str(RUNS),
     }
-    async with staged(scripts=tmp_path, settings=settings) as stage:
+    async with staged(scripts=tmp_path, settings=settings, start=forks.start) as stage:
         await stage.start_app()
         yield stage
 

@@ -4,8 +4,8 @@ All of it is real: the process, the journal in PostgreSQL, the model client, HTT
 books. All deaths are in *one* run, as in `test_boundaries.py`; only the second try of a command is left to end.
 """
 
-import asyncio
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -26,18 +26,18 @@ from tests.agent.folder import FolderWorkspace
 from tests.agent.thirty_turns import STEPS, policy, whole
 from tests.crash.provider import Provider, provider
 from tests.crash.turns_worker import VISIT
+from tests.forks import Forked, Forks
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(600)]
 
 SIGKILL = 9
-WORKER = Path(__file__).with_name("turns_worker.py")
 
 
 @dataclass
 class Minion:
     """One run, whose workers die as they are told to."""
 
-    process: asyncio.subprocess.Process
+    process: Forked
     store: PostgresStore
     database: str
     run_id: int
@@ -81,7 +81,7 @@ class Minion:
 
 
 @asynccontextmanager
-async def at_work(store: PostgresStore, database: str, folder: Path) -> AsyncIterator[Minion]:
+async def at_work(forks: Forks, store: PostgresStore, database: str, folder: Path) -> AsyncIterator[Minion]:
     """A run that nobody has worked on yet, and a fork server that is warm."""
     task = Task(
         repository=Repository(id=1, full_name="octo/thirty", installation_id=1),
@@ -95,17 +95,15 @@ async def at_work(store: PostgresStore, database: str, folder: Path) -> AsyncIte
     run_id = (await store.accept(None, draft, "It was asked for.")).run_id
     assert run_id is not None
     with provider(policy) as books:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.crash.turns_worker", str(folder), books.url),
-            cwd=WORKER.parents[2],
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
+        words = ("tests.crash.turns_worker", str(folder), books.url)
+        process = await forks.talking(*words, environment=os.environ, errors=sys.stderr.fileno())
         try:
             assert process.stdout is not None
             assert await process.stdout.readline() == b"ready\n"
             yield Minion(process, store, database, run_id, folder, books)
         finally:
+            assert process.stdin is not None
+            process.stdin.close()
             process.kill()
             await process.wait()
 
@@ -125,14 +123,14 @@ EVERY = pytest.mark.soak
     ],
 )
 async def test_killed_at_entries_of_thirty_turns(
-    store: PostgresStore, database_url: str, tmp_path: Path, when: str, steps: Sequence[int]
+    forks: Forks, store: PostgresStore, database_url: str, tmp_path: Path, when: str, steps: Sequence[int]
 ) -> None:
     """The tree is that of an undisturbed run, and no answer that was kept was asked for again.
 
     What becomes of a question that is in flight when its worker dies nobody can know: it is asked once more, and
     charged once.
     """
-    async with at_work(store, database_url, tmp_path / "tree") as minion:
+    async with at_work(forks, store, database_url, tmp_path / "tree") as minion:
         commits = await minion.killed_throughout(when, steps)
         entries, books = await minion.entries(), minion.provider
         answers = [entry for entry in entries if isinstance(entry, ModelAnswered)]

@@ -80,5 +80,10 @@ async def advance(folder: Path, url: str, order: Order, pipe: int) -> None:
         await minion.work({"task": "greet the moon"})
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Answer orders until there are no more."""
     answer_orders(partial(advance, Path(sys.argv[1]), sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """A worker that dies. Tests start it; it reads orders on standard input, one JSON object a line, and answers each.
 
-Importing the model client takes seconds, so it is done once. Then every order gets a child of its own by `fork`, before
-any event loop, thread or connection exists: the child opens everything itself, as a worker that was just started does.
+It is forked itself, as `tests/fork_server.py` says. Every order gets a child of its own by `fork`, before any event
+loop, thread or connection exists: the child opens everything itself, as a worker that was just started does.
 What it runs is the real app, put together as `app.worker` does it; only the store counts what it commits and can end
 the process by SIGKILL at a chosen commit.
 """

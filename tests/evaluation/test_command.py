@@ -5,11 +5,10 @@ import json
 import os
 import secrets
 import signal
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -17,6 +16,7 @@ from app.demo import models
 from app.demo.script import Act, Call, Script, Turn
 from app.evaluation.exercise import exercises
 from tests.evaluation.scripted import oracle
+from tests.forks import Forked, Forks
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
@@ -37,20 +37,23 @@ def temporary(reachable_folder: Path) -> Path:
     return folder
 
 
-async def started(temporary: Path, *words: str, **settings: str) -> asyncio.subprocess.Process:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("MINIONS_")}
-    given: Mapping[str, str] = {f"MINIONS_{name.upper()}": value for name, value in settings.items()}
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.cli", "eval", *words),
-        env={**plain, **given, "TMPDIR": str(temporary)},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-    )
+class Evaluation(Protocol):
+    """`minions eval`, started with these words and settings."""
+
+    async def __call__(self, *words: str, **settings: str) -> Forked: ...
 
 
-async def said(process: asyncio.subprocess.Process) -> tuple[int, str]:
+@pytest.fixture
+def started(forks: Forks, temporary: Path) -> Evaluation:
+    async def start(*words: str, **settings: str) -> Forked:
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("MINIONS_")}
+        given: Mapping[str, str] = {f"MINIONS_{name.upper()}": value for name, value in settings.items()}
+        return await forks.heard("eval", *words, environment={**plain, **given, "TMPDIR": str(temporary)})
+
+    return start
+
+
+async def said(process: Forked) -> tuple[int, str]:
     """Exit code and everything that was printed."""
     out, _ = await process.communicate()
     return process.returncode or 0, out.decode()
@@ -71,22 +74,22 @@ def at(server: models.ModelServer) -> dict[str, str]:
         (["--list", "--blueprint", "fxi"], "There is no blueprint 'fxi'"),
     ],
 )
-async def test_what_cannot_be_evaluated_is_told_in_a_sentence(temporary: Path, words: list[str], told: str) -> None:
-    code, out = await said(await started(temporary, *words))
+async def test_what_cannot_be_evaluated_is_told_in_a_sentence(started: Evaluation, words: list[str], told: str) -> None:
+    code, out = await said(await started(*words))
     assert (code, told in " ".join(out.split()), "Traceback" in out) == (2, True, False), out
 
 
-async def test_tasks_are_listed_without_a_model(temporary: Path) -> None:
-    code, out = await said(await started(temporary, "--list"))
+async def test_tasks_are_listed_without_a_model(started: Evaluation) -> None:
+    code, out = await said(await started("--list"))
     assert (code, len(out.splitlines())) == (0, len(exercises("fix")))
     assert "paginate" in out
 
 
-async def test_a_solved_task_is_told_and_written_down(temporary: Path, tmp_path: Path) -> None:
+async def test_a_solved_task_is_told_and_written_down(temporary: Path, started: Evaluation, tmp_path: Path) -> None:
     file = tmp_path / "found.json"
     words = ("--task", TASK, "--model", "openai/oracle", "--json", str(file))
     async with models.serve(SCRIPTS) as server:
-        code, out = await said(await started(temporary, *words, **at(server), model_price="1,2"))
+        code, out = await said(await started(*words, **at(server), model_price="1,2"))
     assert (code, f"solved   {TASK}" in out) == (0, True), out
     found: dict[str, Any] = json.loads(file.read_text())
     (trial,) = found["trials"]
@@ -96,18 +99,20 @@ async def test_a_solved_task_is_told_and_written_down(temporary: Path, tmp_path:
     assert left_in(temporary) == []
 
 
-async def test_a_model_that_cannot_be_asked_is_no_result(temporary: Path) -> None:
+async def test_a_model_that_cannot_be_asked_is_no_result(started: Evaluation) -> None:
     async with models.serve(SCRIPTS) as server:
         words = ("--task", TASK, "--model", "openai/nobody")
-        code, out = await said(await started(temporary, *words, **at(server)))
+        code, out = await said(await started(*words, **at(server)))
     assert (code, f"broken   {TASK}" in out, "0/0" in out) == (1, True, True), out
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-async def test_one_that_is_stopped_leaves_nothing_behind(temporary: Path, how: signal.Signals) -> None:
+async def test_one_that_is_stopped_leaves_nothing_behind(
+    temporary: Path, started: Evaluation, how: signal.Signals
+) -> None:
     async with models.serve(SCRIPTS) as server:
         words = ("--task", TASK, "--task", "recent", "--model", "openai/blocked")
-        process = await started(temporary, *words, **at(server))
+        process = await started(*words, **at(server))
         while not sleeping():
             assert process.returncode is None, await said(process)
             await asyncio.sleep(0.05)

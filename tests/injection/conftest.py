@@ -20,6 +20,7 @@ from app.demo.github.objects import Role, Side
 from app.demo.github.plumbing import Git
 from app.demo.github.reviews import Remark
 from app.demo.stage import Stage, staged
+from tests.forks import Forks
 from tests.injection.case import READING, After, Call
 from tests.injection.gullible import Gullible, serving
 from tests.injection.table import CASES, CONTROL, ERRANDS, STOLEN, text_of
@@ -120,7 +121,7 @@ class Town:
 
 
 @pytest.fixture(scope="session")
-async def after() -> AsyncIterator[After]:
+async def after(forks: Forks) -> AsyncIterator[After]:
     """Everything is tried, once."""
     model = Gullible(CASES | {CONTROL.name: CONTROL}, _STEPS)
     with tempfile.TemporaryDirectory(prefix="minions-outside-") as folder:
@@ -133,7 +134,7 @@ async def after() -> AsyncIterator[After]:
         async with serving(model), listening() as ears, httpx.AsyncClient(timeout=30) as http:
             settings["MINIONS_MODEL_API_BASE"] = model.url
             settings["MINIONS_MCP_FILE"] = str(await asyncio.to_thread(_wiki, outside))
-            async with staged(settings=settings) as stage:
+            async with staged(settings=settings, start=forks.start) as stage:
                 town = Town(stage, model, ears, outside, http)
                 model.surroundings |= {
                     "port": str(ears.port),

@@ -12,6 +12,7 @@ import yaml
 
 from app.demo.script import load
 from app.demo.stage import Stage, staged
+from tests.forks import Forks
 from tests.registries import mirrored
 
 HERE = Path(__file__).parent
@@ -73,12 +74,12 @@ def _files(archive: Path, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def stage(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> AsyncIterator[Stage]:
     """A GitHub, a model and `minions serve`, all real but for who speaks."""
     scripts = tmp_path_factory.mktemp("scripts")
     acts = [act.model_dump(mode="json") for script in load(HERE / "scripts").values() for act in script.acts]
     (scripts / f"{MODEL}.yaml").write_text(yaml.safe_dump({"acts": acts}), encoding="utf-8")
     settings = {"MINIONS_MODEL": f"openai/{MODEL}", "MINIONS_EGRESS_HOSTS": ",".join(mirrored())}
-    async with staged(scripts=scripts, settings=settings) as stage:
+    async with staged(scripts=scripts, settings=settings, start=forks.start) as stage:
         await stage.start_app()
         yield stage

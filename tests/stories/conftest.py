@@ -1,5 +1,6 @@
 """The whole of Minions, running as in an installation, and people who use it through GitHub."""
 
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from githubkit import GitHub, TokenAuthStrategy
 
 from app.demo.github.objects import Role
 from app.demo.stage import Seed, Stage, seed, staged
+from tests.forks import Forks
 
 
 class Person(Protocol):
@@ -166,10 +168,33 @@ class Town:
         return Githubkit(GitHub(TokenAuthStrategy(token), base_url=f"{api_url}/", auto_retry=False), owner, name)
 
 
+class Minions(Protocol):
+    """The command line."""
+
+    async def __call__(self, *words: str, docker_host: str = "", **settings: str) -> tuple[int, str]:
+        """Exit code and everything that was printed."""
+
+
+@pytest.fixture(scope="session", name="minions")
+def _minions(forks: Forks) -> Minions:
+    async def run(*words: str, docker_host: str = "", **settings: str) -> tuple[int, str]:
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("MINIONS_")}
+        environment = (
+            plain
+            | {f"MINIONS_{name.upper()}": value for name, value in settings.items()}
+            | ({"DOCKER_HOST": docker_host} if docker_host else {})
+        )
+        process = await forks.heard(*words, environment=environment)
+        out, _ = await process.communicate()
+        return process.returncode or 0, out.decode()
+
+    return run
+
+
 @pytest.fixture(scope="session")
-async def town() -> AsyncIterator[Town]:
+async def town(forks: Forks) -> AsyncIterator[Town]:
     """Started once: it takes seconds."""
-    async with built() as town:
+    async with built(start=forks.start) as town:
         yield town
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.stories.test_command_line import minions
+from tests.stories.conftest import Minions
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
@@ -16,16 +16,16 @@ def settings_of(town: Any) -> dict[str, str]:
     return {name.removeprefix("MINIONS_").lower(): value for name, value in environment.items() if "MINIONS_" in name}
 
 
-async def token(town: Any, name: str, repository: str, login: str = "ann") -> str:
+async def token(minions: Minions, town: Any, name: str, repository: str, login: str = "ann") -> str:
     words = ("token", "create", "--name", name, "--login", login, "--repositories", repository)
     code, out = await minions(*words, **settings_of(town))
     assert code == 0, out
     return out.strip()
 
 
-async def test_a_call_becomes_an_issue_and_a_pull_request(town: Any) -> None:
+async def test_a_call_becomes_an_issue_and_a_pull_request(minions: Minions, town: Any) -> None:
     repository, wish = town.repository(), town.wanted.issue
-    secret = await token(town, "ci", repository)
+    secret = await token(minions, town, "ci", repository)
     wanted = {"repository": repository, "title": wish.title, "body": wish.body}
     headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "once"}
     async with httpx.AsyncClient(base_url=f"{town.stage.app_url}/api/v1", headers=headers, timeout=30) as http:
@@ -49,10 +49,10 @@ async def test_a_call_becomes_an_issue_and_a_pull_request(town: Any) -> None:
     assert f"ci    ann      {repository}" in out
 
 
-async def test_asking_at_a_terminal_tells_why_nothing_comes_of_it(town: Any) -> None:
+async def test_asking_at_a_terminal_tells_why_nothing_comes_of_it(minions: Minions, town: Any) -> None:
     """Mallory may only read, whoever made the token for her."""
     repository = town.repository()
-    secret = await token(town, "hers", repository, login="mallory")
+    secret = await token(minions, town, "hers", repository, login="mallory")
     town_settings = {"public_url": town.stage.app_url, "token": secret}
     code, out = await minions("ask", repository, "Greet the moon", "--wait", **town_settings)
     assert (code, f"refused: mallory may not ask for work in {repository}" in out) == (1, True), out

@@ -11,6 +11,7 @@ from app.demo.script import Act, Script, Turn
 from app.evaluation.exercise import exercises
 from blueprints import BLUEPRINTS
 from tests.evaluation.scripted import SENT_BACK, two_tries
+from tests.forks import Forks
 from tests.stories.conftest import built
 from tests.stories.test_from_label_to_pull_request import ended, until
 
@@ -38,10 +39,11 @@ SORTER = Script(
 
 
 @pytest.fixture(scope="module")
-async def street() -> AsyncIterator[Any]:
+async def street(forks: Forks) -> AsyncIterator[Any]:
     """One server for all of them, whose model knows the task of each; a cheap one sorts what names no blueprint."""
     scripts = {"two-tries": Script(acts=two_tries(TASKS.values())), "sorter": SORTER}
-    async with built(scripts=scripts, settings={"MINIONS_MODEL": "openai/two-tries"}, triage="sorter") as town:
+    settings = {"MINIONS_MODEL": "openai/two-tries"}
+    async with built(scripts=scripts, settings=settings, triage="sorter", start=forks.start) as town:
         yield town
 
 

@@ -1,4 +1,4 @@
-"""What somebody at a terminal sees. Each command is a process of its own."""
+"""What somebody at a terminal sees. Each command is a process of its own; the demo's are Pythons of their own, too."""
 
 import asyncio
 import os
@@ -16,24 +16,9 @@ from app.adapters.sandbox.containers.engine import Engine
 from app.demo import models
 from app.demo.stage import free_port, seed
 from tests.container_engine import IMAGE
+from tests.stories.conftest import Minions
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
-
-
-async def minions(*words: str, docker_host: str = "", **settings: str) -> tuple[int, str]:
-    """Exit code and everything that was printed."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("MINIONS_")}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.cli", *words),
-        env=plain
-        | {f"MINIONS_{name.upper()}": value for name, value in settings.items()}
-        | ({"DOCKER_HOST": docker_host} if docker_host else {}),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    out, _ = await process.communicate()
-    return process.returncode or 0, out.decode()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +42,7 @@ async def minions(*words: str, docker_host: str = "", **settings: str) -> tuple[
     ],
 )
 async def test_what_cannot_be_done_is_told_in_a_sentence(
-    words: list[str], settings: Mapping[str, str], told: str
+    minions: Minions, words: list[str], settings: Mapping[str, str], told: str
 ) -> None:
     code, out = await minions(*words, **settings)
     assert code == 2, out
@@ -66,7 +51,9 @@ async def test_what_cannot_be_done_is_told_in_a_sentence(
 
 
 @pytest.mark.parametrize("command", ["serve", "work"])
-async def test_a_database_that_cannot_be_used_is_told_without_its_password(tmp_path: Path, command: str) -> None:
+async def test_a_database_that_cannot_be_used_is_told_without_its_password(
+    minions: Minions, tmp_path: Path, command: str
+) -> None:
     settings = {
         "home": str(tmp_path),
         "database_url": "postgresql://minions:hunter2hunter2@127.0.0.1:1/minions",
@@ -80,7 +67,7 @@ async def test_a_database_that_cannot_be_used_is_told_without_its_password(tmp_p
     assert ("hunter2" in out, "Traceback" in out) == (False, False), out
 
 
-async def test_a_taken_port_of_the_demo_is_told_in_a_sentence() -> None:
+async def test_a_taken_port_of_the_demo_is_told_in_a_sentence(minions: Minions) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -120,14 +107,14 @@ WHOLE = {"app_id": "1", "private_key": "x", "webhook_secrets": "secret", "model"
 
 
 @pytest.mark.parametrize("rest", ["hunter2@hunter2@localhost/minions", "x@localhost:hunter2/minions"])
-async def test_a_database_url_that_cannot_be_read_is_not_repeated(tmp_path: Path, rest: str) -> None:
+async def test_a_database_url_that_cannot_be_read_is_not_repeated(minions: Minions, tmp_path: Path, rest: str) -> None:
     """An @ in a password makes its end look like a host, a / makes it look like a port."""
     settings = WHOLE | {"home": str(tmp_path), "database_url": f"postgresql://minions:{rest}"}
     code, out = await minions("serve", **settings)
     assert (code, "@ as %40" in out, "hunter2" in out, "Traceback" in out) == (2, True, False, False), out
 
 
-async def test_a_taken_port_ends_the_server_with_a_sentence(reachable_folder: Path) -> None:
+async def test_a_taken_port_ends_the_server_with_a_sentence(minions: Minions, reachable_folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -136,7 +123,7 @@ async def test_a_taken_port_ends_the_server_with_a_sentence(reachable_folder: Pa
     assert (code, f"Nobody can listen on 127.0.0.1, port {port}: Address already in use." in out) == (2, True), out
 
 
-async def test_a_worker_that_refuses_its_settings_ends_the_server(reachable_folder: Path) -> None:
+async def test_a_worker_that_refuses_its_settings_ends_the_server(minions: Minions, reachable_folder: Path) -> None:
     """Starting it again and again would hide that nothing will ever be worked on."""
     settings = WHOLE | {"port": str(free_port()), "home": str(reachable_folder / "refused")}
     code, out = await minions("serve", **settings)
@@ -145,14 +132,14 @@ async def test_a_worker_that_refuses_its_settings_ends_the_server(reachable_fold
     assert "The work process cannot start; the lines above say why." in out
 
 
-async def test_doctor_says_what_is_missing(tmp_path: Path) -> None:
+async def test_doctor_says_what_is_missing(minions: Minions, tmp_path: Path) -> None:
     code, out = await minions("doctor", home=str(tmp_path / "home"))
     assert code == 1
     assert "Set MINIONS_MODEL" in out
     assert "Create a GitHub App" in out
 
 
-async def test_doctor_is_content_with_a_whole_installation(town: Any) -> None:
+async def test_doctor_is_content_with_a_whole_installation(minions: Minions, town: Any) -> None:
     environment = town.stage.environment
     settings = {
         name.removeprefix("MINIONS_").lower(): value for name, value in environment.items() if "MINIONS_" in name
@@ -166,7 +153,9 @@ async def test_doctor_is_content_with_a_whole_installation(town: Any) -> None:
     assert "openai/slugs answered" in out
 
 
-async def test_doctor_says_what_containers_need(reachable_folder: Path, container_engine: Engine) -> None:
+async def test_doctor_says_what_containers_need(
+    minions: Minions, reachable_folder: Path, container_engine: Engine
+) -> None:
     settings = {"home": str(reachable_folder / "doctor"), "sandbox": "containers", "container_image": "no/such:1"}
     code, out = await minions("doctor", docker_host=container_engine.host, **settings)
     assert (code, "Fetch it: docker pull no/such:1" in out) == (1, True), out
@@ -213,7 +202,9 @@ async def scripted(tmp_path: Path) -> AsyncIterator[dict[str, str]]:
         }
 
 
-async def test_a_local_run_leaves_a_branch_and_a_report(repository: Path, scripted: dict[str, str]) -> None:
+async def test_a_local_run_leaves_a_branch_and_a_report(
+    minions: Minions, repository: Path, scripted: dict[str, str]
+) -> None:
     wish = seed().issue
     code, out = await minions("run", "--repo", str(repository), "--task", f"{wish.title}\n\n{wish.body}", **scripted)
     assert code == 0, out
@@ -233,7 +224,9 @@ async def test_a_local_run_leaves_a_branch_and_a_report(repository: Path, script
     assert (code, f"published {git(repository, 'rev-parse', branch)} on" in said) == (0, True), said
 
 
-async def test_a_second_model_does_what_the_first_does_not(repository: Path, scripted: dict[str, str]) -> None:
+async def test_a_second_model_does_what_the_first_does_not(
+    minions: Minions, repository: Path, scripted: dict[str, str]
+) -> None:
     """The server knows no model of that name. The other one works in every node, and the report names it."""
     second = {name.replace("model_", "fallback_"): value for name, value in scripted.items() if name != "model"}
     settings = scripted | second | {"model": "openai/gone", "fallback_model": "openai/slugs"}
@@ -247,7 +240,7 @@ async def test_a_second_model_does_what_the_first_does_not(repository: Path, scr
 
 
 async def test_a_local_run_works_in_containers(
-    repository: Path, scripted: dict[str, str], container_engine: Engine
+    minions: Minions, repository: Path, scripted: dict[str, str], container_engine: Engine
 ) -> None:
     wish = seed().issue
     settings = scripted | {"sandbox": "containers", "container_image": IMAGE}
@@ -258,7 +251,9 @@ async def test_a_local_run_works_in_containers(
     assert await container_engine.ask(lambda api: api.containers(all=True)) == []
 
 
-async def test_a_second_local_run_gets_a_branch_of_its_own(repository: Path, scripted: dict[str, str]) -> None:
+async def test_a_second_local_run_gets_a_branch_of_its_own(
+    minions: Minions, repository: Path, scripted: dict[str, str]
+) -> None:
     git(repository, "branch", "minions/task-1")
     git(repository, "checkout", "--quiet", "--detach")
     wish = seed().issue
@@ -268,7 +263,9 @@ async def test_a_second_local_run_gets_a_branch_of_its_own(repository: Path, scr
     assert git(repository, "rev-parse", "minions/task-2~1") == git(repository, "rev-parse", "trunk")
 
 
-async def test_a_change_that_got_no_branch_is_kept(repository: Path, scripted: dict[str, str]) -> None:
+async def test_a_change_that_got_no_branch_is_kept(
+    minions: Minions, repository: Path, scripted: dict[str, str]
+) -> None:
     """A test that contradicts the wish stays red, whatever is repaired."""
     (repository / "tests" / "test_red.py").write_text(
         "import unittest\nfrom slugs import slugify\n\n\nclass Red(unittest.TestCase):\n"
@@ -285,13 +282,15 @@ async def test_a_change_that_got_no_branch_is_kept(repository: Path, scripted: d
     assert "unicodedata.normalize" in (repository / "slugs.py").read_text()
 
 
-async def test_a_local_run_needs_a_commit(tmp_path: Path) -> None:
+async def test_a_local_run_needs_a_commit(minions: Minions, tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     code, out = await minions("run", "--repo", str(tmp_path), "--task", "Do something", model="a/b")
     assert (code, out) == (2, f"minions: {tmp_path} is no git repository with a commit in it.\n")
 
 
-async def test_a_local_run_that_comes_to_nothing_says_why(repository: Path, scripted: dict[str, str]) -> None:
+async def test_a_local_run_that_comes_to_nothing_says_why(
+    minions: Minions, repository: Path, scripted: dict[str, str]
+) -> None:
     git(repository, "rm", "-r", "--quiet", "tests", "pyproject.toml", "slugs.py")
     git(repository, "commit", "--quiet", "--message", "Empty it")
     code, out = await minions("run", "--repo", str(repository), "--task", "Do something", **scripted)

@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,8 +21,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from app.adapters.postgres import EmbeddedPostgres
-from app.demo.stage import Seed, Stage, furnish, seed, staged
+from app.demo.stage import Process, Seed, Stage, furnish, seed, staged
 from blueprints import BLUEPRINTS
+from tests.forks import Forks
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
@@ -105,8 +105,8 @@ class Office:
 
 
 @pytest.fixture
-async def office() -> AsyncIterator[Office]:
-    async with staged() as stage, httpx.AsyncClient(timeout=30) as http:
+async def office(forks: Forks) -> AsyncIterator[Office]:
+    async with staged(start=forks.start) as stage, httpx.AsyncClient(timeout=30) as http:
         office = Office(stage, seed(), http, furnish(stage, seed()))
         yield office
         for worker in office.workers:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from tests.stories.conftest import Minions
 from tests.stories.test_api import settings_of
-from tests.stories.test_command_line import minions
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
 
-async def test_a_blueprint_is_tried_on_an_issue_that_is_closed(town: Any) -> None:
+async def test_a_blueprint_is_tried_on_an_issue_that_is_closed(minions: Minions, town: Any) -> None:
     repository, wish = town.repository(), town.wanted.issue
     ann = town.person("ann", repository)
     number = await ann.file(wish.title, wish.body)
@@ -34,6 +34,6 @@ async def test_a_blueprint_is_tried_on_an_issue_that_is_closed(town: Any) -> Non
         (["--dry-run", "--repo", "/", "--task", " ", "--model", "a/b"], "The task is empty"),
     ],
 )
-async def test_what_cannot_be_tried_is_told(words: list[str], told: str) -> None:
+async def test_what_cannot_be_tried_is_told(minions: Minions, words: list[str], told: str) -> None:
     code, out = await minions("run", *words)
     assert (code, told in out) == (2, True), out

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.stories.test_command_line import minions
+from tests.stories.conftest import Minions
 from tests.stories.test_from_label_to_pull_request import ended, until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
 
-async def test_a_change_is_reviewed_signed_and_checked_by_others(town: Any, tmp_path: Path) -> None:
+async def test_a_change_is_reviewed_signed_and_checked_by_others(minions: Minions, town: Any, tmp_path: Path) -> None:
     repository = town.repository()
     ann = town.person("ann", repository)
     wish = town.wanted.issue

@@ -5,13 +5,12 @@ import html
 import os
 import re
 import stat
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
 
 from app.demo.stage import Stage, furnish, seed, staged
+from tests.forks import Forks
 from tests.newcomer import NOBODY, told_url
 
 pytestmark = pytest.mark.story
@@ -28,8 +27,8 @@ def form(page: httpx.Response, button: str) -> tuple[str, dict[str, str]]:
     return html.unescape(action[1]), {name: html.unescape(value) for name, value in fields}
 
 
-async def test_from_nothing_to_a_labelled_issue_and_a_content_doctor() -> None:
-    async with staged(settings=NOBODY) as stage, httpx.AsyncClient(timeout=30) as browser:
+async def test_from_nothing_to_a_labelled_issue_and_a_content_doctor(forks: Forks) -> None:
+    async with staged(settings=NOBODY, start=forks.start) as stage, httpx.AsyncClient(timeout=30) as browser:
         headers, wanted = furnish(stage, seed()), seed()
         starting = asyncio.create_task(stage.start_app())
         url = await told_url(stage, starting)
@@ -50,7 +49,7 @@ async def test_from_nothing_to_a_labelled_issue_and_a_content_doctor() -> None:
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert (await browser.get(url)).status_code == 404, "what makes an App is gone when there is one"
         await browser.post(link[1], data={"repositories": [wanted.repository]})
-        assert await doctor(stage) == 0
+        assert await doctor(stage, forks) == 0
 
         api = f"{stage.hub.url}/api/v3/repos/{wanted.repository}"
         wish = wanted.issue.model_dump()
@@ -60,12 +59,8 @@ async def test_from_nothing_to_a_labelled_issue_and_a_content_doctor() -> None:
             await asyncio.sleep(0.1)
 
 
-async def doctor(stage: Stage) -> int:
+async def doctor(stage: Stage, forks: Forks) -> int:
     """The exit code of `minions doctor` with the settings of this installation."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.cli", "doctor"),
-        env={**os.environ, **stage.environment},
-        stdout=asyncio.subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
-    )
+    process = await forks.heard("doctor", environment={**os.environ, **stage.environment})
+    await process.communicate()
     return await process.wait()

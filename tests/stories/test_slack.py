@@ -8,11 +8,12 @@ import pytest
 
 from app.demo.stage import furnish, seed, staged
 from tests import slack
+from tests.forks import Forks
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
 
-async def test_a_thread_becomes_a_pull_request(tmp_path: Path) -> None:
+async def test_a_thread_becomes_a_pull_request(tmp_path: Path, forks: Forks) -> None:
     """Slack repeats what it tells, as it does when an answer comes late; there is one issue and one pull request."""
     wanted = seed()
     file = tmp_path / "slack.toml"
@@ -24,7 +25,7 @@ async def test_a_thread_becomes_a_pull_request(tmp_path: Path) -> None:
             "MINIONS_SLACK_SIGNING_SECRET": workspace.signing_secret,
             "MINIONS_SLACK_FILE": str(file),
         }
-        async with staged(settings=settings) as stage, httpx.AsyncClient(timeout=30) as http:
+        async with staged(settings=settings, start=forks.start) as stage, httpx.AsyncClient(timeout=30) as http:
             furnish(stage, wanted)
             await stage.start_app()
             first = workspace.write("C1", "UANN", wanted.issue.title)

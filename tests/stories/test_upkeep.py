@@ -16,6 +16,7 @@ from app.demo.script import Act, Call, Script, Turn
 from app.demo.stage import seed, staged
 from app.evaluation.exercise import exercises
 from tests.evaluation.scripted import oracle
+from tests.forks import Forks
 from tests.stories.conftest import Town
 from tests.stories.test_from_label_to_pull_request import ended, until
 
@@ -49,14 +50,14 @@ def _replaced(path: str, old: str, new: str) -> Call:
 
 
 @pytest.fixture(scope="module")
-async def lane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+async def lane(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> AsyncIterator[Town]:
     """A server whose model knows what to say, and which asks no registry."""
     scripts: Path = tmp_path_factory.mktemp("scripts")
     said = Script(acts=acts()).model_dump(mode="json")
     (scripts / "upkeep.yaml").write_text(yaml.safe_dump(said), encoding="utf-8")
     settings = {"MINIONS_MODEL": "openai/upkeep", "MINIONS_REGISTRIES": "none"}
     async with (
-        staged(scripts=scripts, settings=settings) as stage,
+        staged(scripts=scripts, settings=settings, start=forks.start) as stage,
         httpx.AsyncClient(timeout=30) as http,
         httpx2.AsyncClient(timeout=30) as other,
     ):

@@ -4,13 +4,14 @@ import asyncio
 import base64
 import os
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from sqlalchemy import create_engine, text
+
+from tests.forks import Forks
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
@@ -20,23 +21,28 @@ ENDS = ("Ready, with ", "Work trees are copied on this machine")
 """How the last line begins."""
 
 
-async def warm(environment: Mapping[str, str], full_name: str) -> tuple[int, str]:
-    """Exit code and output of the command."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.cli", "warm", full_name),
-        env=dict(environment),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode()
+class Warm(Protocol):
+    """The command, with the settings of an installation."""
+
+    async def __call__(self, environment: Mapping[str, str], full_name: str) -> tuple[int, str]:
+        """Exit code and output."""
+
+
+@pytest.fixture(scope="session", name="warm")
+def _warm(forks: Forks) -> Warm:
+    async def run(environment: Mapping[str, str], full_name: str) -> tuple[int, str]:
+        process = await forks.heard("warm", full_name, environment=environment)
+        said, _ = await process.communicate()
+        return process.returncode or 0, said.decode()
+
+    return run
 
 
 def files(town: Any, set_up: str) -> dict[str, str]:
     return {**town.wanted.files, ".github/minion.yml": f"setup: {set_up}\ntest: python3 -m unittest\n"}
 
 
-async def test_a_second_time_finds_everything_done(town: Any) -> None:
+async def test_a_second_time_finds_everything_done(warm: Warm, town: Any) -> None:
     full_name = town.repository(files(town, SET_UP))
     code, said = await warm(town.stage.environment, full_name)
     assert code == 0, said
@@ -50,7 +56,7 @@ async def test_a_second_time_finds_everything_done(town: Any) -> None:
     assert list((town.stage.home / "minions" / "runs").glob("set-up-*")) == []
 
 
-async def test_a_set_up_that_fails_is_told_with_its_words(town: Any) -> None:
+async def test_a_set_up_that_fails_is_told_with_its_words(warm: Warm, town: Any) -> None:
     full_name = town.repository(files(town, "echo no such package; exit 3"))
     code, said = await warm(town.stage.environment, full_name)
     if "copied on this machine" in said:
@@ -60,14 +66,14 @@ async def test_a_set_up_that_fails_is_told_with_its_words(town: Any) -> None:
     assert "no such package" in said
 
 
-async def test_a_repository_without_the_app_is_told(town: Any) -> None:
+async def test_a_repository_without_the_app_is_told(warm: Warm, town: Any) -> None:
     code, said = await warm(town.stage.environment, "some_body/else.where")
     assert code == 2
     assert "The App is not installed on some_body/else.where, or there is no such repository." in said
 
 
 @pytest.mark.parametrize("name", ["slugs", "a/b/c", "../slugs", "ann/..", "ann/slugs?x"])
-async def test_a_name_that_is_none_is_told(town: Any, name: str) -> None:
+async def test_a_name_that_is_none_is_told(warm: Warm, town: Any, name: str) -> None:
     said = f"minions: {name!r} is no repository: give OWNER/NAME.\n"
     assert await warm(town.stage.environment, name) == (2, said)
 

@@ -8,7 +8,8 @@ import pytest
 
 from app.demo.stage import Stage, staged
 from tests.backtest.merged import UNITS, merged, script
-from tests.stories.test_command_line import minions
+from tests.forks import Forks
+from tests.stories.conftest import Minions
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(1200)]
 
@@ -23,11 +24,13 @@ def settings_of(stage: Stage) -> dict[str, str]:
     return {name.lower(): value for name, value in named.items()}
 
 
-async def test_ten_merged_pairs_rank_the_good_model_over_the_worse_one(tmp_path: Path) -> None:
+async def test_ten_merged_pairs_rank_the_good_model_over_the_worse_one(
+    minions: Minions, forks: Forks, tmp_path: Path
+) -> None:
     """What tells nothing is told, everything is in the file, and a second call finds that nothing is left to do."""
     scripts = {"a-good": script(UNITS), "b-worse": script(WORSE)}
     file = tmp_path / "found.json"
-    async with staged(scripts=scripts) as stage:
+    async with staged(scripts=scripts, start=forks.start) as stage:
         await merged(stage, NAME, tmp_path / "units")
         hub = stage.hub
         before = hub.repository(NAME).updated_at, len(hub.repository(NAME).issues)
