@@ -34,9 +34,9 @@ class Transcript:
 
     async def settle(self) -> None:
         """Write what is held now: nothing follows that it could be written with."""
-        if self._held:
-            await self._write()
+        await self._write()
 
     async def _write(self, *entries: Entry) -> None:
         held, patch, self._held, self._patch = self._held, self._patch, [], None
-        await self.journal.append(*held, *entries, patch=patch)
+        if written := [*held, *entries]:
+            await self.journal.append(*written, patch=patch)
