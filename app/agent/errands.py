@@ -77,8 +77,8 @@ class Errands:
     async def _read(self, kept: Transcript, tools: Toolset, calls: list[Call], seconds_left: float) -> None:
         """Calls that only read, together. Those that were begun before a crash are simply made again."""
         made = [(tool, tool.parse(call.arguments)) for call in calls if (tool := tools.find(call.tool))]
-        for call, (tool, _) in list(zip(calls, made, strict=True))[kept.talk.begun :]:
-            await kept.add(_begun(call, tool))
+        new = list(zip(calls, made, strict=True))[kept.talk.begun :]
+        await kept.add(*(_begun(call, tool) for call, (tool, _) in new))
         began = self._clock()
         running = (self._run(tool, arguments, seconds_left) for tool, arguments in made)
         results = await asyncio.gather(*running, return_exceptions=True)  # nobody is left behind by another's error
@@ -103,7 +103,7 @@ class Errands:
             tree=self._tree if tool and tool.alters else "",
             rules=entered.names,
         )
-        await kept.add(returned, patch=patch)
+        kept.hold(returned, patch=patch)
         return None
 
     def _entered(self, tool: Tool[Any] | None, call: Call, kept: Transcript) -> Attached:

@@ -108,7 +108,10 @@ class AgentLoop:
                 self._shift.go_on()
                 await self._step(kept)
         finally:
-            await self._background.end()
+            try:
+                await kept.settle()
+            finally:
+                await self._background.end()
         return _RESULT.validate_python(kept.talk.result)
 
     def _opened(self, facts: Mapping[str, str], talk: Conversation) -> Opened:

@@ -102,17 +102,19 @@ class Questions:
             await self._around(kept, error)
             return None
         self._switches, self.too_long = 0, None
-        await kept.add(
-            ModelAnswered(
-                turn=turn,
-                message=reply.message,
-                usage=reply.usage,
-                finish_reason=reply.finish_reason,
-                seconds=self._clock() - began,
-                model=model.name,
-                stands_for=question.stands_for,
-            )
+        answered = ModelAnswered(
+            turn=turn,
+            message=reply.message,
+            usage=reply.usage,
+            finish_reason=reply.finish_reason,
+            seconds=self._clock() - began,
+            model=model.name,
+            stands_for=question.stands_for,
         )
+        if question.stands_for:  # what follows is another question, for which money is set aside first
+            await kept.add(answered)
+        else:
+            kept.hold(answered)
         return None
 
     async def _room(self, kept: Transcript, question: Question, budget: Budget) -> tuple[int, float] | GaveUp | None:

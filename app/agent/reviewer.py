@@ -137,9 +137,9 @@ class Apart:
         """As `Journal` says."""
         return await self._journal.entries()
 
-    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:  # noqa: ARG002 - that is the point
+    async def append(self, *entries: Entry, patch: bytes | None = None) -> None:  # noqa: ARG002 - that is the point
         """As `Journal` says, without the change."""
-        await self._journal.append(entry)
+        await self._journal.append(*entries)
 
 
 def _messages(prompt: str, facts: dict[str, str], rules: str) -> tuple[dict[str, Any], ...]:

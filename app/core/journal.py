@@ -122,8 +122,8 @@ class Journal(Protocol):
         """Everything so far, oldest first."""
         ...
 
-    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:
-        """Add one entry at the end; in the same write, `patch` replaces the run's saved change, if given.
+    async def append(self, *entries: Entry, patch: bytes | None = None) -> None:
+        """Add entries at the end, all or none; in the same write, `patch` replaces the run's saved change, if given.
 
         So a machine that takes the run over makes the very tree that the journal speaks of.
         """

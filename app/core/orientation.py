@@ -222,21 +222,23 @@ def _section(heading: str, lines: Sequence[str]) -> str:
 
 
 def _languages(paths: Iterable[str]) -> str:
-    counts = Counter(_LANGUAGES.get(path.rpartition(".")[2].lower(), "") for path in paths if "." in path)
-    counts.pop("", None)
+    counts = Counter[str]()
+    for ending, count in Counter(path.rpartition(".")[2] for path in paths if "." in path).items():
+        if language := _LANGUAGES.get(ending.lower()):
+            counts[language] += count
     return (
         ", ".join(f"{name} {count:,}" for name, count in counts.most_common(_MOST_LANGUAGES)) or "of no known language"
     )
 
 
 def _root(paths: Collection[str]) -> Iterator[str]:
-    folders = Counter(path.partition("/")[0] for path in paths if "/" in path)
     files = [path for path in paths if "/" not in path]
-    inner: dict[str, set[str]] = {}
-    for path in paths:
-        parts = path.split("/", 2)
-        if len(parts) > 2:
-            inner.setdefault(parts[0], set()).add(parts[1])
+    folders, inner = Counter[str](), dict[str, set[str]]()
+    for folder, count in Counter(path.rpartition("/")[0] for path in paths if "/" in path).items():
+        first, _, rest = folder.partition("/")
+        folders[first] += count
+        if rest:
+            inner.setdefault(first, set()).add(rest.partition("/")[0])
     for folder, count in folders.most_common(_MOST_ENTRIES):
         names = sorted(inner.get(folder, ()))
         shown = (

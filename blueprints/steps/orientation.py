@@ -110,7 +110,8 @@ async def _texts(paths: Sequence[str], workspace: Workspace) -> dict[str, str]:
 def _by_path(wanted: Sequence[str], paths: Sequence[str]) -> tuple[list[str], dict[str, int]]:
     """Files whose paths hold rare words, and in how many paths each word stands."""
     folded = [(path.lower(), path) for path in paths]
-    found = {word: [path for low, path in folded if word in low] for word in wanted}
+    all_paths = "\n".join(low for low, _ in folded)  # most words stand in none
+    found = {word: [path for low, path in folded if word in low] if word in all_paths else [] for word in wanted}
     rarest = sorted((word for word in wanted if found[word]), key=lambda word: len(found[word]))
     near = dict.fromkeys(path for word in rarest for path in found[word][:_MOST_CANDIDATES])
     return list(near)[: _MOST_CANDIDATES // 2], {word: len(found[word]) for word in wanted}

@@ -10,7 +10,7 @@ from app.agent.minion import AgentLoop
 from app.agent.rules import Rules
 from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget, Usage
-from app.core.journal import Entry
+from app.core.journal import Entry, ToolReturned
 from app.core.minion import GaveUp, Submission
 from app.core.model import MOST_WINDOW, Dialect, Profile, Reply
 from app.core.sandbox import Sandbox
@@ -38,21 +38,23 @@ class Time:
 
 @dataclass
 class MemoryJournal:
-    """A journal in memory. `cut_at` takes the power away at that entry: before it is stored, or after."""
+    """A journal in memory. `cut_at` takes the power away at the write of that entry: before it is stored, or after."""
 
     kept: list[Entry] = field(default_factory=list)
     patches: list[bytes | None] = field(default_factory=list)
+    """For each entry, the change that was saved with it."""
     cut_at: int | None = None
     stored_first: bool = True
 
     async def entries(self) -> Sequence[Entry]:
         return list(self.kept)
 
-    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:
-        cut = len(self.kept) == self.cut_at
+    async def append(self, *entries: Entry, patch: bytes | None = None) -> None:
+        cut = self.cut_at is not None and len(self.kept) <= self.cut_at < len(self.kept) + len(entries)
         if not cut or self.stored_first:
-            self.kept.append(type(entry).model_validate_json(entry.model_dump_json()))
-            self.patches.append(patch)
+            self.kept.extend(type(entry).model_validate_json(entry.model_dump_json()) for entry in entries)
+            told = max((at for at, entry in enumerate(entries) if isinstance(entry, ToolReturned)), default=-1)
+            self.patches.extend(patch if at == told else None for at in range(len(entries)))
         if cut:
             raise PowerCut
 

@@ -83,7 +83,8 @@ async def test_a_power_cut_at_any_entry_changes_nothing(
     assert list(await bench.workspace.paths()) == ["hello.txt", "out.txt"]
     assert [(tree / name).read_bytes() for name in ("hello.txt", "out.txt")] == [b"hello moon\r\n"] * 2
     answers = len(bench.kept(ModelAnswered))
-    lost = not stored_first and cut_at in {2, 6, 10, 14}  # the answer was there, but not yet in the journal
+    # The answer was there, but not yet in the journal, where it comes together with the call that it asks for.
+    lost = not stored_first and cut_at in {2, 3, 6, 7, 10, 11, 14, 15}
     assert len(model.asked) == answers + lost
     assert sum(Counter(model.asked).values()) - len(set(model.asked)) == lost
     ran: list[str] = getattr(bench.sandbox, "commands")  # noqa: B009 - the fake's own memory

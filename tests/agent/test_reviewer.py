@@ -106,8 +106,8 @@ class ListJournal:
     async def entries(self) -> Sequence[Entry]:
         return list(self.kept)
 
-    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:
-        self.kept.append(entry)
+    async def append(self, *entries: Entry, patch: bytes | None = None) -> None:
+        self.kept.extend(entries)
         if patch is not None:
             self.trees.append(patch)
 

@@ -111,9 +111,10 @@ class Journal:
     async def entries(self) -> Sequence[Entry]:
         return list(self.kept)
 
-    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:  # noqa: ARG002 - the Protocol
-        self.kept.append(type(entry).model_validate_json(entry.model_dump_json()))
-        if len(self.kept) == self.cut_at:
+    async def append(self, *entries: Entry, patch: bytes | None = None) -> None:  # noqa: ARG002 - the Protocol
+        before = len(self.kept)
+        self.kept.extend(type(entry).model_validate_json(entry.model_dump_json()) for entry in entries)
+        if before < self.cut_at <= len(self.kept):
             raise PowerCut
 
 

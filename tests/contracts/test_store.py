@@ -252,6 +252,38 @@ async def test_two_writers_of_one_journal_cannot_both_go_on(store: PostgresStore
         await two.append(ModelAsked(turn=1))
 
 
+async def test_entries_that_are_written_together_are_there_all_or_none(store: PostgresStore) -> None:
+    run_id = await started(store)
+    one, two = store.journal(run_id, 0), store.journal(run_id, 0)
+    await one.entries()
+    await two.entries()
+    usage = Usage(turns=1, usd=0.25)
+    answered = ModelAnswered(turn=1, message={"role": "assistant"}, usage=usage, finish_reason="stop", seconds=0.1)
+    called = ToolCalled(call_id="c1", tool="bash", arguments={"command": "ls"})
+    await one.append(ModelAsked(turn=1))
+    with pytest.raises(Stale):
+        await two.append(answered, called, patch=b"of somebody who lost the run")
+    assert await store.spent_usd(run_id) == 0.0
+    assert await store.patch(run_id) == b""
+    await one.append(answered, called, patch=b"ours")
+    assert [entry.kind for entry in await one.entries()] == ["model asked", "model answered", "tool called"]
+    assert (await store.spent_usd(run_id), await store.patch(run_id)) == (0.25, b"ours")
+
+
+async def test_a_journal_goes_on_where_its_connection_broke_while_it_rested(
+    database_url: str, queue: ProcrastinateQueue
+) -> None:
+    async with connected(database_url, rested_s=0) as engine:
+        store = PostgresStore(engine, queue)
+        journal = store.journal(await started(store), 0)
+        await journal.append(ModelAsked(turn=1))
+        async with connected(database_url) as another, another.connect() as connection:
+            others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+            await connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
+        await journal.append(ModelAsked(turn=2))
+        assert len(await journal.entries()) == 2
+
+
 async def test_a_run_is_unfinished_until_its_end_was_told(store: PostgresStore) -> None:
     run = await store.load(await started(store))
     assert await store.unfinished() == [run.id]

@@ -10,6 +10,7 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
+from app.adapters.store.connections import Connections
 from app.adapters.store.jobs import Queue
 from app.adapters.store.requests import PostgresRequests
 from app.adapters.store.url import with_driver
@@ -66,7 +67,7 @@ class FusedRequests(PostgresRequests):
 class FusedDoors(PostgresStore):
     """The store of one attempt."""
 
-    def __init__(self, engine: AsyncEngine, queue: Queue, fuse: Fuse) -> None:
+    def __init__(self, engine: Connections, queue: Queue, fuse: Fuse) -> None:
         super().__init__(engine, queue)
         self._fuse = fuse
 

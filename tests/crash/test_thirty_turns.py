@@ -108,8 +108,8 @@ async def at_work(forks: Forks, store: PostgresStore, database: str, folder: Pat
             await process.wait()
 
 
-SAMPLE = 7
-"""Every so many entries: what is killed at each takes minutes, and is for `make soak`."""
+SAMPLE = 4
+"""Every so many writes: what is killed at each takes minutes, and is for `make soak`."""
 EVERY = pytest.mark.soak
 
 

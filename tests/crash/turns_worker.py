@@ -7,6 +7,7 @@ takes a tenth of a second; the tree is made anew from what is stored, as a machi
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -40,17 +41,19 @@ class PatientJournal(FusedJournal):
             self._look(entry)
         return entries
 
-    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:
+    async def append(self, *entries: Entry, patch: bytes | None = None) -> None:
         """As `Journal` says."""
-        await super().append(entry, patch=patch)
-        self._look(entry)
+        await super().append(*entries, patch=patch)
+        for entry in entries:
+            self._look(entry)
 
     def _look(self, entry: Entry) -> None:
         if isinstance(entry, ToolReturned):
             self._was_interrupted = entry.text.startswith("[interrupted")
 
-    def _is_again(self, entry: Entry) -> bool:
-        return super()._is_again(entry) or (isinstance(entry, ToolCalled) and self._was_interrupted)
+    def _is_again(self, entries: Sequence[Entry]) -> bool:
+        is_begun = any(isinstance(entry, ToolCalled) for entry in entries)
+        return super()._is_again(entries) or (is_begun and self._was_interrupted)
 
 
 async def advance(folder: Path, url: str, order: Order, pipe: int) -> None:

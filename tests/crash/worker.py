@@ -21,10 +21,10 @@ from typing import Any, Literal, NoReturn, Protocol, TypeVar
 import anyio._backends._asyncio  # noqa: F401 # httpx imports both with its first client, which only a child has
 import httpcore  # noqa: F401
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.litellm import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
+from app.adapters.store.connections import Connections
 from app.adapters.store.url import with_driver
 from app.core.journal import Entry, Journal, ModelAsked, ToolCalled
 from app.core.places import ANY_NUMBER, MostOpen
@@ -101,11 +101,11 @@ class JournalOfAgent(Protocol):
 
     async def entries(self) -> Sequence[Entry]: ...
 
-    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None: ...
+    async def append(self, *entries: Entry, patch: bytes | None = None) -> None: ...
 
 
 class FusedJournal:
-    """A journal whose every entry is a commit."""
+    """A journal whose every write is a commit."""
 
     def __init__(self, journal: JournalOfAgent, visit: int, fuse: Fuse) -> None:
         self._journal = journal
@@ -119,22 +119,25 @@ class FusedJournal:
         self._last = entries[-1] if entries else None
         return entries
 
-    async def append(self, entry: Entry, *, patch: bytes | None = None) -> None:
+    async def append(self, *entries: Entry, patch: bytes | None = None) -> None:
         """As `Journal` says. A question that is asked once more, as nobody knows what became of it, is told so."""
-        again = self._is_again(entry)
-        what = f" {entry.tool}" if isinstance(entry, ToolCalled) else ""
-        name = f"visit {self._visit}: {entry.kind}{what}"
-        await self._fuse.commit(name, lambda: self._journal.append(entry, patch=patch), again=again)
-        self._last = entry
+        again = self._is_again(entries)
+        name = f"visit {self._visit}: {', '.join(map(_named, entries))}"
+        await self._fuse.commit(name, lambda: self._journal.append(*entries, patch=patch), again=again)
+        self._last = entries[-1]
 
-    def _is_again(self, entry: Entry) -> bool:
-        return isinstance(entry, ModelAsked) and isinstance(self._last, ModelAsked)
+    def _is_again(self, entries: Sequence[Entry]) -> bool:
+        return isinstance(entries[0], ModelAsked) and isinstance(self._last, ModelAsked)
+
+
+def _named(entry: Entry) -> str:
+    return f"{entry.kind} {entry.tool}" if isinstance(entry, ToolCalled) else entry.kind
 
 
 class FusedStore(PostgresStore):
     """The store, whose every save is a commit."""
 
-    def __init__(self, engine: AsyncEngine, queue: ProcrastinateQueue, fuse: Fuse) -> None:
+    def __init__(self, engine: Connections, queue: ProcrastinateQueue, fuse: Fuse) -> None:
         super().__init__(engine, queue)
         self._fuse = fuse
 

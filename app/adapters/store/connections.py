@@ -6,23 +6,34 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from sqlalchemy import event
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.adapters.store.writers import Writers
 
 _RESTED_S: Final = 1.0
 """A database that was started anew meanwhile was away for longer. Trying costs as much as a statement."""
 _USED_AT: Final = "used_at"
 
 
+class Connections(AsyncEngine):
+    """SQLAlchemy's, and a few more for what is written so often that it is a statement of its own."""
+
+    def __init__(self, sync_engine: Engine, *, rested_s: float) -> None:
+        super().__init__(sync_engine)
+        self.writers = Writers(sync_engine.url, rested_s=rested_s)
+
+
 @asynccontextmanager
-async def connected(url: str, *, rested_s: float = _RESTED_S) -> AsyncIterator[AsyncEngine]:
+async def connected(url: str, *, rested_s: float = _RESTED_S) -> AsyncIterator[Connections]:
     """Connections to the database at `url`, closed at the end; what rested for longer is tried before its use."""
-    engine = create_async_engine(url, pool_size=10)
+    engine = Connections(create_async_engine(url, pool_size=10).sync_engine, rested_s=rested_s)
     _try_what_rested(engine, rested_s)
     try:
         yield engine
     finally:
+        await engine.writers.close()
         await engine.dispose()
 
 

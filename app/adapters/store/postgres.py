@@ -7,12 +7,12 @@ from typing import Final
 from pydantic import TypeAdapter
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.store import census, orders, places, purses, reviews, runs, statements, stirring, tables, vitals
 from app.adapters.store.acceptance import Acceptance
 from app.adapters.store.access import PostgresTokens
 from app.adapters.store.campaigns import PostgresCampaigns
+from app.adapters.store.connections import Connections
 from app.adapters.store.figures import PostgresFigures
 from app.adapters.store.jobs import Queue
 from app.adapters.store.journal import PostgresJournal
@@ -49,7 +49,7 @@ _PASSED_OVER: Final = "passed over"
 class PostgresStore:
     """`Store` on PostgreSQL 15 or newer."""
 
-    def __init__(self, engine: AsyncEngine, queue: Queue, limits: Limits = NO_LIMITS, caps: Caps = NO_CAPS) -> None:
+    def __init__(self, engine: Connections, queue: Queue, limits: Limits = NO_LIMITS, caps: Caps = NO_CAPS) -> None:
         self._engine = engine
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")  # one question needs no transaction
         self._queue = queue

@@ -23,6 +23,8 @@ KEPT_FILES: Final = 200
 """Of one commit."""
 _REGULAR: Final = "100"
 """How modes of regular files begin; links and submodules have others."""
+_BEFORE_NAME: Final = len("100644 blob ")
+"""Of a row of `ls-tree`; there are tens of thousands."""
 _PULL_REQUEST: Final = re.compile(r"Merge pull request #(\d{1,9}) from |.*\(#(\d{1,9})\)\s*$")
 _FORMAT: Final = "%x1e%H%x1f%an%x1f%as%x1f%s"
 
@@ -40,8 +42,12 @@ class Base:
         """Every regular file with the name of its content, sorted by path; looked up once."""
         if self._blobs is None:
             said = await self._git.tell("ls-tree", "-r", "-z", "--full-tree", self._sha)
-            rows = (entry.partition("\t") for entry in said.out.decode(errors="surrogateescape").split("\0"))
-            self._blobs = {path: meta.split()[2] for meta, _, path in rows if meta.startswith(_REGULAR)}
+            rows = (
+                entry.partition("\t")
+                for entry in said.out.decode(errors="surrogateescape").split("\0")
+                if entry.startswith(_REGULAR)
+            )
+            self._blobs = {path: meta[_BEFORE_NAME:] for meta, _, path in rows}
         return self._blobs
 
     async def show(self, path: str) -> bytes | None:

@@ -257,8 +257,9 @@ class GitWorkspace:
 
     async def listed(self) -> Sequence[str]:
         """As `Workspace.listed` says."""
-        paths = list(await (await self._commit_of_tree()).blobs())
-        layout = await self._layout(await self._base())
+        commit = await self._commit_of_tree()
+        blobs, layout = await asyncio.gather(commit.blobs(), self._layout(await self._base()))
+        paths = list(blobs)
         return paths if layout.is_whole else [path for path in paths if layout.holds(path)]
 
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
