@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Collection, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from app.adapters.github.app import App
 from app.adapters.github.forge import GitHubForges
@@ -56,6 +56,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_OTHERS_FIRST_S: Final = 3.0
+"""After a start, for runs that were waiting. A new run's early nodes, which need no model, take about as long."""
+
 
 def work(settings: Settings) -> None:
     """Work on runs until told to stop."""
@@ -82,43 +85,50 @@ def work(settings: Settings) -> None:
             _log.info("Works on up to %s runs at a time, with %s.", settings.concurrency, worker.models.told)
             there = threads(settings)
             history = history_of(settings, app, lookups, blueprints=blueprints)
-            warming = asyncio.create_task(_warmed_up())  # the first run's early nodes need no model
-            sweeps = Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless))
-            beside = [
-                asyncio.create_task(sweeps.keep_sweeping()),
-                asyncio.create_task(recovery(settings, store, app, lookups, blueprints=blueprints).keep_looking()),
-                asyncio.create_task(Watch(store).keep_watching()),
-                asyncio.create_task(Retention(store.archive(), kept(settings)).keep_clearing()),
-                asyncio.create_task(schedules(store, forges, history).keep_looking()),
-                asyncio.create_task(announcer(settings, store, forges, blueprints).keep_looking()),
-                asyncio.create_task(worker.rollout.keep_looking()),
-                asyncio.create_task(reviews(settings, store, forges, blueprints).keep_looking()),
+            looks: list[Coroutine[Any, Any, None]] = [
+                _warmed_up(),
+                Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless)).keep_sweeping(),
+                recovery(settings, store, app, lookups, blueprints=blueprints).keep_looking(),
+                Watch(store).keep_watching(),
+                Retention(store.archive(), kept(settings)).keep_clearing(),
+                schedules(store, forges, history).keep_looking(),
+                announcer(settings, store, forges, blueprints).keep_looking(),
+                worker.rollout.keep_looking(),
+                reviews(settings, store, forges, blueprints).keep_looking(),
             ]
             if there is not None:
-                teller = Teller(store.requests(), there, blueprints, settings.github_url)
-                beside.append(asyncio.create_task(teller.keep_telling()))
-            try:
-                await queue.work(
-                    replace(worker.runner(blueprints, forges.of, forges.leave), tracer=tracer).advance,
-                    open_request=opener(store, forges, blueprints, there, redactor, label=settings.label).open,
-                    look_after=conductor(store, forges, history).look_after,
-                    warm=lambda repository: worker.warm(repository, forges.open),
-                    concurrency=settings.concurrency,
-                    leave=shift.end,
-                    grace_s=settings.drain_s,
-                )
-            finally:
-                for task in beside:
-                    task.cancel()
-                await asyncio.gather(*beside, return_exceptions=True)
-            await warming
+                looks.append(Teller(store.requests(), there, blueprints, settings.github_url).keep_telling())
+            await stack.enter_async_context(_beside(looks))
+            await queue.work(
+                replace(worker.runner(blueprints, forges.of, forges.leave), tracer=tracer).advance,
+                open_request=opener(store, forges, blueprints, there, redactor, label=settings.label).open,
+                look_after=conductor(store, forges, history).look_after,
+                warm=lambda repository: worker.warm(repository, forges.open),
+                concurrency=settings.concurrency,
+                leave=shift.end,
+                grace_s=settings.drain_s,
+            )
 
     if sys.version_info < (3, 12):  # later ones do so by themselves; this one waits in a thread for each process
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
     asyncio.run(serve())  # uvloop starts no process with a umask of its own, which git's are
 
 
+@asynccontextmanager
+async def _beside(looks: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """All of these go on as long as the block lasts."""
+    tasks = [asyncio.create_task(look) for look in looks]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _warmed_up() -> None:
+    """Import the model's client, which takes a processor for seconds: after what waited for this worker went on."""
+    await asyncio.sleep(_OTHERS_FIRST_S)
     await warm_up()
     keep_what_is_there()
 

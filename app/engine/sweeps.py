@@ -11,6 +11,7 @@ One home belongs to one database: to another one, its runs would be unknown.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -39,8 +40,9 @@ class Sweeps:
         unfinished = await self._store.unfinished()
         swept = await self._leftovers.sweep(found - frozenset(unfinished))
         if swept:
-            more = f" and {len(swept) - _MOST_TOLD} more" if len(swept) > _MOST_TOLD else ""
-            _log.info("Swept what was left on this machine: %s%s.", ", ".join(swept[:_MOST_TOLD]), more)
+            kinds = [f"{what} ({times} times)" if times > 1 else what for what, times in Counter(swept).items()]
+            more = f" and {len(kinds) - _MOST_TOLD} more" if len(kinds) > _MOST_TOLD else ""
+            _log.info("Swept what was left on this machine: %s%s.", ", ".join(kinds[:_MOST_TOLD]), more)
         return swept
 
     async def keep_sweeping(self) -> None:

@@ -11,7 +11,7 @@ from app.core.blueprint import State, Wait, step
 from app.core.errors import ModelUnavailable, RateLimited, Unavailable
 from app.core.forge import Permission, Reaction
 from app.core.journal import Journal
-from app.core.places import Limits
+from app.core.places import Limits, MostOpen
 from app.core.run import Run, Status
 from app.core.shift import HandedOver, Shift
 from app.core.store import Recorded, Store, StoreDown
@@ -497,8 +497,8 @@ class Passing:
     async def save(self, run: Run, **more: Any) -> Run:
         return await self.store.save(run, **more)
 
-    async def admit(self, run: Run) -> Run:
-        return await self.store.admit(run)
+    async def admit(self, run: Run, *most_open: MostOpen) -> Run:
+        return await self.store.admit(run, *most_open)
 
     def journal(self, run_id: int, visit: int) -> Journal:
         return self.store.journal(run_id, visit)
@@ -511,8 +511,8 @@ class Dying(Passing):
         super().__init__(store)
         self.left, self.done = at, done
 
-    async def admit(self, run: Run) -> Run:
-        return await self.cut(super().admit(run))
+    async def admit(self, run: Run, *most_open: MostOpen) -> Run:
+        return await self.cut(super().admit(run, *most_open))
 
     async def save(self, run: Run, **more: Any) -> Run:
         return await self.cut(super().save(run, **more))

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -104,15 +104,29 @@ class Office:
         return all("rocket" in {one.content for one in issue.reactions} for issue in issues)
 
 
-@pytest.fixture
-async def office(forks: Forks) -> AsyncIterator[Office]:
-    async with staged(start=forks.start) as stage, httpx.AsyncClient(timeout=30) as http:
+@asynccontextmanager
+async def opened(**given: Any) -> AsyncIterator[Office]:
+    """An office whose stage is given this."""
+    async with staged(**given) as stage, httpx.AsyncClient(timeout=30) as http:
         office = Office(stage, seed(), http, furnish(stage, seed()))
         yield office
         for worker in office.workers:
             if worker.returncode is None:
                 worker.kill()
                 await worker.wait()
+
+
+@pytest.fixture
+async def office(forks: Forks) -> AsyncIterator[Office]:
+    async with opened(start=forks.start) as office:
+        yield office
+
+
+@pytest.fixture
+async def office_of_two_versions() -> AsyncIterator[Office]:
+    """Each program is read from the disk when it is started."""
+    async with opened() as office:
+        yield office
 
 
 @contextmanager
@@ -192,9 +206,10 @@ async def test_a_machine_that_is_lost_is_restored_with_what_was_asked(office: Of
 
 
 async def test_runs_in_flight_survive_an_upgrade_and_go_on_with_the_new_version(
-    office: Office, database_url: str
+    office_of_two_versions: Office, database_url: str
 ) -> None:
     """The old worker is in the middle of a node while the tables move on, works on with them, and hands over."""
+    office = office_of_two_versions
     stage, models = office.stage, office.stage.models
     url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     more = {"MINIONS_DATABASE_URL": url, "MINIONS_CONCURRENCY": "1", "MINIONS_DRAIN_S": "100"}
