@@ -50,14 +50,14 @@ async def _measured(home: Path) -> list[dict[str, object]]:
     vocabulary = _vocabulary()
     origin = home / "origin"
     sha = await asyncio.to_thread(_repository, origin, vocabulary)
-    workspaces = Workspaces(home / "data", BubblewrapBoxes(home / "data"))
+    boxes = BubblewrapBoxes(home / "data")
 
     async def remote(write: bool) -> Remote:  # noqa: ARG001, FBT001 # as the workspace asks
         return Remote(url=str(origin))
 
     async def fresh(number: int) -> GitWorkspace:
         """As a node gets it: nothing is known from before."""
-        workspace = workspaces.open(number, 1, remote)
+        workspace = Workspaces(home / "data", boxes).open(number, 1, remote)
         await workspace.check_out(sha)
         return workspace
 
