@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import CompoundSelect, Select, and_, exists, func, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -38,51 +38,45 @@ class PostgresProposals:
 
     async def due(self, *, often: timedelta, seldom: timedelta) -> Sequence[Desk]:
         """Where nobody has looked for so long."""
-        here = tables.runs.alias("here").c
-        about = and_(
-            here.repository_id == _told.repository_id,
-            or_(here.pull_request_number == _told.pull_request_number, here.number == _told.pull_request_number),
-        )
-        heads = select(func.array_agg(here.trail["head_sha"].astext)).where(about).scalar_subquery()
         held = tables.runs.alias("held").c
         waits = exists().where(
             held.installation_id == _run.installation_id, held.was_held, held.status == Status.QUEUED.value
         )
         looked_at = tables.desks.c.looked_at
-        query = (
+        is_due = or_(looked_at.is_(None), looked_at < func.now() - seldom, and_(waits, looked_at < func.now() - often))
+        proposed = (
             select(
                 _told.repository_id,
                 _told.repository,
                 _run.installation_id,
-                _told.pull_request_number,
+                _told.pull_request_number.label("number"),
                 _told.is_ending,
-                heads.label("heads"),
-                exists().where(about, here.ended_at.is_(None)).label("is_at_work"),
                 waits.label("is_waited_for"),
             )
             .join(tables.runs, _run.id == _told.run_id)
             .outerjoin(tables.desks, tables.desks.c.repository_id == _told.repository_id)
-            .where(_told.pull_request_number.is_not(None), _told.closed_at.is_(None))
-            .where(
-                or_(looked_at.is_(None), looked_at < func.now() - seldom, and_(waits, looked_at < func.now() - often))
-            )
-            .order_by(_told.repository_id, _told.pull_request_number)
+            .where(_told.pull_request_number.is_not(None), _told.closed_at.is_(None), is_due)
         )
         async with reachable(), self._engine.connect() as connection:
-            found = (await connection.execute(query)).all()
-        proposed = defaultdict(list)
+            found = (await connection.execute(proposed.order_by(_told.repository_id, "number"))).all()
+            about = (await connection.execute(_about(proposed))).all() if found else []
+        heads, at_work = defaultdict(set), set()
+        for one in about:
+            heads[one.repository_id, one.number].add(one.head)
+            if one.ended_at is None:
+                at_work.add((one.repository_id, one.number))
+        desks: dict[int, list[Proposed]] = defaultdict(list)
         for one in found:
-            heads_here = frozenset(filter(None, one.heads))
-            proposed[one.repository_id].append(
-                Proposed(
-                    number=one.pull_request_number, heads=heads_here, is_at_work=one.is_at_work, is_ending=one.is_ending
-                )
+            place = one.repository_id, one.number
+            heads_here = frozenset(filter(None, heads[place]))
+            desks[one.repository_id].append(
+                Proposed(number=one.number, heads=heads_here, is_at_work=place in at_work, is_ending=one.is_ending)
             )
         last = {one.repository_id: one for one in found}
         return [
             Desk(
                 repository=Repository(id=number, full_name=one.repository, installation_id=one.installation_id),
-                proposed=tuple(proposed[number]),
+                proposed=tuple(desks[number]),
                 is_waited_for=one.is_waited_for,
             )
             for number, one in last.items()
@@ -100,3 +94,15 @@ class PostgresProposals:
         now = {"looked_at": func.now()}
         async with reachable(), self._engine.begin() as connection:
             await connection.execute(new.on_conflict_do_update(index_elements=["repository_id"], set_=now))
+
+
+def _about(proposed: Select[Any]) -> CompoundSelect[Any]:
+    """The runs that opened or followed up on these pull requests. Each way by itself: together they have no index."""
+    there = proposed.cte("proposed")
+    ways = [
+        select(
+            there.c.repository_id, there.c.number, _run.trail["head_sha"].astext.label("head"), _run.ended_at
+        ).join_from(there, tables.runs, and_(_run.repository_id == there.c.repository_id, way == there.c.number))
+        for way in (_run.number, _run.pull_request_number)
+    ]
+    return union_all(*ways)
