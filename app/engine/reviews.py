@@ -25,7 +25,7 @@ EVERY_S: Final = 60.0
 """Between two looks into the store: so old may the place in line be that people read."""
 _OFTEN: Final = timedelta(minutes=5)
 """Between two looks at GitHub where runs wait, with a call for each hundred pull requests."""
-_SELDOM: Final = timedelta(hours=1)
+SELDOM: Final = timedelta(hours=1)
 _TOLD_AT_ONCE: Final = 20
 """Runs that tell another place in line with one look, by two writes each."""
 
@@ -75,7 +75,7 @@ class Reviews:
             if not is_ours:
                 return
             await self._store.tell_turns(_TOLD_AT_ONCE)
-            for desk in await self._proposals.due(often=_OFTEN, seldom=_SELDOM):
+            for desk in await self._proposals.due(often=_OFTEN, seldom=SELDOM):
                 try:
                     await self._look_at(desk)
                 except (RateLimited, Unavailable):

@@ -18,6 +18,7 @@ from app.adapters.store import connected
 from app.demo.github.actions import Job, Push, Workflow
 from app.demo.github.plumbing import Git
 from app.engine.recovery import EVERY_S
+from app.engine.reviews import SELDOM
 from tests.fleet import Fleet, fleet
 
 PARKED: Final = 10_000
@@ -52,13 +53,14 @@ async def rows() -> list[dict[str, object]]:
         await _until(one, "SELECT count(*) FROM runs WHERE is_reported", _BEFORE)
         (template,) = await _parked(one, MANY, 1)
         await _copy(one, template, PARKED - 1 - len(few))
+        review_s = await _looked_at(one, idle)
         many_idle = await _idle(one)
         many_resume_s = [await _resumed(one, few.pop()) for _ in range(_AFTER)]
         await _stop(one)
         many_start_s, many_look_s = await _restart(one, few.pop())
-    a_look = max(many_look_s - look_s, 0.0)
+    looks = max(many_look_s - look_s, 0.0) / EVERY_S + review_s / SELDOM.total_seconds()
     return [
-        _row("an idle server", "of a processor", many_idle + a_look / EVERY_S, idle, idle + _IDLE_GOAL, 1),
+        _row("an idle server", "of a processor", many_idle + looks, idle, idle + _IDLE_GOAL, 1),
         _row("one goes on", "s", median(many_resume_s), median(resume_s), _RESUME_GOAL_S, _AFTER),
         _row("the server starts and one goes on", "s", many_start_s, start_s, _RESTART_GOAL_S, 1),
     ]
@@ -104,6 +106,15 @@ async def _idle(one: Fleet) -> float:
     before = _processor_s(one)
     await asyncio.sleep(_QUIET_S)
     return (_processor_s(one) - before) / _QUIET_S
+
+
+async def _looked_at(one: Fleet, idle: float) -> float:
+    """Seconds of processor that the look takes which asks GitHub for each open pull request."""
+    async with connected(one.url) as engine, engine.begin() as connection:
+        await connection.execute(text("UPDATE desks SET looked_at = '-infinity'"))
+    before, began = _processor_s(one), time.perf_counter()
+    await _until(one, "SELECT 1 - count(*) FROM desks WHERE looked_at = '-infinity'", 1)
+    return max(_processor_s(one) - before - idle * (time.perf_counter() - began), 0.0)
 
 
 async def _resumed(one: Fleet, number: int) -> float:
@@ -182,9 +193,14 @@ async def _copy(one: Fleet, number: int, times: int) -> None:
     for index in range(first, first + times):
         issue = dataclasses.replace(repository.issues[number], id=hub.ground.new_id(), number=index)
         repository.issues[index] = issue
+        proposed = dataclasses.replace(pull.issue, id=hub.ground.new_id(), number=index + PARKED)
+        head = dataclasses.replace(pull.head, branch=f"minions/{index}-0")
+        proposed.pull = dataclasses.replace(pull, id=hub.ground.new_id(), issue=proposed, head=head)
+        repository.issues[index + PARKED] = proposed
     async with connected(one.url) as engine, engine.begin() as connection:
         for statement in _COPIES:
-            await connection.execute(text(statement), {"name": MANY, "first": first, "times": times})
+            about = {"name": MANY, "first": first, "times": times, "pulls": PARKED}
+            await connection.execute(text(statement), about)
     async with connected(one.url) as engine, engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         for word in ("VACUUM ANALYZE", "CHECKPOINT"):  # what a database does by itself when rows have come
@@ -199,7 +215,7 @@ _COPIES: Final = (
     )
     SELECT
         md5(random()::text), 'copy ' || n, installation_id, repository_id, n, blueprint, blueprint_version, status, at,
-        wait, rank, pull_request_number, revision, patch, begun_at, asked_at,
+        wait, rank, n + (:pulls)::int, revision, patch, begun_at, asked_at,
         now() - random() * interval '2 hours', 'minions/' || n || '-0',
         jsonb_set(task, '{number}', to_jsonb(n)),
         jsonb_set(trail, '{branch}', to_jsonb('minions/' || n || '-0')),
