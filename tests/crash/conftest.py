@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.engine import make_url
 
+from app.adapters.sandbox.leftovers import end_leftovers
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected, tables
 from app.adapters.workspace.deletion import delete
 from app.adapters.workspace.mounts import unmount_below
@@ -240,6 +241,8 @@ async def stage(forks: Forks) -> AsyncIterator[Stage]:
     scripts["careful"] = scripts["careful"].model_copy(update={"acts": (*known, *scripts["careful"].acts)})
     async with staged(scripts=scripts, settings=settings, start=forks.start) as stage:
         yield stage
+        # A worker that was killed while it tried its boxes: the next one ends what is left of that, before it tries.
+        await asyncio.to_thread(end_leftovers, stage.home / "minions" / "box" / "check")
         assert await gone(lambda: processes_of(stage.home)) == []
 
 

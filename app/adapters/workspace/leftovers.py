@@ -151,6 +151,7 @@ class MachineLeftovers:
 def clear(home: Path) -> bool:
     """End, unmount and delete what is left under a home that nobody works in any more; whether that went. Blocks."""
     home = home.resolve()  # as mounts are told
+    end_leftovers(home / "box" / "check")  # of a server that was killed while it tried its boxes
     for run in (home / "runs").glob("*"):
         _end_boxes(run)
     for proxy in (home / "box" / "egress").glob("*"):
