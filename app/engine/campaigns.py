@@ -4,7 +4,6 @@ Each look can be made again: parts are noted once, each go of a part is one requ
 whatever happens in between, nothing is begun twice, and nothing is forgotten: who ends a part has the next look made.
 """
 
-import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from app.core.store import Act, StoreDown
 from app.core.task import Repository, Task
 from app.core.wording import campaign as words
 from app.core.wording import issue_is_closed, stopped_early
+from app.engine import rounds
 
 _log = logging.getLogger(__name__)
 
@@ -247,16 +247,5 @@ class Announcer:
         await self._campaigns.tell(campaign, comment_id=comment_id, told=digest, is_all=is_all)
 
     async def keep_looking(self) -> None:
-        """Look again and again."""
-        while True:
-            pause_s = self._every_s
-            try:
-                await self.look()
-            except RateLimited as error:
-                pause_s = max(pause_s, error.retry_after_s)
-            except (ForgeError, StoreDown) as error:
-                pause_s = _PAUSE_S
-                _log.info("How campaigns stand cannot be told now: %s", error)
-            except Exception:  # an outermost edge: runs go on, told or not
-                _log.exception("How campaigns stand cannot be told")
-            await asyncio.sleep(pause_s)
+        """Look until cancelled."""
+        await rounds.keep(self.look, "Telling how campaigns stand", self._every_s, trouble_s=_PAUSE_S)

@@ -16,7 +16,6 @@ What is found goes the way of every event: a decision, and the store. When GitHu
 the rest of a look is left to the next one, which begins where the last whole one began.
 """
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -26,7 +25,8 @@ from typing import Final
 from app.core.errors import ForgeError, RateLimited, Unavailable
 from app.core.events import Event, WorkRequested
 from app.core.history import Attempt, History, Logbook
-from app.core.store import Store, StoreDown
+from app.core.store import Store
+from app.engine import rounds
 from app.engine.dispatch import Blueprints, decide
 from app.engine.opinions import Poll
 
@@ -113,20 +113,10 @@ class Recovery:
 
     async def keep_looking(self) -> None:
         """Look until cancelled."""
-        while True:
-            pause_s = self._every_s
-            try:
-                if await self.look():
-                    pause_s = min(SOON_S, self._every_s)
-            except RateLimited as error:
-                pause_s = max(pause_s, error.retry_after_s)
-                _log.info("What GitHub told us meanwhile is looked up later: %s", error)
-            except (ForgeError, StoreDown) as error:
-                pause_s = min(SOON_S, self._every_s)
-                _log.info("What GitHub told us meanwhile cannot be looked up now: %s", error)
-            except Exception:  # an outermost edge: runs go on, whatever is wrong here
-                _log.exception("What GitHub told us meanwhile cannot be looked up")
-            await asyncio.sleep(pause_s)
+        soon_s = min(SOON_S, self._every_s)
+        await rounds.keep(
+            self.look, "Looking up what GitHub told meanwhile", self._every_s, trouble_s=soon_s, soon_s=soon_s
+        )
 
     async def look(self) -> bool:
         """Look once, if it is our turn; answer whether something was asked for that is still to come.

@@ -1,11 +1,10 @@
 """Deletes what was kept for long enough: little at a time, so that runs do not wait for it."""
 
-import asyncio
 import logging
 from typing import Final
 
 from app.core.retention import Archive, Cleared, Kept
-from app.core.store import StoreDown
+from app.engine import rounds
 
 _log = logging.getLogger(__name__)
 
@@ -42,11 +41,4 @@ class Retention:
 
     async def keep_clearing(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.clear()
-            except StoreDown as error:
-                _log.info("What was kept for long enough is deleted later: %s", error)
-            except Exception:  # an outermost edge: runs go on, whatever is wrong here
-                _log.exception("What was kept for long enough cannot be deleted")
-            await asyncio.sleep(self._every_s)
+        await rounds.keep(self.clear, "Deleting what was kept for long enough", self._every_s)

@@ -4,7 +4,6 @@ GitHub tells when one is closed, once. Here it is asked, so that nobody waits fo
 is done follows from what GitHub shows, and is find-or-create: after a crash, and by whatever worker, it is done once.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -15,8 +14,9 @@ from app.core.errors import ForgeError, NotFound, RateLimited, Unavailable
 from app.core.events import Closed, StopRequested
 from app.core.places import MostOpen
 from app.core.proposals import Desk, Proposals, Proposed, Quiet, Reviewed, notice
-from app.core.store import Store, StoreDown
+from app.core.store import Store
 from app.core.task import Repository
+from app.engine import rounds
 from app.engine.dispatch import Blueprints, decide
 
 _log = logging.getLogger(__name__)
@@ -56,18 +56,8 @@ class Reviews:
         self._every_s = every_s
 
     async def keep_looking(self) -> None:
-        """Look again and again."""
-        while True:
-            pause_s = self._every_s
-            try:
-                await self.look()
-            except RateLimited as error:
-                pause_s = max(pause_s, error.retry_after_s)
-            except (ForgeError, StoreDown) as error:
-                _log.info("What waits for review cannot be looked up now: %s", error)
-            except Exception:  # an outermost edge: runs go on, whatever is wrong here
-                _log.exception("What waits for review cannot be looked up")
-            await asyncio.sleep(pause_s)
+        """Look until cancelled."""
+        await rounds.keep(self.look, "Looking after what waits for review", self._every_s)
 
     async def look(self) -> None:
         """Look once, if it is our turn. Raises RateLimited, Unavailable and StoreDown."""

@@ -1,6 +1,5 @@
 """Gives runs the models that are tried, looks how those do, and takes them back when they do worse."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +7,8 @@ from typing import Final
 
 from app.core.rollout import Role, Rollouts, arm_of, verdict
 from app.core.run import Run
-from app.core.store import StoreDown
 from app.core.terms import Arm
+from app.engine import rounds
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +58,5 @@ class Rollout:
 
     async def keep_looking(self) -> None:
         """Look until cancelled."""
-        while self.is_on:
-            try:
-                await self.look()
-            except StoreDown as error:
-                _log.info("How models do cannot be told now: %s", error)
-            except Exception:  # an outermost edge: runs go on, looked after or not
-                _log.exception("How models do cannot be told")
-            await asyncio.sleep(EVERY_S)
+        if self.is_on:
+            await rounds.keep(self.look, "Looking how models do", EVERY_S)

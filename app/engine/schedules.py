@@ -4,7 +4,6 @@ A repository's file is read when its default branch moved, and once a day. Betwe
 the last time that a schedule was due follows from the clock, and whether it was taken is known by its word.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -12,12 +11,13 @@ from typing import Final
 
 from croniter import croniter
 
-from app.core.errors import ForgeError, MinionsError, NotFound, RateLimited, Unavailable
+from app.core.errors import MinionsError, NotFound, RateLimited, Unavailable
 from app.core.repo_config import RepoConfig, Schedule
 from app.core.requests import Requests, Wanted
 from app.core.schedules import Entry, Everywhere, Timetable
 from app.core.store import StoreDown
 from app.core.task import Repository
+from app.engine import rounds
 
 _log = logging.getLogger(__name__)
 
@@ -67,18 +67,8 @@ class Schedules:
             await self._ask()
 
     async def keep_looking(self) -> None:
-        """Look again and again."""
-        while True:
-            pause_s = self._every_s
-            try:
-                await self.look()
-            except RateLimited as error:
-                pause_s = max(pause_s, error.retry_after_s)
-            except (ForgeError, StoreDown) as error:
-                _log.info("What is due by the clock cannot be looked up now: %s", error)
-            except Exception:  # an outermost edge: runs go on, whatever is wrong here
-                _log.exception("What is due by the clock cannot be looked up")
-            await asyncio.sleep(pause_s)
+        """Look until cancelled."""
+        await rounds.keep(self.look, "Asking for what is due by the clock", self._every_s)
 
     async def _ask(self) -> None:
         for repository, entries in await self._timetable.entries():

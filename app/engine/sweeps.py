@@ -9,14 +9,14 @@ ended by somebody else may still be at work in the folder: what it does there ca
 One home belongs to one database: to another one, its runs would be unknown.
 """
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from app.core.store import Store, StoreDown
+from app.core.store import Store
 from app.core.workspace import Leftovers
+from app.engine import rounds
 
 _log = logging.getLogger(__name__)
 
@@ -47,11 +47,4 @@ class Sweeps:
 
     async def keep_sweeping(self) -> None:
         """Sweep until cancelled."""
-        while True:
-            try:
-                await self.sweep()
-            except StoreDown as error:
-                _log.info("This machine is not swept now: %s", error)
-            except Exception:  # an outermost edge: runs go on, swept or not
-                _log.exception("This machine could not be swept")
-            await asyncio.sleep(self._every_s)
+        await rounds.keep(self.sweep, "Sweeping this machine", self._every_s)

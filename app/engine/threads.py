@@ -3,7 +3,6 @@
 What is told is kept after it was said. Who says it again after a crash finds the message by its word, and edits it.
 """
 
-import asyncio
 import hashlib
 import logging
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from app.core.blueprint import Blueprint
 from app.core.errors import ForgeError, RateLimited, Unavailable
 from app.core.requests import Request, Requests, Thread
 from app.core.run import Run
-from app.core.store import StoreDown
+from app.engine import rounds
 
 _log = logging.getLogger(__name__)
 
@@ -78,16 +77,5 @@ class Teller:
             await self._requests.tell(request, f"{at} {digest}", is_end=is_end)
 
     async def keep_telling(self) -> None:
-        """Look again and again."""
-        while True:
-            pause_s = self._every_s
-            try:
-                await self.look()
-            except RateLimited as error:
-                pause_s = max(pause_s, error.retry_after_s)
-            except (Unavailable, StoreDown) as error:
-                pause_s = max(pause_s, 10 * self._every_s)
-                _log.info("What is new cannot be told in Slack now: %s", error)
-            except Exception:  # an outermost edge: runs go on, told or not
-                _log.exception("What is new cannot be told in Slack")
-            await asyncio.sleep(pause_s)
+        """Look until cancelled."""
+        await rounds.keep(self.look, "Telling in Slack", self._every_s, trouble_s=10 * self._every_s)

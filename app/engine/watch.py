@@ -6,11 +6,11 @@ came to itself after its run was taken over ends a job that was not its own any 
 places on; an operator raises a limit.
 """
 
-import asyncio
 import logging
 from typing import Final
 
-from app.core.store import Store, StoreDown
+from app.core.store import Store
+from app.engine import rounds
 
 _log = logging.getLogger(__name__)
 
@@ -34,11 +34,4 @@ class Watch:
 
     async def keep_watching(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreDown as error:
-                _log.info("Whether a run was forgotten cannot be told now: %s", error)
-            except Exception:  # an outermost edge: runs go on, looked after or not
-                _log.exception("Whether a run was forgotten cannot be told")
-            await asyncio.sleep(self._every_s)
+        await rounds.keep(self.look, "Looking for runs that were forgotten", self._every_s)

@@ -4,8 +4,8 @@ A part that begins is a request, with the job that opens it; so from there on it
 Whatever ends, a run or a request, puts the job that looks what may begin next in its own transaction.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.store import tables
+from app.adapters.store.alone import alone
 from app.adapters.store.jobs import Queue
 from app.adapters.store.purses import EVER
 from app.adapters.store.reachable import reachable
@@ -144,14 +145,9 @@ class PostgresCampaigns:
         async with reachable(), self._engine.begin() as connection:
             await _settle(connection, given)
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[bool]:
-        """Whether it is ours to tell. The turn ends with its transaction, so also with the process."""
-        async with AsyncExitStack() as stack:
-            async with reachable():
-                connection = await stack.enter_async_context(self._engine.connect())
-                is_ours = bool((await connection.execute(select(func.pg_try_advisory_xact_lock(_TURN)))).scalar_one())
-            yield is_ours
+    def turn(self) -> AbstractAsyncContextManager[bool]:
+        """Whether it is ours to tell."""
+        return alone(self._engine, _TURN)
 
     async def untold(self, pause_s: float, at_most: int) -> Sequence[Campaign]:
         """Campaigns of which there is something to tell, and whose comment was not changed for so long."""

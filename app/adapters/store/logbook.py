@@ -1,8 +1,8 @@
 """What the workers of one App know together about what GitHub told it."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.store import tables
+from app.adapters.store.alone import alone
 from app.adapters.store.reachable import reachable
 from app.core.vitals import Look
 
@@ -25,15 +26,9 @@ class PostgresLogbook:
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._app_id = app_id
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[bool]:
-        """Whether it is ours to look now. The turn ends with its transaction, so also with the process."""
-        async with AsyncExitStack() as stack:
-            async with reachable():
-                connection = await stack.enter_async_context(self._engine.connect())
-                lock = func.pg_try_advisory_xact_lock(_TURN, func.hashtext(self._app_id))
-                is_ours = bool((await connection.execute(select(lock))).scalar_one())
-            yield is_ours
+    def turn(self) -> AbstractAsyncContextManager[bool]:
+        """Whether it is ours to look now."""
+        return alone(self._engine, _TURN, func.hashtext(self._app_id))
 
     async def looked_at(self) -> datetime | None:
         """Up to when all that GitHub told us is known to have been looked after."""

@@ -1,8 +1,8 @@
 """Which pull requests of minions wait for review, in PostgreSQL, and whose turn it is to look after them."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.store import tables
+from app.adapters.store.alone import alone
 from app.adapters.store.reachable import reachable
 from app.core.proposals import Desk, Proposed
 from app.core.run import Status
@@ -27,14 +28,9 @@ class PostgresProposals:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[bool]:
-        """Whether it is ours to look. The turn ends with its transaction, so also with the process."""
-        async with AsyncExitStack() as stack:
-            async with reachable():
-                connection = await stack.enter_async_context(self._engine.connect())
-                is_ours = bool((await connection.execute(select(func.pg_try_advisory_xact_lock(_TURN)))).scalar_one())
-            yield is_ours
+    def turn(self) -> AbstractAsyncContextManager[bool]:
+        """Whether it is ours to look."""
+        return alone(self._engine, _TURN)
 
     async def due(self, *, often: timedelta, seldom: timedelta) -> Sequence[Desk]:
         """Where nobody has looked for so long."""

@@ -1,8 +1,8 @@
 """Requests in PostgreSQL: each stored together with the job that opens it, each with one run."""
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.store import runs, tables
+from app.adapters.store.alone import alone
 from app.adapters.store.drafts import Drafts
 from app.adapters.store.jobs import Queue
 from app.adapters.store.reachable import reachable
@@ -113,14 +114,9 @@ class PostgresRequests:
         query = select(tables.requests).where(_row.token_id == token_id).order_by(_row.id.desc()).limit(at_most)
         return await self._with_runs(query)
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[bool]:
-        """Whether it is ours to tell. The turn ends with its transaction, so also with the process."""
-        async with AsyncExitStack() as stack:
-            async with reachable():
-                connection = await stack.enter_async_context(self._engine.connect())
-                is_ours = bool((await connection.execute(select(func.pg_try_advisory_xact_lock(_TURN)))).scalar_one())
-            yield is_ours
+    def turn(self) -> AbstractAsyncContextManager[bool]:
+        """Whether it is ours to tell."""
+        return alone(self._engine, _TURN)
 
     async def untold(self, door: Door, at_most: int) -> Sequence[tuple[Request, Run | None]]:
         """Requests that came by this door, of the last days, whose end was not told yet."""

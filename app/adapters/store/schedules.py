@@ -1,7 +1,7 @@
 """What repositories want to be done by the clock, in PostgreSQL."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Final
 
@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.store import tables
+from app.adapters.store.alone import alone
 from app.adapters.store.reachable import reachable
 from app.core.schedules import Entry
 from app.core.task import Repository
@@ -34,14 +35,9 @@ class PostgresTimetable:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[bool]:
-        """Whether it is ours to look. The turn ends with its transaction, so also with the process."""
-        async with AsyncExitStack() as stack:
-            async with reachable():
-                connection = await stack.enter_async_context(self._engine.connect())
-                is_ours = bool((await connection.execute(select(func.pg_try_advisory_xact_lock(_TURN)))).scalar_one())
-            yield is_ours
+    def turn(self) -> AbstractAsyncContextManager[bool]:
+        """Whether it is ours to look."""
+        return alone(self._engine, _TURN)
 
     async def add(self, repositories: Sequence[Repository]) -> None:
         """Have those read that nothing is known of yet."""
