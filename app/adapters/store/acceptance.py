@@ -16,6 +16,7 @@ from app.adapters.store.requests import PostgresRequests
 from app.core.campaign import CampaignDraft
 from app.core.events import (
     BranchDeleted,
+    Closed,
     InstallationChanged,
     IssueEdited,
     Noticed,
@@ -90,11 +91,7 @@ class Acceptance:
     ) -> Receipt:
         """Note on every run that is meant that it shall end, and have each looked after: it may wait for something."""
         if event.pull is not None:
-            installation_id = event.repository.installation_id
-            await places.lock(connection, installation_id)
-            await summaries.note_closed(connection, event.repository.id, event.number, event.pull)
-            # One pull request less waits for review: somebody may begin.
-            await places.give_on(connection, installation_id, self._limits, self._queue.put)
+            await self._close(connection, event, event.pull)
         where = (event.repository.id, event.number)
         campaign_id = await campaigns.at_work(connection, *where, asked_until=event.at)
         if campaign_id is not None:
@@ -107,6 +104,16 @@ class Acceptance:
         if delivery is not None:
             await withdrawals.note(connection, event)
         return Receipt(reason=f"Nothing is at work on {event.repository.full_name}#{event.number}.", is_new=True)
+
+    async def _close(self, connection: AsyncConnection, event: StopRequested, closed: Closed) -> None:
+        """Note what became of a pull request. One of ours less waits for review: somebody may begin."""
+        repository = event.repository
+        is_ours = await summaries.is_known(connection, repository.id, event.number)
+        if is_ours:
+            await places.lock(connection, repository.installation_id)
+        await summaries.note_closed(connection, repository.id, event.number, closed)
+        if is_ours:
+            await places.give_on(connection, repository.installation_id, self._limits, self._queue.put)
 
     async def _end_without_branch(self, connection: AsyncConnection, event: BranchDeleted, reason: str) -> Receipt:
         meant = await orders.on_branch(connection, event.repository.id, event.branch)

@@ -12,6 +12,13 @@ from app.adapters.store import tables
 from app.core.events import Closed
 
 
+async def is_known(connection: AsyncConnection, repository_id: int, number: int) -> bool:
+    """Whether a run opened this pull request."""
+    row = tables.summaries.c
+    here = select(row.run_id).where(row.repository_id == repository_id, row.pull_request_number == number)
+    return (await connection.execute(here.limit(1))).scalar_one_or_none() is not None
+
+
 async def note_closed(connection: AsyncConnection, repository_id: int, number: int, closed: Closed) -> None:
     """Write down what a pull request came to, if a run opened it, and what it took back, if it did."""
     row, run = tables.summaries.c, tables.runs.c
