@@ -136,9 +136,9 @@ class Stage:
             self.hub.add_repository(full_name, source=Path(folder))
         self.hub.install(self.app, [full_name])
 
-    def log_end(self) -> str:
-        """The last lines of the log."""
-        return self.log.read_text(encoding="utf-8", errors="replace")[-3_000:] if self.log.exists() else ""
+    def log_end(self, at_most: int = 3_000) -> str:
+        """The last characters of the log."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-at_most:] if self.log.exists() else ""
 
     async def start_app(self, *options: str, within_s: float = _READY_TIMEOUT_S) -> None:
         """Start `minions serve`, and wait until it is ready. Raises MinionsError with its log if it is not."""

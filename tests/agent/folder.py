@@ -5,6 +5,7 @@ import os
 import signal
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
@@ -100,7 +101,8 @@ class FolderSandbox:
             async with asyncio.timeout(timeout_s):
                 output, _ = await process.communicate(stdin)
         except (TimeoutError, asyncio.CancelledError) as error:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have ended by itself just now
+                os.killpg(process.pid, signal.SIGKILL)
             await process.communicate()
             if isinstance(error, asyncio.CancelledError):
                 raise

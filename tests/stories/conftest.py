@@ -1,11 +1,11 @@
 """The whole of Minions, running as in an installation, and people who use it through GitHub."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import gidgethub.httpx
 import httpx
@@ -16,6 +16,21 @@ from githubkit import GitHub, TokenAuthStrategy
 from app.demo.github.objects import Role
 from app.demo.stage import Seed, Stage, seed, staged
 from tests.forks import Forks
+
+_TOLD_OF_A_FAILURE: Final = 20_000
+"""Characters at the end of a server's log that are shown with a failed test."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the server said: a wait that came to nothing says only that."""
+    report = yield
+    if report.failed:
+        for given in item.funcargs.values():
+            stage = given.stage if isinstance(given, Town) else given
+            if isinstance(stage, Stage):
+                report.sections.append(("The end of the server's log", stage.log_end(_TOLD_OF_A_FAILURE)))
+    return report
 
 
 class Person(Protocol):
