@@ -30,7 +30,14 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.T
             stage = given.stage if isinstance(given, Town) else given
             if isinstance(stage, Stage):
                 report.sections.append(("The end of the server's log", stage.log_end(_TOLD_OF_A_FAILURE)))
+                report.sections.append(("What was said in the newest repository", _said(stage)))
     return report
+
+
+def _said(stage: Stage) -> str:
+    (*_, repository) = stage.hub.repositories.values()
+    comments = [comment for issue in repository.issues.values() for comment in issue.comments]
+    return "\n\n".join(f"{one.user.login}: {one.body}" for one in comments)
 
 
 class Person(Protocol):

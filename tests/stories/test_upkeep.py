@@ -122,7 +122,7 @@ async def has_page(push: Push) -> Sequence[Workflow]:
 
 
 async def test_red_checks_of_somebody_elses_pull_request_become_a_pull_request_into_theirs(lane: Town) -> None:
-    repository = lane.repository({**FLAKY.files, "PAGE.md": "\n"})
+    repository = lane.repository({**lane.wanted.files, "PAGE.md": "\n"})
     ann, hub = lane.person("ann", repository), lane.stage.hub
     hub.run_on_push(repository, has_page)
     known = hub.repository(repository)
