@@ -22,13 +22,6 @@ from app.core.task import Person, Repository, Task
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(120)]
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each contract holds on the newest and on the oldest PostgreSQL."""
-    if "template_url" in metafunc.fixturenames:
-        servers = ["embedded_template", "debian_template"]
-        metafunc.parametrize("template_url", servers, indirect=True, scope="session")
-
-
 _numbers = itertools.count(1)
 
 

@@ -45,13 +45,6 @@ def upgrade() -> None:
 RAISES_THE_FLOOR = """op.execute("UPDATE floor SET oldest = '9001'")"""
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each contract holds on the newest and on the oldest PostgreSQL."""
-    if "template_url" in metafunc.fixturenames:
-        servers = ["embedded_template", "debian_template"]
-        metafunc.parametrize("template_url", servers, indirect=True, scope="session")
-
-
 def revision(url: str) -> str | None:
     engine = create_engine(url)
     with engine.connect() as connection:

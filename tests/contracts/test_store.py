@@ -37,13 +37,6 @@ from app.core.task import Person, Place, Repository, Task
 pytestmark = pytest.mark.contract
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each contract holds on the newest and on the oldest PostgreSQL."""
-    if "template_url" in metafunc.fixturenames:
-        servers = ["embedded_template", "debian_template"]
-        metafunc.parametrize("template_url", servers, indirect=True, scope="session")
-
-
 def task(number: int = 7, body: str = "It is broken.") -> Task:
     return Task(
         repository=Repository(id=5, full_name="octo/cat", installation_id=3),

@@ -26,8 +26,11 @@ from app.engine.campaigns import Announcer, Conductor
 from app.engine.dispatch import decide
 from app.engine.requests import Opener
 from blueprints import BLUEPRINTS
+from tests.contracts import conftest
 from tests.engine.conftest import FakeGitHub
 from tests.trackers import MemoryTracker, MemoryTrackers
+
+pytest_generate_tests = conftest.pytest_generate_tests
 
 HUB = Repository(id=1, full_name="octo/hub", installation_id=3)
 ANN = Person(id=5, login="ann")
