@@ -4,15 +4,13 @@ A patch is data of a stranger: hunks are counted out, so that no line of a file 
 """
 
 import io
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from app.core.diff import HUNK, unquoted
 from app.core.patch import Patch
 
-HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-_ESCAPES: Final = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13, b'"': 34, b"\\": 92}
 _LONGEST_LINE: Final = 400
 """Characters of a line that are shown to a model: of minified code, nobody reads more."""
 
@@ -84,16 +82,3 @@ def numbered(patch: Patch, most: int) -> str:
             break
         parts += rows
     return "\n".join([*parts, *(f"== {title}, without lines to show" for title in shown.values())])
-
-
-def unquoted(name: bytes) -> str:
-    """A file name as git writes it in a patch: in C's quotes if it holds anything but plain characters."""
-    if not name.startswith(b'"'):
-        return name.removesuffix(b"\t").decode(errors="surrogateescape")
-
-    def character(escape: re.Match[bytes]) -> bytes:
-        code = escape[1]
-        return bytes([int(code, 8) if len(code) == 3 else _ESCAPES[code]])
-
-    inner = name.removesuffix(b"\t").removeprefix(b'"').removesuffix(b'"')
-    return re.sub(rb'\\([0-7]{3}|[abtnvfr"\\])', character, inner).decode(errors="surrogateescape")
