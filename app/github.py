@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
@@ -23,9 +23,6 @@ from app.core.pace import THE_APP, Allowance
 from app.core.redaction import Redactor
 from app.engine.dispatch import Blueprints
 from app.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 
 def chosen_paces(settings: Settings, store: PostgresStore | None = None) -> Paces:

@@ -1,17 +1,12 @@
 """The log, from which every secret of the settings is kept."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from app.adapters.json_log import JsonLog
 from app.adapters.redacted import RedactedLog
 from app.core.redaction import Redactor
 from app.models import secrets_of
 from app.settings import Settings
-
-if TYPE_CHECKING:
-    pass
-
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 

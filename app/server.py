@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
 
 import httpx
 import uvicorn
@@ -41,10 +40,6 @@ from app.web.sign_in import SignIn
 from app.web.slack import Slack
 from app.web.webhook import Webhook
 from blueprints import BLUEPRINTS
-
-if TYPE_CHECKING:
-    pass
-
 
 _log = logging.getLogger(__name__)
 
