@@ -232,7 +232,7 @@ async def test_what_hides_it_is_sent_back(rig: Any) -> None:
     ("fails", "why"),
     [
         (lambda _n, _t: False, "did not fail in 100 runs. So it fails, here, in less than 4.5 %"),
-        (lambda _n, _t: True, "failed in each of 10 runs, so it is not flaky but red"),
+        (lambda _n, _t: True, "failed in each of 30 runs, so it is not flaky but red"),
     ],
 )
 async def test_what_is_not_flaky_is_not_begun_with(rig: Any, fails: Callable[[int, bytes], bool], why: str) -> None:
