@@ -8,7 +8,7 @@ import pytest
 
 from tests.stories.conftest import Minions
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 
 def settings_of(town: Any) -> dict[str, str]:

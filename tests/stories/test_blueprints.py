@@ -13,9 +13,9 @@ from blueprints import BLUEPRINTS
 from tests.evaluation.scripted import SENT_BACK, two_tries
 from tests.forks import Forks
 from tests.stories.conftest import built
-from tests.stories.test_from_label_to_pull_request import ended, until
+from tests.stories.patience import ended, until
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 TASKS = {name: exercises(name)[task] for name, (task, _) in SENT_BACK.items()}
 WRITE = TASKS["docs"]
@@ -121,7 +121,7 @@ async def test_a_campaign_brings_a_pull_request_in_each_of_its_repositories(stre
         comments = await ann.comments(number)
         return next((one["body"] for one in comments if "**⚠️ 2 of 3 parts done, 1 without" in one["body"]), "")
 
-    told = await until(done, within_s=240)
+    told = await until(done)
     for place in places:
         there = street.person("ann", place)
         (pull,) = await there.pulls()

@@ -9,9 +9,9 @@ from app.demo.github.actions import Job, Push, Workflow
 from app.demo.github.objects import WorkflowRun
 from app.demo.github.plumbing import Git
 from app.demo.workflows import workflows
-from tests.stories.test_from_label_to_pull_request import until
+from tests.stories.patience import until
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 FIX = "sed -i 's/without their accents/without their accents (NFKD)/' README.md"
 

@@ -18,7 +18,7 @@ from app.demo.stage import free_port, seed
 from tests.container_engine import IMAGE
 from tests.stories.conftest import Minions
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize(

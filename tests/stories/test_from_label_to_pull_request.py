@@ -1,34 +1,13 @@
 """Conversations with the whole of Minions: somebody says something on GitHub, and something comes back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+from tests.stories.patience import ended, until
 
-
-async def until(look: Callable[[], Awaitable[Any]], *, within_s: float = 120) -> Any:
-    """What `look` answers as soon as that is something."""
-    async with asyncio.timeout(within_s):
-        while not (found := await look()):
-            await asyncio.sleep(0.1)
-        return found
-
-
-async def ended(person: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The pull request and its completed check run, once they are there."""
-
-    async def look() -> Any:
-        for pull in await person.pulls():
-            checks = await person.checks(pull["head"]["sha"])
-            if checks and checks[0]["status"] == "completed":
-                return pull, checks[0]
-        return None
-
-    found: tuple[dict[str, Any], dict[str, Any]] = await until(look)
-    return found
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("kind", ["githubkit", "gidgethub"])

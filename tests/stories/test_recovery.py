@@ -1,7 +1,6 @@
 """Minions was away while people went on: what they wanted is found out afterwards, and done once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,19 +10,12 @@ from sqlalchemy import create_engine, text
 from app.adapters.postgres import EmbeddedPostgres
 from app.demo.github.faults import DeliveryRule, When
 from app.demo.github.troubles import Mishap
+from tests.stories.patience import until
 
-pytestmark = [pytest.mark.story, pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.faults, pytest.mark.timeout(600)]
 
 LONG_AGO = timedelta(days=4)
 """GitHub forgets deliveries after three."""
-
-
-async def until(look: Callable[[], Awaitable[Any]], *, within_s: float = 150) -> Any:
-    """What `look` answers as soon as that is something."""
-    async with asyncio.timeout(within_s):
-        while not (found := await look()):
-            await asyncio.sleep(0.1)
-        return found
 
 
 async def finished(person: Any) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.stories.conftest import Minions
-from tests.stories.test_from_label_to_pull_request import ended, until
+from tests.stories.patience import ended, until
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 
 async def test_a_change_is_reviewed_signed_and_checked_by_others(minions: Minions, town: Any, tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.stories.test_from_label_to_pull_request import until
+from tests.stories.patience import until
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 
 async def test_who_would_be_one_too_many_waits_in_line_and_begins_when_one_is_closed(town: Any) -> None:

@@ -10,7 +10,7 @@ from app.demo.stage import furnish, seed, staged
 from tests import slack
 from tests.forks import Forks
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 
 async def test_a_thread_becomes_a_pull_request(tmp_path: Path, forks: Forks) -> None:

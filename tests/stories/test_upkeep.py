@@ -18,9 +18,9 @@ from app.evaluation.exercise import exercises
 from tests.evaluation.scripted import oracle
 from tests.forks import Forks
 from tests.stories.conftest import Town
-from tests.stories.test_from_label_to_pull_request import ended, until
+from tests.stories.patience import ended, until
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 UPDATE = exercises("dependency")["greetings"]
 FLAKY = exercises("flaky")["first-name"]

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import os
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from tests.forks import Forks
+from tests.stories.patience import until
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 SET_UP = "mkdir -p made && echo once >> /cache/count"
 
@@ -76,14 +77,6 @@ async def test_a_repository_without_the_app_is_told(warm: Warm, town: Any) -> No
 async def test_a_name_that_is_none_is_told(warm: Warm, town: Any, name: str) -> None:
     said = f"minions: {name!r} is no repository: give OWNER/NAME.\n"
     assert await warm(town.stage.environment, name) == (2, said)
-
-
-async def until(look: Callable[[], Awaitable[Any]], *, within_s: float = 120) -> Any:
-    """What `look` answers as soon as that is something."""
-    async with asyncio.timeout(within_s):
-        while not (found := await look()):
-            await asyncio.sleep(0.1)
-        return found
 
 
 async def pushed(town: Any, full_name: str, folder: Path) -> str:
