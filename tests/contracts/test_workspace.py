@@ -1,7 +1,10 @@
 """What every workspace promises: a tree, files that do not lead outside, and one way out for the change."""
 
+import asyncio
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,18 @@ from tests.workspaces import Origin, do, made
 
 pytestmark = pytest.mark.contract
 
+ROOT = Path(__file__).parents[2]
+_REMOVE = """
+import sys
+from pathlib import Path
+from app.adapters.workspace.folders import Folder
+Folder(Path(sys.argv[1]), 7).remove()
+"""
+_RM_THAT_KILLS = """#!/bin/sh
+/bin/rm -rf "{room}"
+kill -9 $PPID
+"""
+"""Has deleted one part of the folder, when whoever wants all of it deleted is killed."""
 CAFE = "caf\udce9"
 """A file name in Latin-1."""
 
@@ -92,6 +107,22 @@ class TestCheckOut:
     async def test_makes_a_half_made_tree_anew(self, workspace: GitWorkspace, origin: Origin) -> None:
         await workspace.write("code.py", b"broken off\n")
         workspace._folder.base.unlink()
+        await workspace.check_out(origin.base)
+        assert (await workspace.read("code.py")).startswith(b"def add")
+
+    async def test_makes_a_tree_anew_whose_removal_was_killed(
+        self, home: Path, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        folder = workspace._folder.run
+        programs = home / "programs"
+        programs.mkdir()
+        (programs / "rm").write_text(_RM_THAT_KILLS.format(room=folder / "room"))
+        (programs / "rm").chmod(0o755)
+        path = f"{programs}:{os.environ['PATH']}"
+        command = (sys.executable, "-c", _REMOVE, folder)
+        process = await asyncio.create_subprocess_exec(*command, env={"PATH": path}, cwd=ROOT)
+        assert await process.wait() == -signal.SIGKILL
+        assert not (folder / "room").exists()
         await workspace.check_out(origin.base)
         assert (await workspace.read("code.py")).startswith(b"def add")
 

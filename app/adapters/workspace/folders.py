@@ -23,6 +23,7 @@ from app.core.errors import SandboxError
 
 PARTS: Final = ("tree", "cache", "git")
 GIB: Final = 1024**3
+_BASE: Final = "base"
 _LOWER: Final = "lower"
 
 
@@ -98,7 +99,7 @@ class Folder:
     @property
     def base(self) -> Path:
         """A file with the base commit."""
-        return self.run / "base"
+        return self.run / _BASE
 
     @property
     def stamp(self) -> Path:
@@ -155,7 +156,8 @@ class Folder:
         return look(self.room / "upper" / "tree", self.lower()) if self.is_layered else b""
 
     def remove(self) -> None:
-        """Take it away with everything in it."""
+        """Take it away with everything in it. Killed meanwhile, it leaves what passes for half made."""
+        forget(self.run)
         self.unmount()
         delete(self.run)
 
@@ -178,6 +180,11 @@ class Folder:
             mounts.mount_overlay(layers, upper, work, self.files, (self.user, GROUP))
         except OSError as error:
             raise SandboxError(f"The work tree cannot be laid over its base: {error}") from error
+
+
+def forget(run: Path) -> None:
+    """Have nobody open this folder of a run as it is, however far its removal comes."""
+    (run / _BASE).unlink(missing_ok=True)
 
 
 def in_use(runs: Path) -> set[str]:

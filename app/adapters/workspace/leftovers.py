@@ -16,7 +16,7 @@ from typing import Final
 from app.adapters.own_folder import abandoned
 from app.adapters.sandbox.leftovers import end_leftovers, end_proxy
 from app.adapters.workspace.deletion import delete
-from app.adapters.workspace.folders import in_use
+from app.adapters.workspace.folders import forget, in_use
 from app.adapters.workspace.furnishing import SITE
 from app.adapters.workspace.git import Git
 from app.adapters.workspace.layers import AHEAD, Layers
@@ -88,7 +88,10 @@ class MachineLeftovers:
     def _runs(self, over: AbstractSet[int]) -> Iterator[str]:
         for run_id in sorted(over):
             folder = self._home / "runs" / str(run_id)
-            if folder.exists() and _removed(folder):
+            if not folder.exists():
+                continue
+            forget(folder)  # the run may be asked for once more
+            if _removed(folder):
                 yield f"the folder of run {run_id}"
 
     def _others(self) -> Iterator[str]:
