@@ -1,9 +1,11 @@
 import json
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
+from app.agent.background import Background
 from app.agent.tools.all_tools import ALL_TOOLS, chosen
 from app.agent.tools.bash import plain
 from app.agent.tools.tool import Desk, Told, clipped
@@ -60,6 +62,11 @@ def test_numbers_in_quotes_are_numbers() -> None:
     assert chosen(["read"])["read"].parse({"path": "a", "limit": "80"}).model_dump()["limit"] == 80
 
 
+def the_log(folder: Path) -> tuple[Path, str]:
+    (log,) = folder.glob("output-*.log")
+    return log, log.read_text()
+
+
 async def test_bash_tells_the_exit_code(desk: Desk) -> None:
     told = await use("bash", desk, command="echo out; echo err >&2; exit 3")
     assert not told.ok
@@ -72,12 +79,24 @@ async def test_bash_says_that_the_time_was_up(desk: Desk) -> None:
     assert (told.ok, told.text) == (False, "[killed after 1 s; everything that it started is dead]")
 
 
-async def test_bash_keeps_head_and_tail(desk: Desk) -> None:
-    told = await use("bash", desk, command="seq 1 20000")
+async def test_bash_keeps_head_and_tail_and_all_of_it_in_a_log(desk: Desk, tmp_path: Path) -> None:
+    noted = replace(desk, background=Background(PurePosixPath(tmp_path)))
+    told = await use("bash", noted, command="seq 1 20000")
     assert len(told.text) < 16_200
     assert "\n1\n2\n" in told.text
     assert told.text.endswith("19999\n20000")
     assert "characters left out" in told.text
+    log, text = the_log(tmp_path)
+    assert told.text.splitlines()[1] == f"[more of it: {log}]"
+    assert text == "".join(f"{number}\n" for number in range(1, 20_001))
+    assert (await use("bash", noted, command="seq 1 20000")).text.splitlines()[1:] == told.text.splitlines()[1:]
+
+
+async def test_a_log_that_cannot_be_written_is_not_spoken_of(desk: Desk, tmp_path: Path) -> None:
+    noted = replace(desk, background=Background(PurePosixPath(tmp_path / "missing")))
+    told = await use("bash", noted, command="seq 1 20000")
+    assert told.ok
+    assert told.text.splitlines()[1] == "1"
 
 
 def test_output_is_shown_as_a_terminal_would_in_the_end() -> None:

@@ -1,6 +1,8 @@
 """Run a command in the box."""
 
 import re
+import shlex
+from hashlib import sha256
 from typing import Final
 
 from pydantic import Field
@@ -12,6 +14,8 @@ from app.core.sandbox import CommandResult
 _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 """ECMA-48 control sequences: colours, cursor movement, window titles."""
 _LONGEST_S: Final = 600
+_KEEP_S: Final = 60.0
+"""To write down what is not shown, which takes milliseconds."""
 
 
 class BashArguments(Arguments, frozen=True):
@@ -32,7 +36,20 @@ async def _run(arguments: BashArguments, desk: Desk) -> Told:
         return _start(arguments, desk)
     timeout_s = max(min(float(arguments.timeout_s), desk.seconds_left), 1.0)
     result = await desk.sandbox.run(arguments.command, timeout_s=timeout_s)
-    return Told(f"{_verdict(result, timeout_s)}\n{clipped(plain(result.output))}".rstrip(), ok=result.ok)
+    text = plain(result.output)
+    shown = clipped(text)
+    kept = await _kept(text, desk) if shown != text else ""
+    return Told(f"{_verdict(result, timeout_s)}\n{kept}{shown}".rstrip(), ok=result.ok)
+
+
+async def _kept(text: str, desk: Desk) -> str:
+    """Where the minion finds a long output, so that it need not run the command again to see more of it.
+
+    The name follows from the text: played again from its record, a run is told the same.
+    """
+    path = desk.background.logs / f"output-{sha256(text.encode()).hexdigest()[:12]}.log"
+    written = await desk.sandbox.run(f"cat >{shlex.quote(str(path))}", timeout_s=_KEEP_S, stdin=text.encode())
+    return f"[more of it: {path}]\n" if written.ok else ""
 
 
 def _start(arguments: BashArguments, desk: Desk) -> Told:
@@ -62,8 +79,9 @@ BASH: Final = Tool(
     purpose=(
         "Run a command in the repository's sandbox: tests, linters, git diff, file operations. Each call is a new "
         "shell in the repository's root; nothing that it starts lives on after it. There is no network, no terminal. "
-        "Answers with the exit code and the output, shortened in the middle if it is long. With `background` a "
-        "long build or test run goes on beside other calls; a server is better started and asked in one command."
+        "Answers with the exit code and the output, shortened in the middle if it is long: a log then has more of it. "
+        "With `background` a long build or test run goes on beside other calls; a server is better started and asked "
+        "in one command."
     ),
     arguments=BashArguments,
     run=_run,
