@@ -434,6 +434,45 @@ async def test_a_worker_that_was_too_busy_to_say_that_it_lives_does_not_take_its
     await asyncio.gather(working, return_exceptions=True)
 
 
+async def test_a_worker_never_advances_one_run_twice_at_once(store: PostgresStore, database_url: str) -> None:
+    """After a time without a database all workers seem gone: their runs are put back, and come to them once more."""
+    await ask(store)
+    begun, over, twice = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    at_work: list[int] = []
+    most = goes = 0
+
+    async def advance(run_id: int, _revision: int | None = None) -> None:
+        nonlocal most, goes
+        at_work.append(run_id)
+        most, goes = max(most, len(at_work)), goes + 1
+        begun.set()
+        await over.wait()
+        at_work.remove(run_id)
+        if goes == 2:
+            twice.set()
+
+    queue = ProcrastinateQueue(database_url, lost_after_s=1_000)
+    working = asyncio.create_task(queue.work(advance, concurrency=2))
+    await begun.wait()
+    async with store._engine.begin() as connection:
+        await connection.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"))
+    async with other_process(database_url) as other:
+        assert await other.take_over() == 1
+    while await _at_work_again(store) == 0:
+        await asyncio.sleep(0.02)
+    over.set()
+    await twice.wait()
+    assert most == 1
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def _at_work_again(store: PostgresStore) -> int:
+    query = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing' AND attempts > 0"
+    async with store._engine.connect() as connection:
+        return int((await connection.execute(text(query))).scalar_one())
+
+
 @asynccontextmanager
 async def other_process(url: str) -> AsyncIterator[ProcrastinateQueue]:
     """A queue that can be asked and does no work."""

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Final
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
@@ -96,6 +96,7 @@ class ProcrastinateQueue:
         self._open: OpenRequest | None = None
         self._look_after: LookAfter | None = None
         self._workers: WeakSet[Worker] = WeakSet()
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._app.task(name=_TASK, retry=_Again())(self._work_off)
         self._app.task(name=_WARMING, queue=_WARMING)(self._work_ahead)
         self._app.task(name=_OPENING, queue=_REQUESTS, retry=_Again())(self._open_request)
@@ -255,13 +256,16 @@ class ProcrastinateQueue:
             await asyncio.sleep(self._beat_s)
 
     async def _keep_taking_over(self) -> None:
+        """Look again and again. After a time without the database all seem gone: they may first say that they live."""
         while True:
+            pause_s = self._beat_s
             try:
                 if taken := await self.take_over():
                     _log.warning("Took over %s runs of a worker that is gone.", taken)
             except ConnectorException as error:
                 _log.warning("The database cannot be asked for lost workers: %s", error)
-            await asyncio.sleep(self._beat_s)
+                pause_s = self._lost_after_s
+            await asyncio.sleep(pause_s)
 
     async def take_over(self) -> int:
         """Put back the runs of workers that are gone; answer with how many. What they warmed is forgotten.
@@ -287,7 +291,10 @@ class ProcrastinateQueue:
     async def _work_off(self, run_id: int, revision: int | None = None) -> None:
         if self._advance is None:
             raise RuntimeError("This process only puts jobs in.")
-        await self._advance(run_id, revision)
+        # A worker may be given a run that it is at work on: others put its runs back when it seemed gone. Of those on
+        # other machines the first that saves is right; here both would work in one tree.
+        async with self._turns.setdefault(run_id, asyncio.Lock()):
+            await self._advance(run_id, revision)
 
     async def _open_request(self, request_id: int) -> None:
         if self._open is None:
