@@ -139,7 +139,7 @@ def recovery(
     """What looks after events that never arrived."""
     history = history_of(settings, app, lookups, blueprints=blueprints)
     poll = Poll(store.opinions(), GitHubReactions(lookups))
-    return Recovery(store, store.logbook(settings.app_id), history, blueprints, poll)
+    return Recovery(store, store.logbook(settings.app_id), history, blueprints, poll, campaigns=store.campaigns())
 
 
 def schedules(store: PostgresStore, forges: GitHubForges, history: GitHubHistory) -> Schedules:

@@ -215,6 +215,10 @@ class Campaigns(Protocol):
         """Note that nothing more comes of an order."""
         ...
 
+    async def unfinished(self) -> Sequence[Campaign]:
+        """Those that have not ended, oldest first."""
+        ...
+
     def turn(self) -> AbstractAsyncContextManager[bool]:
         """Whether it is ours, among all workers, to tell how campaigns stand."""
         ...

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from app.core.events import StopRequested, WorkRequested
 from app.core.run import Run
-from app.core.task import Repository
+from app.core.task import Repository, Task
 from app.core.vitals import Look
 
 
@@ -86,6 +86,10 @@ class History(Protocol):
 
         One that nobody requests is there because something was not found, which may also be GitHub's own lag.
         """
+        ...
+
+    async def called_off(self, task: Task) -> StopRequested | None:
+        """The same of what an issue asks for, by nothing but the issue: a campaign has no branch of its own."""
         ...
 
 

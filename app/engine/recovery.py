@@ -1,6 +1,6 @@
 """Nothing that GitHub told us is lost. It tells each event once, whether we are there or not; here we ask for the rest.
 
-Three looks, from what GitHub knows best to what it knows least:
+Four looks, from what GitHub knows best to what it knows least:
 
 - *Deliveries that failed*, back to the last look: GitHub makes another attempt when it is asked to, with the guid of
   the first, so that the store takes each event once.
@@ -11,6 +11,7 @@ Three looks, from what GitHub knows best to what it knows least:
   have their turn in each look, for what is not listed there because it is gone.
   Of those that are parked, some look again for themselves: what they wait for may have come without our hearing of it.
   They are more when GitHub tells that it could not tell us of checks.
+- *Campaigns that are under way*: whether their issue is still open and labelled, a few in each look.
 
 What is found goes the way of every event: a decision, and the store. When GitHub asks to slow down or does not answer,
 the rest of a look is left to the next one, which begins where the last whole one began.
@@ -22,6 +23,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from app.core.campaign import Campaigns
 from app.core.errors import ForgeError, RateLimited, Unavailable
 from app.core.events import Event, WorkRequested
 from app.core.history import Attempt, History, Logbook
@@ -54,6 +56,8 @@ _MOST_AT_ONCE: Final = 300
 """Repeats asked for in one look: an App may make 5,000 calls an hour. The rest follows with the next look."""
 _RUNS_AT_ONCE: Final = 10
 """Looked up in one look though nothing seems to have changed, with two calls each: the others have their turn later."""
+_CAMPAIGNS_AT_ONCE: Final = 10
+"""The same of campaigns, with one call each, or two."""
 _SITES_AT_ONCE: Final = 100
 """Repositories glanced at in one look, with two calls each: the others have their turn in the next ones."""
 _SAME: Final = timedelta(minutes=10)
@@ -79,6 +83,7 @@ class Recovery:
         blueprints: Blueprints,
         poll: Poll | None = None,
         *,
+        campaigns: Campaigns,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         every_s: float = EVERY_S,
         at_once: int = _RUNS_AT_ONCE,
@@ -90,6 +95,7 @@ class Recovery:
         self._store = store
         self._logbook = logbook
         self._history = history
+        self._campaigns = campaigns
         self._blueprints = blueprints
         self._poll = poll
         self._now = now
@@ -108,6 +114,10 @@ class Recovery:
         """Events that had not arrived at the last look."""
         self._missing: set[int] = set()
         """Runs of which something was not there at the last look. GitHub's copies may lag: it is looked for twice."""
+        self._campaigns_looked_to = 0
+        """The campaign that was looked at last."""
+        self._missing_campaigns: set[int] = set()
+        """Campaigns whose issue was not there at the last look."""
         self._is_busy = True
         """Whether the next look shall not wait for its time: at the start, and while something is to come."""
 
@@ -136,8 +146,9 @@ class Recovery:
                 await self._start_what_is_labelled(began, since)
             await self._logbook.note(done_to, last=last)
             await self._stop_what_is_withdrawn(since)
+            await self._stop_campaigns_that_are_called_off()
             await self._store.stir_parked(_LONG_PARKED, _MOST_STIRRED if self._lost_hints else _FEW_STIRRED)
-            self._is_busy = is_busy or bool(self._missing)
+            self._is_busy = is_busy or bool(self._missing or self._missing_campaigns)
             if self._poll is not None:
                 await self._poll.ask()
             await self._logbook.note_look(self._history.seen().model_copy(update={"undelivered": self._undelivered}))
@@ -256,6 +267,25 @@ class Recovery:
             self._glanced[number] = doubtful.until
         self._glanced_to = turns[-1] if turns else 0
         return found
+
+    # -- Campaigns that are under way ----------------------------------------------------------------------------
+    async def _stop_campaigns_that_are_called_off(self) -> None:
+        missing, self._missing_campaigns = self._missing_campaigns, set()
+        under_way = {one.id: one for one in await self._campaigns.unfinished()}
+        turns = _next_ones(list(under_way), self._campaigns_looked_to, _CAMPAIGNS_AT_ONCE)
+        self._campaigns_looked_to = turns[-1] if turns else 0
+        for campaign_id in dict.fromkeys([*turns, *(one for one in under_way if one in missing)]):
+            try:
+                stop = await self._history.called_off(under_way[campaign_id].task)
+            except (RateLimited, Unavailable):
+                raise
+            except ForgeError as error:
+                _log.info("Campaign %s: whether it is still wanted cannot be told now: %s", campaign_id, error)
+                continue
+            if stop is not None and stop.requester is None and campaign_id not in missing:
+                self._missing_campaigns.add(campaign_id)
+            elif stop is not None:
+                await self._take(stop)
 
     async def _take(self, event: Event) -> None:
         decision = decide(event, self._blueprints)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.core import wording
+from app.core.campaign_wish import NAME, wish_of
 from app.core.errors import MinionsError, RateLimited, Unavailable
 from app.core.events import WorkRequested
 from app.core.forms import answered, fields
@@ -96,6 +97,9 @@ class Opener:
         if asker is None or not asker.may_ask:
             await self._refuse(request, wording.asker_may_not(wanted.login, repository.full_name))
             return
+        if _is_campaign(request.model_copy(update={"repository": repository}), wanted, asker.person):
+            await self._refuse(request, wording.campaigns_begin_on_an_issue(self.label))
+            return
         number = request.number or await tracker.find_or_create_issue(
             marker=wording.request_marker(request),
             title=wording.issue_title(wanted),
@@ -130,6 +134,15 @@ class Opener:
     async def _refuse(self, request: Request, why: str) -> None:
         _log.info("Request %s is refused: %s", request.id, why)
         await self.requests.refuse(request, why)
+
+
+def _is_campaign(request: Request, wanted: Wanted, person: Person) -> bool:
+    """Whether more places are named than one repository, by somebody: parts of a campaign name theirs alone.
+
+    One run would do a part of that, and nobody would be told of the rest.
+    """
+    is_meant = wanted.blueprint == NAME and wanted.campaign is None
+    return is_meant and wish_of(_task(request, wanted, person)) is not None
 
 
 def _task(request: Request, wanted: Wanted, person: Person) -> Task:

@@ -165,6 +165,10 @@ async def test_a_github_that_is_away_for_a_day_ends_the_request(desk: Desk) -> N
     ("changed", "told"),
     [
         ({"login": "mallory"}, "mallory may not ask for work in octo/cat"),
+        (
+            {"blueprint": "migrate", "body": "Use httpx.\n\nrepositories: octo/cat, octo/dog\nbudget: $9"},
+            "This names several places for one change, which is a campaign",
+        ),
         ({"login": "nobody"}, "nobody may not ask for work in octo/cat"),
         ({"full_name": "octo/dog"}, "The App is not installed on octo/dog"),
         ({"blueprint": "fxi"}, "There is no blueprint 'fxi'. There are: fix"),

@@ -20,6 +20,7 @@ from app.core.task import Person, Repository, Task
 from app.core.vitals import Look
 from app.engine.dispatch import decide
 from app.engine.recovery import Recovery
+from blueprints import BLUEPRINTS
 
 pytestmark = pytest.mark.faults
 
@@ -119,6 +120,9 @@ class Memory:
         self.looked_up.append(run.task.number)
         return self.unwanted.get(run.task.number)
 
+    async def called_off(self, task: Task) -> StopRequested | None:
+        return self.unwanted.get(task.number)
+
 
 @dataclass
 class Scene:
@@ -130,7 +134,12 @@ class Scene:
     def worker(self, at_once: int = 100) -> Recovery:
         """One that was just started."""
         logbook = self.store.logbook("1")
-        return Recovery(self.store, logbook, self.memory, {}, now=lambda: self.memory.now, at_once=at_once)
+        return Recovery(
+            *(self.store, logbook, self.memory, {}),
+            campaigns=self.store.campaigns(),
+            now=lambda: self.memory.now,
+            at_once=at_once,
+        )
 
     async def runs(self) -> list[Run]:
         return [await self.store.load(run_id) for run_id in await self.store.unfinished()]
@@ -333,6 +342,39 @@ async def test_f25_what_is_not_found_is_looked_for_twice(scene: Scene) -> None:
     assert await stops(scene, run_id) == []
     assert not await worker.look()
     assert await stops(scene, run_id) == [None]
+
+
+async def campaign(scene: Scene, number: int = 7) -> int:
+    """One that ann asked for, with nothing at work yet; answers with its id."""
+    body = "Use httpx.\n\nrepositories: octo/cat, octo/dog\nbudget: $20"
+    request = asked(NOON - DAY, number)
+    task = request.task.model_copy(update={"body": body})
+    decision = decide(request.model_copy(update={"task": task, "blueprint": "migrate"}), BLUEPRINTS)
+    assert decision.act is not None
+    await scene.store.accept(None, decision.act, decision.reason)
+    return max(one.id for one in await scene.store.campaigns().unfinished())
+
+
+async def told(scene: Scene, campaign_id: int) -> list[Any]:
+    return [(one.order.kind, one.requester) for one in await scene.store.campaigns().orders(campaign_id)]
+
+
+async def test_f25_a_campaign_whose_issue_was_closed_unheard_is_stopped_once(scene: Scene) -> None:
+    closed, other = await campaign(scene, 7), await campaign(scene, 8)
+    scene.memory.unwanted = {7: stop(ANN)}
+    for _ in range(2):
+        await scene.looked(5 * DAY)
+        await scene.worker().look()
+    assert (await told(scene, closed), await told(scene, other)) == ([("stop", ANN)], [])
+
+
+async def test_f25_a_campaign_whose_issue_is_not_found_is_looked_for_twice(scene: Scene) -> None:
+    lost, worker = await campaign(scene), scene.worker()
+    scene.memory.unwanted = {7: stop(None)}
+    assert await worker.look()
+    assert await told(scene, lost) == []
+    await worker.look()
+    assert await told(scene, lost) == [("stop", None)]
 
 
 async def test_f31_a_run_of_which_github_says_nothing_holds_up_no_other(scene: Scene) -> None:

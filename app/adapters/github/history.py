@@ -15,7 +15,7 @@ from app.core.errors import ForgeError, RateLimited, Unavailable
 from app.core.events import Event, Ignored, StopRequested, WorkRequested
 from app.core.history import Attempt, Doubtful
 from app.core.run import Run
-from app.core.task import Repository
+from app.core.task import Repository, Task
 from app.core.vitals import Look
 
 _log = logging.getLogger(__name__)
@@ -180,24 +180,31 @@ class GitHubHistory:
         for number in dict.fromkeys(filter(None, (task.number, trail.pull_request_number))):
             found = await self._lookups.found(here, f"/issues/{number}", doing)
             if found is None:
-                return _gone(run)
-            if stop := await self._withdrawn(here, found, run):
+                return _gone(task)
+            if stop := await self._withdrawn(here, found, task):
                 return stop.model_copy(update={"number": task.number})
         if trail.branch and trail.head_sha and trail.pull_request_number is None:  # an open one has its branch
             branch = await self._lookups.found(here, f"/branches/{quote(trail.branch, safe='')}", doing)
-            return None if branch is not None else _gone(run)
+            return None if branch is not None else _gone(task)
         return None
 
-    async def _withdrawn(self, here: Repository, found: Json, run: Run) -> StopRequested | None:
+    async def called_off(self, task: Task) -> StopRequested | None:
+        """Why nobody wants what an issue asks for any more, by what the issue looks like now."""
+        doing = f"look whether #{task.number} is still wanted"
+        here = await self._lookups.named(task.repository, doing)
+        found = await self._lookups.found(here, f"/issues/{task.number}", doing)
+        return _gone(task) if found is None else await self._withdrawn(here, found, task)
+
+    async def _withdrawn(self, here: Repository, found: Json, task: Task) -> StopRequested | None:
         """Who closed the issue (or pull request), or took the label off by which it was asked for."""
         issue = _as(_Issue, found)
         event: Event | None = None
         if issue.state != "open":
             if issue.closed_by is None:
-                return _gone(run)
+                return _gone(task)
             closed = _Happened(actor=issue.closed_by, created_at=issue.closed_at or issue.updated_at)
             event = self._told(here, "closed", found, closed)
-        elif issue.number == run.task.number and run.task.comment_id is None and not self._is_labelled(issue):
+        elif issue.number == task.number and task.comment_id is None and not self._is_labelled(issue):
             taken = await self._newest(here, issue.number, "unlabeled", "")
             if taken is not None:
                 event = self._told(here, "unlabeled", found, taken)
@@ -285,9 +292,8 @@ def _attempt(one: Delivery) -> Attempt:
     )
 
 
-def _gone(run: Run) -> StopRequested:
+def _gone(task: Task) -> StopRequested:
     """Nobody knows who did it; it took the right to write to delete or move it."""
-    task = run.task
     return StopRequested(
         repository=task.repository,
         number=task.number,

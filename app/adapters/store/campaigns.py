@@ -34,6 +34,7 @@ _part = tables.campaign_parts.c
 _order = tables.campaign_orders.c
 _run = tables.runs.c
 _TURN: Final = 0x63616D70  # "camp"
+_UNFINISHED: Final = (Stage.ASKED.value, Stage.AT_WORK.value)
 
 
 class PostgresCampaigns:
@@ -145,6 +146,13 @@ class PostgresCampaigns:
         async with reachable(), self._engine.begin() as connection:
             await _settle(connection, given)
 
+    async def unfinished(self) -> Sequence[Campaign]:
+        """Those that have not ended, oldest first."""
+        query = select(tables.campaigns).where(_row.stage.in_(_UNFINISHED)).order_by(_row.id)
+        async with reachable(), self._reads.connect() as connection:
+            rows = (await connection.execute(query)).mappings()
+            return [Campaign.model_validate(dict(one)) for one in rows]
+
     def turn(self) -> AbstractAsyncContextManager[bool]:
         """Whether it is ours to tell."""
         return alone(self._engine, _TURN)
@@ -213,7 +221,7 @@ async def at_work(
     here = [_row.repository_id == repository_id, _row.number == number]
     if asked_until is not None:
         here.append(_row.asked_at <= asked_until)
-    query = select(_row.id).where(*here, _row.stage.in_([Stage.ASKED.value, Stage.AT_WORK.value]))
+    query = select(_row.id).where(*here, _row.stage.in_(_UNFINISHED))
     known: int | None = (await connection.execute(query)).scalar_one_or_none()
     return known
 

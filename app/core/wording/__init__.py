@@ -76,6 +76,7 @@ from app.core.wording.refusals import (
 from app.core.wording.requests import (
     asked_elsewhere,
     asker_may_not,
+    campaigns_begin_on_an_issue,
     issue_body,
     issue_title,
     noticed_body,
@@ -109,6 +110,7 @@ __all__ = [
     "branch_name",
     "broke",
     "budget_used_up",
+    "campaigns_begin_on_an_issue",
     "check",
     "checks_of",
     "checks_unreadable",

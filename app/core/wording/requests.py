@@ -84,6 +84,15 @@ def asker_may_not(login: str, full_name: str) -> str:
     return f"{login} may not ask for work in {full_name}: that takes write permission there."
 
 
+def campaigns_begin_on_an_issue(label: str) -> str:
+    """Many repositories, pull requests and a budget are answered for on GitHub, where all of them are told of."""
+    return (
+        "This names several places for one change, which is a campaign: open an issue with these words on GitHub "
+        f"and set the label {code(f'{label}:migrate')} on it. "
+        "Over the API, in Slack and by a schedule, migrate works in one repository."
+    )
+
+
 def took_too_long(why: str) -> str:
     """What was in the way for a day."""
     return f"It could not be begun within a day. {why}"

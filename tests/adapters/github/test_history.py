@@ -252,6 +252,7 @@ async def test_f25_what_would_have_been_told_is_found(past: Past, how: str) -> N
     assert isinstance(told, StopRequested)
     found = await past.history.withdrawn(past.run())
     assert found is not None
+    assert await past.history.called_off(past.run().task) == found  # which is all that a campaign has
     # The run knows its repository by the name of then.
     assert (found.intent, found.at, found.requester, found.number) == (told.intent, told.at, told.requester, 1)
 
