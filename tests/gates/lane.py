@@ -49,6 +49,10 @@ class Lane:
         """Prepare it; None if the box lacks a program that the task needs."""
         yard = yards(writes({}), files=exercise.base, whole=True)
         yard.task = _asked(yard.task, exercise)
+        await yard.workspace.check_out(yard.base)
+        for program in exercise.needs:
+            if not (await yard.sandbox.run(f"command -v {program}")).ok:
+                return None
         state: Any = await yard.begin(blueprint)
         at, visits = blueprint.start, list[str]()
         while not at.agent:
@@ -58,9 +62,6 @@ class Lane:
             target = blueprint.after(at, word)
             assert isinstance(target, Node), f"{exercise.name}: {visits} {state.explanation}"
             at = target
-        for program in exercise.needs:
-            if not (await yard.sandbox.run(f"command -v {program}")).ok:
-                return None
         return cls(yard, blueprint, exercise, at, json.dumps(state.model_dump(mode="json")))
 
     async def judge(self, after: Texts, *claims: str) -> Judged:
