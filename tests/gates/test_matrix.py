@@ -1,18 +1,28 @@
 """Every script at every task, straight through the gates and clean trees of the task's blueprint, in real boxes."""
 
+from pathlib import Path
+
 import pytest
 
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.evaluation.exercise import exercises
 from blueprints import BLUEPRINTS
 from tests.evaluation.scripted import IDLERS, applicable, cheated
 from tests.gates.conftest import Yards
 from tests.gates.lane import Lane
+from tests.registries import reach_from_here
 
 pytestmark = [pytest.mark.gates, pytest.mark.timeout(1_800)]
 
 BEGIN_ELSEWHERE = {"ci", "review", "dependency"}
 """At a pull request, or at what a tool has done: the evaluation tries their oracle and who does nothing."""
 TASKS = [(name, task) for name in BLUEPRINTS if name not in BEGIN_ELSEWHERE for task in exercises(name)]
+
+
+@pytest.fixture
+def boxes(reachable_folder: Path) -> BubblewrapBoxes:
+    """Boxes whose set-up reaches registries, as some tasks want."""
+    return BubblewrapBoxes(reachable_folder / "sandbox", reach=reach_from_here())
 
 
 async def through(yard: Yards, blueprint: str, task: str) -> list[str]:
