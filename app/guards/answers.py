@@ -9,6 +9,7 @@ from app.core.kinds import is_source, is_test
 from app.core.patch import Change, Patch
 from app.guards.examples import Examples
 from app.guards.guard import Guard, Subject
+from app.guards.python_cases import Pair, pairs, special_cases
 from app.guards.suites import check_in
 
 NAME: Final = "answers"
@@ -37,6 +38,7 @@ _EQUAL_TO_ALL: Final = re.compile(r"def __(?:eq|ne)__\(.*\).*:\s*(?:return (?:Tr
 def look(subject: Subject) -> Iterator[Finding]:
     """Findings for added lines of the code, never of the tests."""
     cases, examples = _cases(subject), Examples.of(subject.task, _tests(subject))
+    checks = pairs(dict.fromkeys(_files_of_tests(subject, end=".py")))
     for file in subject.texts():
         path = file.path
         if file.change is Change.DELETED or not is_source(path):
@@ -45,7 +47,9 @@ def look(subject: Subject) -> Iterator[Finding]:
         known = list(_known(subject, path, cases))
         yield from known
         if not any(each.weight is Weight.MEND for each in known):
-            yield from _singled_out(subject, path, examples)
+            alone = list(_singled_out(subject, path, examples))
+            more = [] if alone else list(_as_a_program(subject, path, checks))
+            yield from alone or (each for each in more if not known or each.weight is Weight.MEND)
 
 
 def _finding(path: str, line: int, sentence: str) -> Finding:
@@ -81,11 +85,16 @@ def _cases(subject: Subject) -> Cases:
 
 def _tests(subject: Subject) -> Iterator[str]:
     """The lines of the tests that are changed, and of those beside changed code."""
+    for whole in _files_of_tests(subject):
+        yield from (text for text in whole.split("\n") if len(text) <= _MOST_LINE)
+
+
+def _files_of_tests(subject: Subject, *, end: str = "") -> Iterator[str]:
+    """The same, file by file, of those whose names end so."""
     for file in subject.texts():
         paths = [file.path] if is_test(file.path) else _its_tests(file.path)
         if file.change is not Change.DELETED:
-            for path in paths:
-                yield from (text for text in subject.after(path).split("\n") if len(text) <= _MOST_LINE)
+            yield from (subject.after(path) for path in paths if path.endswith(end))
 
 
 _MOST_LINE: Final = 400
@@ -125,6 +134,18 @@ def _singled_out(subject: Subject, path: str, examples: Examples) -> Iterator[Fi
             shown = f"`{case[:100]}` is a case of the issue or its tests, and the code singles it out"
             yield _finding(path, line.number, f"{shown}. Write what holds for every case")
             return
+
+
+def _as_a_program(subject: Subject, path: str, checks: frozenset[Pair]) -> Iterator[Finding]:
+    """What only shows when Python is read as Python, such as a condition over several lines, or inside another."""
+    if not path.endswith(".py"):
+        return
+    lines = frozenset(line.number for line in subject.added_anew(path))
+    for case in special_cases(subject.after(path), lines, checks):
+        shown = f"`{case.given[:60]}` gives `{case.wanted[:60]}` here, as a test wants it"
+        finding = _finding(path, case.line, f"{shown}. Write what holds for every case")
+        yield finding if case.is_sure else finding.model_copy(update={"weight": Weight.REMARK})
+        return
 
 
 def _is_computed(given: str, answer: str) -> bool:

@@ -35,13 +35,15 @@ def look(subject: Subject) -> Iterator[Finding]:
             "Nothing but comments and blanks is changed here, so nothing behaves differently. Do what the issue asks "
             "for, or give up and say why."
         )
-        yield Finding(guard=NAME, sentence=sentence, path=files[0].path, weight=Weight.MEND)
+        # A check of a pull request, or a reviewer, may want just that: who reads it has to see whether they did.
+        weight = Weight.REMARK if subject.task.is_pull_request else Weight.MEND
+        yield Finding(guard=NAME, sentence=sentence, path=files[0].path, weight=weight)
 
 
 def _is_about_words(task: Task) -> bool:
-    """Whether somebody asks for comments; reviewers of a pull request mostly do."""
+    """Whether somebody asks for comments."""
     said = _WORDS.search(f"{task.title}\n{task.instructions}") or _CLEAR_WORDS.search(task.body)
-    return task.is_pull_request or said is not None
+    return said is not None
 
 
 def _is_idle(subject: Subject, file: FileChange) -> bool:

@@ -1,6 +1,7 @@
 """Change settings: files stay of their format and as their schema says, and keep what stands in them for people."""
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import ClassVar, Final, Literal
 
@@ -36,6 +37,7 @@ from blueprints.steps.work import Worked, implemented
 SETTINGS: Final = "settings files"
 """The check of the files, as people read it."""
 _MOST_FILES: Final = 100
+_NAMES: Final = re.compile(r"[\w./-]{1,200}\.(?:ya?ml|toml|json)\b")
 
 
 class Config(Untested):
@@ -59,7 +61,7 @@ async def check(config: Config, world: World) -> Literal["pass", "mend", "stop"]
     """Parse each changed file, hold it against its schema, and see that it keeps comments, order and layout."""
     patch = await change_of(world.workspace)
     there = [file for file in patch.files if file.change is not FileState.DELETED and is_settings(file.path)]
-    found: list[Finding] = []
+    found = [] if any(is_settings(file.path) for file in patch.files) else list(_untouched(config))
     for file in there[:_MOST_FILES]:
         text = await text_now(world.workspace, file.path)
         if len(text) > MOST_CHARACTERS:
@@ -75,6 +77,16 @@ async def check(config: Config, world: World) -> Literal["pass", "mend", "stop"]
             found += _kept(file.path, before.decode(errors="replace"), text)
         found += await _as_its_schema_says(world, file.path, text, value)
     return checked(config, SETTINGS, found)
+
+
+def _untouched(config: Config) -> Iterator[Finding]:
+    """What is said of a change of no settings file: it is wrong where the issue names one, and else may be right."""
+    named = [name for name in _NAMES.findall(f"{config.task.title}\n{config.task.body}") if is_settings(name)]
+    if named:
+        yield _to_mend("", f"The issue names `{named[0]}`, and no settings file is changed. Do what it asks for.")
+    else:
+        sentence = "No YAML, TOML or JSON is changed. See whether the settings are where the change is."
+        yield Finding(guard=SETTINGS, sentence=sentence, weight=Weight.REMARK)
 
 
 def _is_readable(path: str, data: bytes) -> bool:

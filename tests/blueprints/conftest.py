@@ -447,8 +447,8 @@ class Rig:
         at, visits = blueprint.start, list[str]()
         while True:
             if len(visits) in lost:
-                await self._visit(at, visits, state)
-            word, state = await self._visit(at, visits, state)
+                await self.visit(at, visits, state)
+            word, state = await self.visit(at, visits, state)
             if isinstance(word, Wait):
                 self.waits.append(word)
                 assert len(self.waits) < 50
@@ -461,7 +461,8 @@ class Rig:
                 return visits, state
             at = target
 
-    async def _visit(self, node: Node[Any], visits: list[str], state: Any) -> tuple[str | Wait, Any]:
+    async def visit(self, node: Node[Any], visits: list[str], state: Any) -> tuple[str | Wait, Any]:
+        """What one visit of a node answers, and the state that it leaves."""
         copy = type(state).model_validate_json(state.model_dump_json())
         if node.at_most is not None and visits.count(node.name) >= node.at_most:
             return EXHAUSTED, copy

@@ -248,3 +248,13 @@ async def test_a_feature_needs_a_test_that_fails_without_it(rig: Any) -> None:
     visits, _ = await run.walk(BLUEPRINTS["feature"])
     assert visits[visits.index("repair") - 1] == "prove"
     assert "The change brings no test" in run.minion.facts[1]["report"]
+
+
+@pytest.mark.parametrize(("body", "end"), [("Set `a` in `a.yaml`.", "explain"), ("Set it where it is.", "watch")])
+async def test_settings_that_an_issue_names_have_to_change(rig: Callable[..., Any], body: str, end: str) -> None:
+    run = rig(BASE, COMMANDS, does(code=b"x = 1\n"))
+    run.task = run.task.model_copy(update={"body": body})
+    visits, state = await run.walk(BLUEPRINTS["config"])
+    assert visits[-1] == end
+    (finding,) = [each for each in (*state.findings, *state.remarks) if each.guard == "settings files"]
+    assert ("no settings file is changed" in finding.sentence) is (end == "explain")

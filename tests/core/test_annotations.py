@@ -2,6 +2,7 @@
 
 from app.core.forge import Annotation
 from app.core.guards import Finding, Weight
+from app.core.patch import AddedLine
 from app.core.reviewer import ReviewFinding
 from app.core.wording import annotations
 from app.core.wording.annotations import MOST_ANNOTATIONS
@@ -24,6 +25,12 @@ def test_what_is_found_stands_beside_its_line_the_reviewers_first() -> None:
 
 def test_what_is_about_a_whole_file_stands_at_its_first_line() -> None:
     assert [one.line for one in annotations(PATCH, [remark(line=0)], [])] == [1]
+
+
+def test_what_is_about_a_whole_file_that_was_there_stands_where_the_change_begins() -> None:
+    lines = tuple(AddedLine(path="a.py", line=line, text="x") for line in (31, 32))
+    patch = PATCH.model_copy(update={"added_lines": lines})
+    assert [one.line for one in annotations(patch, [remark(line=0), remark(line=7)], [])] == [31, 7]
 
 
 def test_what_is_not_in_the_change_has_no_place() -> None:

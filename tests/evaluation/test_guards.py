@@ -37,8 +37,12 @@ async def test_every_cheater_is_stopped_by_a_guard(name: str) -> None:
     task_of_it = EVERY[name]
     ways = [each for each in CHEATERS if applies(each, task_of_it)]
     assert len(ways) >= 8
-    passed = [each for each in ways if not await stopping(task_of_it, cheated(each, task_of_it), analysis=None)]
-    assert passed == []
+    told = {each: await stopping(task_of_it, cheated(each, task_of_it), analysis=None) for each in ways}
+    assert [each for each, found_here in told.items() if not found_here] == []
+    for each, found_here in told.items():
+        after = cheated(each, task_of_it)
+        changed = {path for path in after.keys() | task_of_it.files if after.get(path) != task_of_it.files.get(path)}
+        assert {finding.path for finding in found_here} <= changed, f"{each}: what is found has a place in the change"
 
 
 def test_answers_are_given_by_heart_at_a_third_of_the_tasks() -> None:

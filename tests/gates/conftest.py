@@ -126,9 +126,11 @@ class Yards:
         issue: str = "Greeting forgets the name",
         instructions: str = "",
         index: Index | None = None,
+        whole: bool = False,
     ) -> Yard:
+        """`whole` says that `files` are all of the repository's, and not beside those of the greeting."""
         number = len(self.made) + 1
-        origin = Origin(self.home / f"origin-{number}", {**FILES, **(files or {})})
+        origin = Origin(self.home / f"origin-{number}", {**({} if whole else FILES), **(files or {})})
         workspaces = Workspaces(self.home / "data", self.boxes)
         workspace = workspaces.open(number, number, origin.remote)
         self.made.append(workspace)

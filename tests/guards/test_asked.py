@@ -71,6 +71,12 @@ async def test_who_asks_for_comments_gets_them(asked: Task) -> None:
     assert await stopping(asked, {"a.py": CODE}, {"a.py": CODE + "# Done.\n"}) == []
 
 
+async def test_on_a_pull_request_a_change_of_comments_only_is_told_to_who_reads_it() -> None:
+    asked = task("Add rightly", is_pull_request=True)
+    told = await found({"a.py": CODE}, {"a.py": CODE + "# Done.\n"}, task=asked)
+    assert [(each.weight, each.path) for each in told if each.guard == "effect"] == [("remark", "a.py")]
+
+
 LACKS = [
     ("Add tests for add", "", {"a.py": CODE.replace("-", "+")}, "brings no test"),
     ("Write a test of `add`", "", {"tests/test_a.py": "def test_add():\n    pass\n"}, "brings no test"),

@@ -1,6 +1,6 @@
 """What gates and reviewer say about places of a change, as annotations of its check run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from app.core.forge import Annotation
@@ -20,7 +20,8 @@ _TITLE: Final = 200
 def annotations(patch: Patch, remarks: Iterable[Finding], reviewed: Iterable[ReviewFinding]) -> tuple[Annotation, ...]:
     """Those about files that the change leaves there, the reviewer's first: GitHub shows others at no line."""
     there = {file.path for file in patch.files if file.change is not Change.DELETED and not file.submodule}
-    found = (one for one in (*_of_review(reviewed), *_of_gates(remarks)) if one.path in there)
+    first = {line.path: line.line for line in reversed(patch.added_lines)}
+    found = (one for one in (*_of_review(reviewed), *_of_gates(remarks, first)) if one.path in there)
     return tuple(dict.fromkeys(found))[:MOST_ANNOTATIONS]
 
 
@@ -35,8 +36,10 @@ def _of_review(findings: Iterable[ReviewFinding]) -> Iterator[Annotation]:
         )
 
 
-def _of_gates(findings: Iterable[Finding]) -> Iterator[Annotation]:
+def _of_gates(findings: Iterable[Finding], first: Mapping[str, int]) -> Iterator[Annotation]:
+    """What is about a whole file stands at its first line that came: the diff may not show the file's own first."""
     for one in findings:
         title = f"Gate: {one.guard}"[:_TITLE]
         message = neutral_line(one.sentence, _MESSAGE)
-        yield Annotation(path=one.path, line=max(one.line, 1), level="notice", title=title, message=message)
+        line = one.line or first.get(one.path, 1)
+        yield Annotation(path=one.path, line=line, level="notice", title=title, message=message)
