@@ -2,7 +2,8 @@
 
 It sees literals: compared in whatever order, over several lines, one condition inside another, `in` a list, as a
 `case`, by the name of a constant, or as keys of a dict. It does not see what is computed: a hash of the input, a text
-that is put together, data in another file.
+that is put together, data in another file. Examples that only the issue gives are looked for line by line, by
+`answers` itself.
 """
 
 import ast
