@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from markupsafe import escape
+
 MOST_LINES: Final = 5_000
 """Shown of a change; guards let pass less than this by default."""
 MOST_WIDE: Final = 2_000
 """Bytes shown of a line."""
 MOST_BYTES: Final = 600_000
-"""Shown of a change: with the rest of it, a page stays under 2 MB."""
+"""Of a change as it stands on the page, in HTML: with the rest of it, a page stays under 2 MB."""
 _UNSEEN: Final = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f]"
 )
@@ -69,8 +71,9 @@ def diff(patch: bytes) -> Iterator[tuple[str, str]]:
         elif line.startswith("@@"):
             in_header = False
         style = "header" if in_header else styles.get(line[:1], "same")
-        shown += len(line)
-        yield style, _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], line)
+        line = _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], line)
+        shown += len(escape(line).encode())  # five times the line, where it is all quotes
+        yield style, line
     if left:
         yield "header", f"… {left:,} more bytes are left out here."
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from fastapi import FastAPI
+from markupsafe import escape
 
 from app.adapters.store import PostgresStore
 from app.core.blueprint import Kind
@@ -302,8 +303,14 @@ def test_of_a_large_diff_the_beginning_is_shown() -> None:
     assert len(shown) == MOST_LINES + 1
     assert shown[-1] == ("header", "… 2,685,003 more bytes are left out here.")
     assert len(next(diff(b"+" + b"a" * 9_000_000 + b"\n"))[1]) < MOST_WIDE + 10
-    wide = list(diff(b"@@ -0,0 +1,4000 @@\n" + (b"+" + b"a" * 1_000 + b"\n") * 4_000))
-    assert sum(len(line) for _, line in wide) < MOST_BYTES + MOST_WIDE
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("letter", ["a", '"', "&", "é", "\u2028", "\x00"])
+def test_a_diff_has_room_for_what_it_becomes_on_a_page(letter: str) -> None:
+    line = f"+{letter * (1_000 // len(letter.encode()))}\n".encode()
+    wide = list(diff(b"@@ -0,0 +1,4000 @@\n" + line * 4_000))
+    assert sum(len(escape(line).encode()) for _, line in wide) < MOST_BYTES + 6 * MOST_WIDE
     assert wide[-1][1].endswith("more bytes are left out here.")
 
 
