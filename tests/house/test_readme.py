@@ -38,7 +38,7 @@ def test_the_settings_are_those_of_the_code() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    """Those that people call; each says in its help what it does."""
+    """Those that people call, and no others; each says in its help what it does."""
     documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "manifests/README.md"]
     told = "\n".join(path.read_text("utf-8") for path in documents)
     program = typer.main.get_command(cli)
@@ -52,6 +52,9 @@ def test_every_command_is_documented() -> None:
         assert command.help
     assert len(names) > 15
     assert [name for name in names if name not in told] == []
+    mentioned = set(re.findall(r"(?:`|\$ (?:\S+=\S+ )*(?:\S*/)?)minions ([a-z][a-z-]*)", told))
+    assert len(mentioned) > 10
+    assert mentioned - set(program.commands) == set()
 
 
 def test_every_setting_says_what_it_is() -> None:
