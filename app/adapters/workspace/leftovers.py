@@ -88,10 +88,7 @@ class MachineLeftovers:
     def _runs(self, over: AbstractSet[int]) -> Iterator[str]:
         for run_id in sorted(over):
             folder = self._home / "runs" / str(run_id)
-            if not folder.exists():
-                continue
-            forget(folder)  # the run may be asked for once more
-            if _removed(folder):
+            if folder.exists() and _removed(folder):
                 yield f"the folder of run {run_id}"
 
     def _others(self) -> Iterator[str]:
@@ -166,6 +163,7 @@ def _removed(folder: Path) -> bool:
     """Whether a folder of no use could be removed, with whoever is still in its box and what is mounted in it."""
     try:
         _end_boxes(folder)
+        forget(folder)  # its run may be asked for once more
         unmount_below(folder)
         delete(folder)
     except (OSError, subprocess.CalledProcessError) as error:
