@@ -25,8 +25,8 @@ PARKED: Final = 10_000
 FEW, MANY = "few/slugs", "many/slugs"
 _BEFORE, _AFTER = 5, 9
 """Of the real ones, how many go on while there are few, and while there are many."""
-_QUIET_S: Final = 60.0
-"""Of which each minute is alike: the watch looks once."""
+_QUIET_S: Final = EVERY_S
+"""In which all that is looked at again and again is looked at once or more, but for pull requests that wait."""
 _SETTLED_S: Final = 40.0
 """Of a worker that was started: it has its model's client, and its first look at GitHub is over."""
 _IDLE_GOAL: Final = 0.02
@@ -46,7 +46,7 @@ async def rows() -> list[dict[str, object]]:
     """Processor of an idle server, seconds to go on, seconds to start."""
     async with fleet(workers=0, settings=_SETTINGS) as one:
         await _stop(one)
-        start_s, look_s = await _restart(one)
+        start_s = await _restart(one)
         idle = await _idle(one)
         few = await _parked(one, FEW, _BEFORE + _AFTER + 1)
         resume_s = [await _resumed(one, few.pop()) for _ in range(_BEFORE)]
@@ -57,10 +57,10 @@ async def rows() -> list[dict[str, object]]:
         many_idle = await _idle(one)
         many_resume_s = [await _resumed(one, few.pop()) for _ in range(_AFTER)]
         await _stop(one)
-        many_start_s, many_look_s = await _restart(one, few.pop())
-    looks = max(many_look_s - look_s, 0.0) / EVERY_S + review_s / SELDOM.total_seconds()
+        many_start_s = await _restart(one, few.pop())
+    review = review_s / SELDOM.total_seconds()
     return [
-        _row("an idle server", "of a processor", many_idle + looks, idle, idle + _IDLE_GOAL, 1),
+        _row("an idle server", "of a processor", many_idle + review, idle, idle + _IDLE_GOAL, 1),
         _row("one goes on", "s", median(many_resume_s), median(resume_s), _RESUME_GOAL_S, _AFTER),
         _row("the server starts and one goes on", "s", many_start_s, start_s, _RESTART_GOAL_S, 1),
     ]
@@ -80,18 +80,15 @@ def _row(name: str, unit: str, value: float, reference: float, goal: float, runs
 
 
 # -- What is measured ------------------------------------------------------------------------------------------------
-async def _restart(one: Fleet, number: int = 0) -> tuple[float, float]:
-    """Start everything: seconds until it is ready and, if one is named, that run went on; and the processor's seconds
-    until it is idle again.
-    """
-    before = _processor_s(one)
+async def _restart(one: Fleet, number: int = 0) -> float:
+    """Start everything and wait until it is idle: seconds until it was ready and, if one is named, that run went on."""
     began = time.perf_counter()
     await one.start(1)
     if number:
         await _resumed(one, number)
     seconds = time.perf_counter() - began
     await asyncio.sleep(max(_SETTLED_S - seconds, 0))
-    return seconds, _processor_s(one) - before
+    return seconds
 
 
 async def _stop(one: Fleet) -> None:
