@@ -35,8 +35,8 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.T
 
 
 def _said(stage: Stage) -> str:
-    (*_, repository) = stage.hub.repositories.values()
-    comments = [comment for issue in repository.issues.values() for comment in issue.comments]
+    newest = list(stage.hub.repositories.values())[-1:]
+    comments = [comment for repository in newest for issue in repository.issues.values() for comment in issue.comments]
     return "\n\n".join(f"{one.user.login}: {one.body}" for one in comments)
 
 
