@@ -467,6 +467,36 @@ async def test_a_worker_never_advances_one_run_twice_at_once(store: PostgresStor
     await asyncio.gather(working, return_exceptions=True)
 
 
+async def test_a_look_that_is_due_takes_no_place_while_its_run_is_at_work(
+    store: PostgresStore, database_url: str
+) -> None:
+    run_id = await ask(store)
+    begun, over = asyncio.Event(), asyncio.Event()
+    looks: list[int | None] = []
+
+    async def advance(_run_id: int, revision: int | None = None) -> None:
+        looks.append(revision)
+        begun.set()
+        await over.wait()
+
+    queue = ProcrastinateQueue(database_url, lost_after_s=1_000)
+    working = asyncio.create_task(queue.work(advance, concurrency=2))
+    await begun.wait()
+    async with store._engine.begin() as connection:
+        await queue.put_later(connection, run_id, 1, datetime.now(UTC))
+    while await _jobs(store) > 1:
+        await asyncio.sleep(0.02)
+    assert looks == [None]
+    over.set()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def _jobs(store: PostgresStore) -> int:
+    async with store._engine.connect() as connection:
+        return int((await connection.execute(text("SELECT count(*) FROM procrastinate_jobs"))).scalar_one())
+
+
 async def _at_work_again(store: PostgresStore) -> int:
     query = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing' AND attempts > 0"
     async with store._engine.connect() as connection:

@@ -293,7 +293,10 @@ class ProcrastinateQueue:
             raise RuntimeError("This process only puts jobs in.")
         # A worker may be given a run that it is at work on: others put its runs back when it seemed gone. Of those on
         # other machines the first that saves is right; here both would work in one tree.
-        async with self._turns.setdefault(run_id, asyncio.Lock()):
+        turn = self._turns.setdefault(run_id, asyncio.Lock())
+        if revision is not None and turn.locked():
+            return  # it was to be looked at if nothing had happened: who is at work on it says when to look again
+        async with turn:
             await self._advance(run_id, revision)
 
     async def _open_request(self, request_id: int) -> None:
