@@ -288,6 +288,31 @@ class TestForge:
         assert said[1].hunk.startswith("@@")
         assert await place.forge.remarks(pull.number, since=seen.moved_at + timedelta(days=1)) == ()
 
+    async def test_what_was_said_within_one_second_is_told_in_the_order_of_the_reviews(self, place: Place) -> None:
+        """GitHub's times have no fractions: remarks that an answer goes to by number have one order in every look."""
+        pull, _ = await place.opened()
+        seen = await place.forge.pull(pull.number)
+        at_a_line = [Remark("changed.txt", 1, "Rename it.")]
+        first = await place.hub.review_pull("octo/hello", pull.number, by="rea", remarks=at_a_line)
+        second = await place.hub.review_pull("octo/hello", pull.number, by="ada", body="All of it.", remarks=at_a_line)
+        second.submitted_at = first.submitted_at
+        said = await place.forge.remarks(pull.number, since=seen.moved_at)
+        assert [(one.author.login, one.body) for one in said] == [
+            ("rea", "Rename it."),
+            ("ada", "All of it."),
+            ("ada", "Rename it."),
+        ]
+
+    async def test_a_draft_counts_from_the_moment_at_which_its_review_was_sent(self, place: Place) -> None:
+        """A line was written before the branch moved, and its review was sent after it."""
+        pull, _ = await place.opened()
+        await place.hub.review_pull("octo/hello", pull.number, by="rea", remarks=[Remark("changed.txt", 1, "Hm")])
+        (remark,) = place.hub.pull("octo/hello", pull.number).remarks
+        remark.created_at = remark.updated_at = remark.created_at - timedelta(days=1)
+        since = remark.review.submitted_at - timedelta(minutes=1)
+        (said,) = await place.forge.remarks(pull.number, since=since)
+        assert (said.body, said.at) == ("Hm", remark.review.submitted_at.replace(microsecond=0))
+
     async def test_a_remark_is_answered_once_in_its_thread(self, place: Place) -> None:
         """Whoever quotes the marker has not answered for us; an answer to an answer goes to the thread's beginning."""
         pull, _ = await place.opened()

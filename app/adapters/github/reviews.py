@@ -1,9 +1,11 @@
 """What reviewers said about a pull request."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from github.NamedUser import NamedUser
+from github.PullRequest import PullRequest
+from github.PullRequestReview import PullRequestReview
 from github.Repository import Repository as Remote
 
 from app.adapters.github.client import Client
@@ -17,12 +19,16 @@ from app.core.task import Person, Place, Remark
 async def remarks(client: Client, number: int, *, since: datetime) -> tuple[Remark, ...]:
     """What was said in reviews from `since` on, oldest first: at lines of the change, and about all of it.
 
-    Drafts of reviews are not shown to us. Accounts that are gone have said nothing that can be checked.
+    Drafts of reviews are not shown to us: what stands in one was said when the review was sent. Times have no
+    fractions here, so what was said within a second goes by the numbers of the reviews. Accounts that are gone have
+    said nothing that can be checked.
     """
 
     def read(remote: Remote) -> tuple[Remark, ...]:
-        found = [*_reviews(remote, number), *_at_lines(remote, number, since)]
-        return tuple(sorted((one for one in found if one.at >= since), key=lambda one: one.at))
+        pull = remote.get_pull(number)
+        reviews = {one.id: one for one in pull.get_reviews()}
+        found = [*_reviews(reviews.values()), *_at_lines(pull, reviews)]
+        return tuple(one for _, one in sorted(found, key=lambda each: (each[1].at, each[0])) if one.at >= since)
 
     return await client.read(f"read the reviews of #{number}", read)
 
@@ -69,24 +75,28 @@ def _with_zone(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _at_lines(remote: Remote, number: int, since: datetime) -> Iterator[Remark]:
-    for said in remote.get_pull(number).get_review_comments(since=since):
-        if said.user is not None:
-            yield Remark(
-                author=_person(said.user),
-                body=strip_hidden(said.body or ""),
-                path=said.path or "",
-                line=said.line or said.original_line,
-                hunk=said.diff_hunk or "",
-                comment_id=said.in_reply_to_id or said.id,
-                at=said.created_at,
-            )
-
-
-def _reviews(remote: Remote, number: int) -> Iterator[Remark]:
-    for said in remote.get_pull(number).get_reviews():
+def _reviews(reviews: Iterable[PullRequestReview]) -> Iterator[tuple[int, Remark]]:
+    for said in reviews:
         if said.user is not None and said.body and said.submitted_at is not None:
-            yield Remark(author=_person(said.user), body=strip_hidden(said.body), at=_with_zone(said.submitted_at))
+            at = _with_zone(said.submitted_at)
+            yield said.id, Remark(author=_person(said.user), body=strip_hidden(said.body), at=at)
+
+
+def _at_lines(pull: PullRequest, reviews: Mapping[int, PullRequestReview]) -> Iterator[tuple[int, Remark]]:
+    for said in pull.get_review_comments():
+        if said.user is None:
+            continue
+        review = reviews.get(said.pull_request_review_id)
+        remark = Remark(
+            author=_person(said.user),
+            body=strip_hidden(said.body or ""),
+            path=said.path or "",
+            line=said.line or said.original_line,
+            hunk=said.diff_hunk or "",
+            comment_id=said.in_reply_to_id or said.id,
+            at=_with_zone((review and review.submitted_at) or said.created_at),
+        )
+        yield said.pull_request_review_id or 0, remark
 
 
 def _person(user: NamedUser) -> Person:
