@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from app import loop
 from app.adapters.litellm import warm_up
 from app.adapters.local import LocalForge
 from app.adapters.own_folder import abandoned, own_folder
@@ -48,11 +49,11 @@ def run_locally(settings: Settings, repository: Path, text: str, blueprint: str)
         raise SettingsError("The task is empty: say what to do.")
     notes = _git_folder(repository) / "minions"
     forge = LocalForge(repository, notes / "report.md")
-    head = asyncio.run(forge.default_head())  # before anything is started
+    head = loop.run(forge.default_head())  # before anything is started
     wanted = draft(repository.name, text, blueprint, blueprints=blueprints)
     try:
         with own_server(settings) as (home, url):
-            ended = asyncio.run(run_once(home, url, forge, head, wanted))
+            ended = loop.run(run_once(home, url, forge, head, wanted))
     except KeyboardInterrupt:
         print("\nStopped. Your branches and your checkout are as they were.")
         return 130

@@ -4,7 +4,6 @@ Steps, tools and gates are done anew, in a real work tree and box, so it shows w
 makes of the same answers. What GitHub said afterwards is not in the record: it ends where checks would be waited for.
 """
 
-import asyncio
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any, Final
 
+from app import loop
 from app.adapters.local import LocalForge
 from app.adapters.model_profiles import profile_of
 from app.adapters.own_folder import own_folder
@@ -111,11 +111,11 @@ def replay(settings: Settings, key: str, repository: Path, tell: Callable[[str],
     """
     blueprints = load_blueprints(settings.blueprints_folder)
     with database(settings) as url:
-        record = asyncio.run(_read(url, key))
+        record = loop.run(_read(url, key))
     with own_folder(Path(tempfile.gettempdir()), prefix=_PREFIX) as folder:
         copy = copied(repository, record, folder, blueprints)
         with own_server(settings) as (home, url):
-            again, patch = asyncio.run(_played(home, url, record, copy, tell))
+            again, patch = loop.run(_played(home, url, record, copy, tell))
     different = list(differences(record, again, patch, blueprints))
     for line in different:
         tell(f"❌ {line}")

@@ -3,7 +3,6 @@
 All of it happens in a clone that is thrown away, with everything else as in any run; GitHub is only read.
 """
 
-import asyncio
 import re
 import tempfile
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from app import loop
 from app.adapters.local import LocalForge
 from app.clone import clone as make_clone
 from app.clone import git, said
@@ -51,7 +51,7 @@ def try_issue(settings: Settings, issue: str, blueprint: str, *, tell: Callable[
     check_choice(settings, blueprint, load(settings.blueprints_folder))
     if missing := [sentence for sentence in settings.missing() if "APP_ID" in sentence or "PRIVATE_KEY" in sentence]:
         raise SettingsError("\n".join(missing))
-    past = asyncio.run(_past(settings, match[1], int(match[2])))
+    past = loop.run(_past(settings, match[1], int(match[2])))
     with tempfile.TemporaryDirectory(prefix="minions-tryout-") as folder:
         clone = Path(folder) / past.name
         make_clone(past.remote, clone, "--no-checkout")
@@ -76,12 +76,12 @@ def try_here(
 def _try(settings: Settings, clone: Path, text: str, blueprint: str, tell: Callable[[str], None]) -> int:
     report = clone / ".git" / "minions" / "report.md"
     forge = LocalForge(clone, report)
-    head = asyncio.run(forge.default_head())
+    head = loop.run(forge.default_head())
     wanted: Draft = draft(clone.name, text, blueprint, blueprints=load(settings.blueprints_folder))
     tell(f"Tries {blueprint} on {clone.name} at {head.sha[:10]}: {visible(wanted.task.title)}")
     try:
         with own_server(settings) as (home, url):
-            run, patch, _ = asyncio.run(run_once(home, url, forge, head, wanted))
+            run, patch, _ = loop.run(run_once(home, url, forge, head, wanted))
     except KeyboardInterrupt:
         tell("\nStopped. Nothing was published.")
         return 130

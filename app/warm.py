@@ -1,10 +1,10 @@
 """`minions warm`: make ahead what the first run of a repository would wait for."""
 
-import asyncio
 import re
 from collections.abc import Callable
 from typing import Final
 
+from app import loop
 from app.adapters.workspace.folders import GIB
 from app.adapters.workspace.workspaces import Workspaces
 from app.ahead import make_ready
@@ -29,7 +29,7 @@ def warm(settings: Settings, full_name: str, tell: Callable[[str], None] = print
         raise SettingsError(f"{full_name!r} is no repository: give OWNER/NAME.")
     if missing := [sentence for sentence in settings.missing() if "APP_ID" in sentence or "PRIVATE_KEY" in sentence]:
         raise SettingsError("\n".join(missing))
-    return asyncio.run(_warm(settings, full_name, tell))
+    return loop.run(_warm(settings, full_name, tell))
 
 
 async def _warm(settings: Settings, full_name: str, tell: Callable[[str], None]) -> int:

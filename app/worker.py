@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -11,6 +10,7 @@ from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
+from app import loop
 from app.adapters.github.app import App
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
@@ -109,9 +109,7 @@ def work(settings: Settings) -> None:
                 grace_s=settings.drain_s,
             )
 
-    if sys.version_info < (3, 12):  # later ones do so by themselves; this one waits in a thread for each process
-        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
-    asyncio.run(serve())  # uvloop starts no process with a umask of its own, which git's are
+    loop.run(serve())
 
 
 @asynccontextmanager

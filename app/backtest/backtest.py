@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from app import loop
 from app.adapters.litellm import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.backtest.pair import Past, pairs_of_file, pairs_of_github
@@ -92,7 +93,7 @@ def backtest(settings: Settings, plan: Plan, tell: Tell = print) -> int:
     remote, run.record = _found(settings, plan, record)
     try:
         with own_server(settings) as (home, url):
-            asyncio.run(run.run(home, url, remote))
+            loop.run(run.run(home, url, remote))
     except KeyboardInterrupt:
         tell(f"\nStopped. The same command goes on from {plan.output}. Until now:")
         run.conclude()

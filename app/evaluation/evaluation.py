@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from app import loop
 from app.adapters.litellm import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.core.errors import SettingsError
@@ -64,7 +65,7 @@ def evaluate(settings: Settings, plan: Plan, output: Path | None, tell: Tell = p
     evaluation = Evaluation(plan, tell)
     try:
         with own_server(settings) as (home, url):
-            asyncio.run(evaluation.run(home, url, models, wanted))
+            loop.run(evaluation.run(home, url, models, wanted))
     except KeyboardInterrupt:
         tell("\nStopped. This is what had ended:")
         _conclude(evaluation.trials, output, tell)

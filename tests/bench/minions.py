@@ -17,6 +17,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from app import loop
 from app.adapters.litellm import LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
@@ -139,7 +140,7 @@ def _say(line: str) -> None:
 
 def main(words: Sequence[str]) -> None:
     """Work for whoever started it."""
-    asyncio.run(_work(words[1]))
+    loop.run(_work(words[1]))
 
 
 if __name__ == "__main__":

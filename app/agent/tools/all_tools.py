@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,7 +64,8 @@ class Toolset:
         elif dialect == "bash" and "bash" in tools:
             tools = {name: tool for name, tool in tools.items() if tool not in {READ, SEARCH, EDIT, WRITE}}
         tools |= {tool.name: tool for tool in more}
-        return cls(tools, [tool.schema for tool in tools.values()])
+        # Each has its own: litellm writes in what it is given for some providers.
+        return cls(tools, [deepcopy(tool.schema) for tool in tools.values()])
 
     def find(self, name: str) -> Tool[Any] | None:
         """The tool of that name, or of one that cannot mean anything else."""

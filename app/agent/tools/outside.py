@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
@@ -27,7 +28,7 @@ class OutsideTool(Tool[AnyArguments]):
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def schema(self) -> dict[str, Any]:
         """The tool in the chat-completions form."""
         return {

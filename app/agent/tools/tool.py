@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Generic, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -67,7 +68,7 @@ class Tool(Generic[A_contra]):
     only_reads: bool = False
     """Whether it does nothing but look: such calls of one answer are carried out together."""
 
-    @property
+    @cached_property  # pydantic takes 1 ms for one, and every node of every run asks for all
     def schema(self) -> dict[str, Any]:
         """The tool in the chat-completions form."""
         parameters = _untitled(self.arguments.model_json_schema())
