@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.core.errors import MinionsError
+from app.memory import loading
 from app.settings import Settings, load
 from app.settings import table as settings_table
 
@@ -86,7 +87,8 @@ def serve(
 @cli.command()
 def work() -> None:
     """Run one more worker, here or on another machine. It needs MINIONS_DATABASE_URL."""
-    from app.worker import work as work_on
+    with loading():
+        from app.worker import work as work_on
 
     work_on(_settings())
 
@@ -94,7 +96,8 @@ def work() -> None:
 @cli.command(hidden=True)
 def web() -> None:
     """Run the web server alone; `minions serve` starts it."""
-    from app.server import web as serve_web
+    with loading():
+        from app.server import web as serve_web
 
     serve_web(_settings())
 
@@ -376,7 +379,8 @@ def _settings(*, quiet: bool = False) -> Settings:
     level = "WARNING" if quiet else settings.log_level
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # These log requests and jobs whole, tokens included, one level below what is useful here.
-    for name in ("github.Requester", "urllib3", "httpx", "httpcore", "procrastinate", "LiteLLM", "mcp", "httpx2"):
+    names = ("github.Requester", "urllib3", "httpx", "httpcore", "procrastinate", "LiteLLM", "mcp", "httpx2")
+    for name in (*names, "alembic.runtime.plugins"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return settings
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import SecretStr, ValidationError
 
-from app.adapters.github.manifests import Created
+from app.core.app_manifest import Created
 from app.core.errors import SettingsError
 from app.settings import Settings
 

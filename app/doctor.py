@@ -28,10 +28,10 @@ from app.core.redaction import Redactor
 from app.core.rollout import REVIEW
 from app.core.wording.figures import counted
 from app.github import github
+from app.home import prepared_home
 from app.log import redactor_of
 from app.models import chosen_models
 from app.outside import chosen_boxes
-from app.processes import prepared_home
 from app.registry import load
 from app.settings import Settings
 from app.slack import threads

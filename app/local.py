@@ -25,9 +25,9 @@ from app.core.forge import Head
 from app.core.run import Run, Trail
 from app.core.store import Draft, Store
 from app.core.task import Person, Repository, Task
+from app.database import database
 from app.log import redactor_of
 from app.outside import Outside, outside
-from app.processes import database
 from app.registry import Blueprints, load
 from app.settings import Settings
 from blueprints import BLUEPRINTS

@@ -14,18 +14,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Final, Protocol
 
-from app.adapters.postgres import EmbeddedPostgres
-from app.adapters.store.schema import migrate
-from app.adapters.store.url import with_driver
 from app.core.errors import SettingsError
 from app.credentials import completed, is_unset
+from app.database import kept_database
+from app.home import prepared_home
 from app.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -66,42 +63,6 @@ def started(name: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes
     return subprocess.Popen(
         ["setpriv", "--pdeathsig", "KILL", "--", *command], env=dict(environment), start_new_session=True
     )
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[str]:
-    """The url of a migrated database: the operator's own, or the embedded one for as long as this lasts."""
-    with _kept_database(settings) as (url, _):
-        yield url
-
-
-@contextmanager
-def _kept_database(settings: Settings) -> Iterator[tuple[str, Callable[[], None]]]:
-    """As `database`, and what to call now and then so that it goes on running: an operator's own is his to keep."""
-    home = prepared_home(settings)
-    if settings.database_url:
-        url = with_driver(settings.database_url)
-        migrate(url)
-        yield url, lambda: None
-        return
-    server = EmbeddedPostgres(home)
-    url = server.start()
-    try:
-        migrate(url)
-        yield url, server.look_after
-    finally:
-        server.stop()
-
-
-def prepared_home(settings: Settings) -> Path:
-    """The folder of this installation, made if need be. Raises SettingsError if it cannot be."""
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            settings.home.chmod(settings.home.stat().st_mode | 0o011)  # boxes run as users of their own
-    except OSError as error:
-        raise SettingsError(f"{settings.home} cannot be made: {error.strerror}. Set MINIONS_HOME.") from None
-    return settings.home.resolve()
 
 
 def check_address(settings: Settings, *, patience_s: float = _LEAVING_S) -> None:
@@ -195,8 +156,8 @@ def serve(settings: Settings, *, work: bool, start: Start = started) -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    with _kept_database(settings) as (url, look_after_database):
-        environment = {**os.environ, "MINIONS_DATABASE_URL": url.replace("+psycopg", "", 1)}
+    with kept_database(settings) as (url, look_after_database):
+        environment = {**os.environ, "MINIONS_DATABASE_URL": url}
         names = ["web", "work"] if work else ["web"]
         children = [Child(name, environment, start) for name in names]
         try:

@@ -24,10 +24,10 @@ from app.core.model import Model, Profile, Reply
 from app.core.run import Run
 from app.core.store import Draft, Recorded, Store
 from app.core.terms import Arm
+from app.database import database
 from app.evaluation.trial import git
 from app.local import carried_out, own_server, without_pages
 from app.models import Models
-from app.processes import database
 from app.registry import Blueprints
 from app.registry import load as load_blueprints
 from app.settings import Settings

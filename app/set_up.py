@@ -9,7 +9,8 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from app.adapters.github.manifests import Created, created
+from app.adapters.github.manifests import created
+from app.core.app_manifest import Created
 from app.credentials import keep
 from app.settings import Settings
 from app.web.setup import Setup

@@ -10,11 +10,10 @@ from typing import Final, TypeVar
 
 from app.adapters.postgres import EmbeddedPostgres
 from app.adapters.store import ProcrastinateQueue, opened
-from app.adapters.store.schema import check
 from app.adapters.store.url import with_driver
 from app.core.access import GLOB, NAME, ApiTokens, digest_of, new_secret
 from app.core.errors import SettingsError
-from app.processes import database
+from app.database import check_tables, database
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -70,7 +69,7 @@ def _reached(settings: Settings) -> Iterator[str]:
     embedded = EmbeddedPostgres(settings.home)
     if settings.database_url or _answers(settings.home / "postgres" / _SOCKET):
         url = with_driver(settings.database_url) if settings.database_url else embedded.url
-        check(url)
+        check_tables(url)
         yield url
         return
     with database(settings) as url:

@@ -10,9 +10,9 @@ from app.adapters.workspace.workspaces import Workspaces
 from app.ahead import make_ready
 from app.core.errors import SettingsError
 from app.github import github
+from app.home import prepared_home
 from app.log import redactor_of
 from app.outside import chosen_boxes
-from app.processes import prepared_home
 from app.settings import Settings
 from blueprints.steps.configuration import layout
 

@@ -18,7 +18,6 @@ from app.adapters.github.lookups import Lookups
 from app.adapters.github.reactions import GitHubReactions
 from app.adapters.litellm import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
-from app.adapters.store.schema import check as check_tables
 from app.adapters.store.url import with_driver
 from app.adapters.workspace.leftovers import MachineLeftovers
 from app.core.errors import NotFound, SettingsError
@@ -30,6 +29,7 @@ from app.core.retention import Kept
 from app.core.shift import Shift
 from app.core.task import Repository
 from app.core.tracing import Tracer
+from app.database import check_tables
 from app.engine.campaigns import Announcer, Conductor
 from app.engine.dispatch import Blueprints
 from app.engine.opinions import Poll
@@ -43,7 +43,7 @@ from app.engine.threads import Teller
 from app.engine.watch import Watch
 from app.github import chosen_paces, commit_author, github, history_of
 from app.log import redactor_of
-from app.memory import keep_what_is_there
+from app.memory import keep_what_is_there, loading
 from app.outside import most_open, outside
 from app.registry import load
 from app.settings import Settings
@@ -70,7 +70,7 @@ def work(settings: Settings) -> None:
             raise SettingsError("\n".join(missing))
         url = with_driver(settings.database_url)
         redactor = redactor_of(settings)
-        await asyncio.to_thread(check_tables, url)
+        await asyncio.to_thread(check_tables, settings.database_url)
         queue = ProcrastinateQueue(url, lost_after_s=settings.worker_lost_after_s)
         shift = Shift()
         blueprints = load(settings.blueprints_folder)
@@ -127,7 +127,8 @@ async def _beside(looks: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[N
 async def _warmed_up() -> None:
     """Import the model's client, which takes a processor for seconds: after what waited for this worker went on."""
     await asyncio.sleep(_OTHERS_FIRST_S)
-    await warm_up()
+    with loading():
+        await warm_up()
     keep_what_is_there()
 
 

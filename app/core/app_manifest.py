@@ -1,10 +1,12 @@
-"""The manifest from which GitHub makes an App: what Minions asks for, with the reason for each.
+"""The manifest from which GitHub makes an App: what Minions asks for, with the reason for each; and what it makes.
 
 https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from pydantic import BaseModel, SecretStr
 
 REASONS: Final[Mapping[str, str]] = {
     "actions": "see which workflows a push started, and read the logs of jobs that failed",
@@ -16,6 +18,18 @@ REASONS: Final[Mapping[str, str]] = {
     "statuses": "what CI outside of GitHub says about a commit",
 }
 """What each permission is for, in a few words."""
+
+
+class Created(BaseModel, frozen=True):
+    """An App and its credentials, which GitHub tells this once."""
+
+    id: int
+    slug: str
+    html_url: str
+    client_id: str
+    client_secret: SecretStr
+    webhook_secret: SecretStr
+    pem: SecretStr
 
 
 def manifest(name: str, public_url: str, *, permissions: Mapping[str, str], events: Sequence[str]) -> dict[str, Any]:

@@ -18,9 +18,8 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
-from app.adapters.github.manifests import Created
 from app.adapters.github.permissions import EVENTS, PERMISSIONS
-from app.core.app_manifest import REASONS, manifest
+from app.core.app_manifest import REASONS, Created, manifest
 from app.core.errors import MinionsError
 from app.web.html import Paper
 

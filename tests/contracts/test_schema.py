@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from app.adapters.revision import is_current, newest
 from app.adapters.store import ProcrastinateQueue, migrations, opened
 from app.adapters.store.schema import check, migrate
 from app.core.errors import SettingsError
@@ -166,6 +167,48 @@ def test_the_sentence_is_all_that_is_said_at_start(database_url: str, command_li
         said.stderr
     )
     assert "Traceback" not in said.stderr
+
+
+# -- A database that is as it should be ------------------------------------------------------------------------------
+def test_tables_of_this_version_are_known_at_a_glance(database_url: str) -> None:
+    assert revision(database_url) == newest()
+    assert is_current(database_url)
+    assert is_current(database_url.replace("postgresql+psycopg", "postgres"))
+
+
+@pytest.mark.parametrize("change", ["UPDATE alembic_version SET version_num = '9001'", "DROP TABLE alembic_version"])
+def test_other_tables_get_a_second_look(database_url: str, change: str) -> None:
+    execute(database_url, change)
+    assert not is_current(database_url)
+
+
+def test_a_database_that_may_only_be_read_gets_a_second_look(database_url: str) -> None:
+    execute(database_url, f"ALTER DATABASE {make_url(database_url).database} SET default_transaction_read_only = on")
+    assert not is_current(database_url)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "postgresql://minions:very-secret@127.0.0.1:9/minions"])
+def test_a_database_that_is_away_gets_a_second_look(url: str) -> None:
+    assert not is_current(url)
+
+
+def test_a_start_on_such_tables_does_without_what_changes_them(database_url: str, tmp_path: Path) -> None:
+    code = """
+import sys
+from app.database import kept_database
+from app.settings import Settings
+with kept_database(Settings()):
+    print([name for name in ("alembic", "sqlalchemy") if name in sys.modules])
+"""
+    settings = {"HOME": str(tmp_path), "DATABASE_URL": database_url.replace("+psycopg", "")}
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"]} | {f"MINIONS_{name}": value for name, value in settings.items()},
+    )
+    assert said.stdout == "[]\n"
 
 
 # -- Another version's tables ----------------------------------------------------------------------------------------

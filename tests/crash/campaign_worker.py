@@ -21,8 +21,8 @@ from app.core.budget import Usage
 from app.core.journal import ModelAnswered, ModelAsked, Opened
 from app.core.run import Run, Status
 from app.github import chosen_paces, github, history_of
+from app.home import prepared_home
 from app.log import redactor_of
-from app.processes import prepared_home
 from app.settings import Settings, load
 from app.worker import announcer, conductor, opener
 from blueprints import BLUEPRINTS

@@ -20,8 +20,8 @@ from app.core.requests import Request, Wanted
 from app.core.store import Draft
 from app.core.task import Repository
 from app.github import github
+from app.home import prepared_home
 from app.log import redactor_of
-from app.processes import prepared_home
 from app.server import web_app
 from app.settings import Settings, load
 from app.worker import opener

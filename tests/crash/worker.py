@@ -30,9 +30,9 @@ from app.core.journal import Entry, Journal, ModelAsked, ToolCalled
 from app.core.places import ANY_NUMBER, MostOpen
 from app.core.run import Run
 from app.github import github
+from app.home import prepared_home
 from app.log import redactor_of
 from app.outside import outside
-from app.processes import prepared_home
 from app.settings import Settings, load
 from blueprints import BLUEPRINTS
 

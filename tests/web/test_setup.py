@@ -11,9 +11,8 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.adapters.github.manifests import Created
 from app.adapters.github.permissions import EVENTS, PERMISSIONS
-from app.core.app_manifest import REASONS
+from app.core.app_manifest import REASONS, Created
 from app.core.errors import ForgeError
 from app.web.setup import Setup
 

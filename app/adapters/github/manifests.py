@@ -1,28 +1,17 @@
-"""What GitHub answers when it has made an App from a manifest: all that a server needs to be that App."""
+"""Asking GitHub for the App that it made from a manifest."""
 
 import re
 from typing import Final
 
 import httpx
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import ValidationError
 
 from app.adapters.github.errors import API_VERSION
+from app.core.app_manifest import Created
 from app.core.errors import ForgeError
 
 _CODE: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _TIMEOUT_S: Final = 15.0
-
-
-class Created(BaseModel, frozen=True):
-    """An App and its credentials, which GitHub tells this once."""
-
-    id: int
-    slug: str
-    html_url: str
-    client_id: str
-    client_secret: SecretStr
-    webhook_secret: SecretStr
-    pem: SecretStr
 
 
 async def created(http: httpx.AsyncClient, api_url: str, code: str) -> Created:

@@ -17,11 +17,10 @@ from psycopg.errors import InsufficientPrivilege, InvalidSchemaName
 from sqlalchemy import Connection, create_engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from app.adapters.revision import OLDEST, newest
 from app.adapters.store import tables
 from app.core.errors import SettingsError
 
-OLDEST: Final = 150000
-"""PostgreSQL 15: what Debian 12 has, and what the tests run on besides the embedded one."""
 _CONNECT_TIMEOUT_S: Final = 10
 _LOCK: Final = 0x6D696E69  # "mini": two servers that start at once migrate one after the other
 
@@ -52,7 +51,7 @@ def check(url: str, *, oldest: int = OLDEST) -> None:
     with _usable(url, oldest) as connection:
         if _is_newer(connection):
             return
-        found, wanted = _revision(connection), _newest()
+        found, wanted = _revision(connection), newest()
     if found != wanted:
         raise SettingsError(
             f"The database's tables are of version {found or 'none'}, and this program needs {wanted}. Start "
@@ -94,7 +93,7 @@ def _usable(url: str, oldest: int) -> Iterator[Connection]:
 
 def _is_newer(connection: Connection) -> bool:
     """Whether the tables are newer than this program, and can be worked with. Raises SettingsError if they cannot."""
-    found, ours = _revision(connection), _newest()
+    found, ours = _revision(connection), newest()
     if found is None or found in _known():
         return False
     oldest: str | None = None
@@ -110,10 +109,6 @@ def _is_newer(connection: Connection) -> bool:
 
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
-
-
-def _newest() -> str:
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
 def _known() -> frozenset[str]:
