@@ -57,7 +57,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _OTHERS_FIRST_S: Final = 3.0
-"""After a start, for runs that were waiting. A new run's early nodes, which need no model, take about as long."""
+"""After a start, for runs that were waiting. A new run's early nodes, which need no model, take about as long.
+
+With 10,000 parked runs the first looks take three seconds, in which one that could go on would wait.
+"""
 
 
 def work(settings: Settings) -> None:
@@ -98,7 +101,7 @@ def work(settings: Settings) -> None:
             ]
             if there is not None:
                 looks.append(Teller(store.requests(), there, blueprints, settings.github_url).keep_telling())
-            await stack.enter_async_context(_beside(looks))
+            await stack.enter_async_context(_beside(map(_later, looks)))
             await queue.work(
                 replace(worker.runner(blueprints, forges.of, forges.leave), tracer=tracer).advance,
                 open_request=opener(store, forges, blueprints, there, redactor, label=settings.label).open,
@@ -124,9 +127,18 @@ async def _beside(looks: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[N
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def _later(look: Coroutine[Any, Any, None]) -> None:
+    """Let what waited for this worker go on first: the first looks after a start are long, and see all there is."""
+    try:
+        await asyncio.sleep(_OTHERS_FIRST_S)
+    except asyncio.CancelledError:
+        look.close()
+        raise
+    await look
+
+
 async def _warmed_up() -> None:
-    """Import the model's client, which takes a processor for seconds: after what waited for this worker went on."""
-    await asyncio.sleep(_OTHERS_FIRST_S)
+    """Import the model's client, which takes a processor for seconds."""
     with loading():
         await warm_up()
     keep_what_is_there()
