@@ -9,6 +9,7 @@ import pytest
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue
 from app.core.access import digest_of, new_secret
+from app.core.boxes import ticked
 from app.core.errors import NotFound, Unavailable
 from app.core.events import Noticed
 from app.core.requests import Differs, Request, TooMany, Wanted
@@ -102,8 +103,9 @@ async def test_what_is_noticed_opens_one_issue_where_that_is_wanted_and_starts_n
     ((_, title, body),) = desk.tracker.issues
     assert title == "CI failed on the default branch"
     assert all(
-        words in body for words in (FAILED.url, "put the label `minion` on this issue", "Nothing starts by itself")
+        words in body for words in (FAILED.url, "puts the label `minion:fix` on this issue", "Nothing starts by itself")
     )
+    assert ticked(body, body.replace("- [ ]", "- [x]")) == "fix"
     assert set(desk.tracker.labels) == {"suggested"}
 
 

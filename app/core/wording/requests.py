@@ -4,6 +4,7 @@ import hashlib
 from typing import Any, Final
 
 from app.core.blueprint import Blueprint
+from app.core.boxes import box
 from app.core.campaign import Standing
 from app.core.events import Noticed
 from app.core.hidden import one_line
@@ -66,8 +67,12 @@ def noticed_body(event: Noticed) -> str:
 
 def suggestion_body(wanted: Wanted, label: str) -> str:
     """The issue that tells of it."""
-    how = f"To have a minion see to it, put the label {code(label)} on this issue, or comment {code('/minion fix')}."
-    return f"{neutral(wanted.body)}\n\n{how} Nothing starts by itself; close it if nothing is to be done."
+    blueprint = "flaky" if wanted.suggestion == "flaky" else "fix"
+    how = (
+        f"Nothing starts by itself. Who may write here ticks the box, puts the label {code(f'{label}:{blueprint}')} on "
+        f"this issue, or comments {code(f'/minion {blueprint}')}; close it if nothing is to be done."
+    )
+    return f"{neutral(wanted.body)}\n\n{box('Have a minion see to it', blueprint)}\n\n{how}"
 
 
 def suggestion_marker(wanted: Wanted) -> str:
