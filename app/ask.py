@@ -51,8 +51,11 @@ def ask(
     for name in ("issue_url", "pull_request_url", "page_url"):
         if run.get(name):
             tell(visible(str(run[name])))
-    failed = run["status"] in _ENDED and not run.get("pull_request_url")
-    return 1 if failed else 0
+    for part in run.get("parts") or ():
+        if part.get("pull_request_url"):
+            tell(visible(str(part["pull_request_url"])))
+    has_result = run["status"] == "done" if run.get("parts") else bool(run.get("pull_request_url"))
+    return 1 if run["status"] in _ENDED and not has_result else 0
 
 
 def _goes_on(run: dict[str, Any], waited_s: float, *, wait: bool) -> bool:

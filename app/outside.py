@@ -63,6 +63,7 @@ from app.engine.progress import Progress
 from app.engine.rollout import Rollout
 from app.engine.runner import Leave, OpenForge, Runner, nothing_to_leave
 from app.guards import ALL, GuardSet
+from app.guards.protected import EVERYWHERE
 from app.models import Models, chosen_models
 from app.notary import RunNotary
 from app.registry import check_wiring, load
@@ -120,6 +121,7 @@ class Outside:
             blueprints={name: blueprint.summary for name, blueprint in blueprints.items()},
             journal=self.store.journal(run.id, VISIT),
             purse=self.store.purse(run),
+            protected=EVERYWHERE,
         )
         return await triage.decide(run.task)
 

@@ -111,6 +111,7 @@ def api(settings: Settings, store: PostgresStore, blueprints: Blueprints) -> Api
     return Api(
         tokens=store.api_tokens(),
         requests=store.requests(),
+        campaigns=store.campaigns(),
         store=store,
         blueprints=blueprints,
         page_url=settings.page_url,

@@ -100,7 +100,9 @@ def work(settings: Settings) -> None:
                 reviews(settings, store, forges, blueprints).keep_looking(),
             ]
             if there is not None:
-                looks.append(Teller(store.requests(), there, blueprints, settings.github_url).keep_telling())
+                looks.append(
+                    Teller(store.requests(), store.campaigns(), there, blueprints, settings.github_url).keep_telling()
+                )
             await stack.enter_async_context(_beside(map(_later, looks)))
             await queue.work(
                 replace(worker.runner(blueprints, forges.of, forges.leave), tracer=tracer).advance,
@@ -187,7 +189,15 @@ def opener(
 
     complete = threads.complete if threads else as_it_is
     return Opener(
-        store.requests(), forges, blueprints, lambda: datetime.now(UTC), complete, redactor, suggestions, label
+        store.requests(),
+        store.campaigns(),
+        forges,
+        blueprints,
+        lambda: datetime.now(UTC),
+        complete,
+        redactor,
+        suggestions,
+        label,
     )
 
 

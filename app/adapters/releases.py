@@ -7,6 +7,8 @@ import json
 import logging
 import re
 import tarfile
+import zipfile
+import zlib
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
@@ -21,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 _GO: Final = "proxy.golang.org"
 _CRATES: Final = "crates.io"
+_CRATE_FILES: Final = "static.crates.io"
 _SECONDS: Final = 20.0
 """For one answer."""
 _MOST_JSON: Final = 50_000_000
@@ -54,7 +57,7 @@ class RegistryReleases:
             "pypi": (f"https://{PYPI}/pypi/{canonicalize_name(name)}/json", ("info", "version")),
             "npm": (f"https://{NPM}/{quote(name, safe='@')}", ("dist-tags", "latest")),
             "go": (
-                f"https://{_GO}/{re.sub('[A-Z]', lambda found: f'!{found[0].lower()}', path)}/@latest",
+                f"https://{_GO}/{_escaped(path)}/@latest",
                 ("Version",),
             ),
             "crates": (f"https://{_CRATES}/api/v1/crates/{path}", ("crate", "max_stable_version")),
@@ -66,14 +69,15 @@ class RegistryReleases:
         return said.removeprefix("v") if isinstance(said, str) else ""
 
     async def changelog(self, ecosystem: str, name: str, version: str) -> str:
-        """As `Releases` says: of Python's source archives, and of Node's packages."""
+        """As `Releases` says: of Python's source archives, of Node's packages, of crates, and of Go's modules."""
         url = await self._archive(ecosystem, name, version)
-        if not url.endswith((".tar.gz", ".tgz")):
+        if not url.endswith((".tar.gz", ".tgz", ".crate", ".zip")):
             return ""
         archive = await self._bytes(url, _MOST_ARCHIVE)
+        find = _found_in_zip if url.endswith(".zip") else _found
         try:
-            return await asyncio.to_thread(_found, archive) if archive else ""
-        except (OSError, EOFError, ValueError, tarfile.TarError) as error:
+            return await asyncio.to_thread(find, archive) if archive else ""
+        except (OSError, EOFError, ValueError, RuntimeError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
             _log.info("%s cannot be read: %r", url, error)
             return ""
 
@@ -91,6 +95,10 @@ class RegistryReleases:
             said = await self._json(f"https://{NPM}/{quote(name, safe='@')}/{quote(version)}")
             dist = said.get("dist") if isinstance(said, Mapping) else None
             return str(dist.get("tarball", "")) if isinstance(dist, Mapping) else ""
+        if ecosystem == "crates":  # https://crates.io/data-access#api
+            return f"https://{_CRATE_FILES}/crates/{quote(name)}/{quote(f'{name}-{version}.crate')}"
+        if ecosystem == "go":  # https://go.dev/ref/mod#goproxy-protocol
+            return f"https://{_GO}/{_escaped(quote(name, safe='@/'))}/@v/{_escaped(quote(f'v{version}'))}.zip"
         return ""
 
     async def _json(self, url: str) -> Any:
@@ -118,6 +126,11 @@ class RegistryReleases:
             _log.info("%s tells nothing: %r", url, error)
             return b""
         return bytes(body)
+
+
+def _escaped(path: str) -> str:
+    """As Go's proxy wants capitals: https://go.dev/ref/mod#goproxy-protocol"""
+    return re.sub("[A-Z]", lambda found: f"!{found[0].lower()}", path)
 
 
 class _Bounded(io.RawIOBase):
@@ -154,3 +167,19 @@ def _found(archive: bytes) -> str:
                 if not best or member.name.count("/") == 1:
                     best = text
     return best
+
+
+def _found_in_zip(archive: bytes) -> str:
+    """The same of a module of Go, in whose archive each name begins with that of the module and its version."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as unpacked:
+        logs = []
+        for member in unpacked.infolist():
+            module, mark, rest = member.filename.partition("@v")
+            name = f"module/{rest.partition('/')[2]}" if module and mark else ""
+            if 0 < member.file_size <= _MOST_LOG and _LOG.fullmatch(name):
+                logs.append((name.count("/"), member))
+        if not logs:
+            return ""
+        _, best = min(logs, key=lambda one: one[0])
+        with unpacked.open(best) as data:
+            return data.read(_MOST_LOG).decode(errors="replace")

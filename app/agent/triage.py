@@ -14,7 +14,7 @@ from app.core.model import Model
 from app.core.purse import Purse
 from app.core.redaction import Redactor
 from app.core.task import Task
-from app.core.triage import Decided, by_form, by_rule, question, understood
+from app.core.triage import Decided, by_form, by_rule, by_secret, question, understood
 
 _log = logging.getLogger(__name__)
 
@@ -36,15 +36,15 @@ class Triage:
     """Their summaries by name."""
     journal: Journal
     purse: Purse
+    protected: Sequence[str] = ()
+    """Globs of what no change may touch."""
     clock: Callable[[], float] = time.monotonic
 
     async def decide(self, task: Task) -> Decided:
         """What the issue gets. Trouble with a model declines nothing. Raises StoreDown and Stale."""
-        if found := by_form(task, self.blueprints):
+        if found := by_secret(task) or by_form(task, self.blueprints) or by_rule(task, self.protected):
             return found
-        if not self.models:
-            return Decided(by="nobody")
-        return by_rule(task) or await self._asked(task)
+        return await self._asked(task) if self.models else Decided(by="nobody")
 
     async def _asked(self, task: Task) -> Decided:
         entries = await self.journal.entries()

@@ -13,9 +13,9 @@ from typing import Final, Protocol
 from pydantic import BaseModel
 
 from app.core.campaign_wish import Spot, Wish
-from app.core.orders import Given
+from app.core.orders import Given, Order
 from app.core.run import Status
-from app.core.task import Task
+from app.core.task import Person, Task
 
 _ROUNDING: Final = 1e-9
 """US dollars: equal shares of a budget add up to a little more or less than all of it."""
@@ -116,6 +116,38 @@ class Part(BaseModel, frozen=True):
         return not self.is_waiting and not self.is_open and not self.has_result
 
 
+class Standing(BaseModel, frozen=True):
+    """A campaign with its parts, seen as one piece of work."""
+
+    campaign: Campaign
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more comes of it, unless somebody says so."""
+        return self.campaign.stage in {Stage.REFUSED, Stage.ENDED}
+
+    @property
+    def status(self) -> Status:
+        """The word that a run would have. Done is only what came to something everywhere."""
+        match self.campaign.stage:
+            case Stage.ASKED:
+                return Status.QUEUED
+            case Stage.REFUSED:
+                return Status.REFUSED
+            case Stage.AT_WORK:
+                return Status.RUNNING
+            case Stage.ENDED if all(part.has_result for part in self.parts):
+                return Status.DONE
+            case Stage.ENDED:
+                stopped = any(part.is_stopped or _ended_as(part, Status.STOPPED) for part in self.parts)
+                return Status.STOPPED if stopped else Status.FAILED
+
+
+def _ended_as(part: Part, status: Status) -> bool:
+    return part.run is not None and part.run.status is status
+
+
 class Purse(BaseModel, frozen=True):
     """The money of a campaign. All in US dollars."""
 
@@ -174,6 +206,18 @@ def stage_of(limit: int, budget_usd: float, parts: Sequence[Part]) -> Stage:
 
 class Campaigns(Protocol):
     """Where campaigns are kept. Every method is one transaction, and what it causes is put in the queue by it."""
+
+    async def begin(self, request_id: int, draft: CampaignDraft) -> None:
+        """Make the campaign that a request asks for, unless there is one already or the request was refused."""
+        ...
+
+    async def made_of(self, intent: str) -> Campaign | None:
+        """The campaign that was made of this act; None if there is none."""
+        ...
+
+    async def give(self, campaign_id: int, intent: str, order: Order, requester: Person) -> None:
+        """Tell it something, once, from elsewhere than its issue."""
+        ...
 
     async def load(self, campaign_id: int) -> Campaign:
         """The campaign. Raises NotFound."""

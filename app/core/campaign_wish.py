@@ -29,10 +29,10 @@ MOST_USD: Final = 10_000.0
 """More is more likely a slip of the finger."""
 
 _LINE: Final = re.compile(
-    r"^ {0,3}(?:[-*+] +)?\*{0,2}(repositories|parts|limit|budget)\*{0,2}:\*{0,2}[ \t]*(.*)$", re.IGNORECASE
+    r"^ {0,3}(?:[-*+•] +)?\*{0,2}(repositories|parts|limit|budget)\*{0,2}:\*{0,2}[ \t]*(.*)$", re.IGNORECASE
 )
 _HEADING: Final = re.compile(r"^ {0,3}#{1,6}[ \t]+(repositories|parts|limit|budget)[ \t]*:?[ \t]*$", re.IGNORECASE)
-_ITEM: Final = re.compile(r"^[ \t]*(?:[-*+]|\d{1,4}[.)])[ \t]+(?:\[(?P<box>[ xX])\][ \t]+)?(?P<text>\S.*)$")
+_ITEM: Final = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,4}[.)])[ \t]+(?:\[(?P<box>[ xX])\][ \t]+)?(?P<text>\S.*)$")
 _REPOSITORY: Final = re.compile(
     r"(?:https?://[^/\s]+/)?(?P<owner>[A-Za-z0-9][A-Za-z0-9_-]{0,99})/(?P<name>[A-Za-z0-9._*?-]{1,100}?)(?:\.git)?/?"
 )
@@ -72,8 +72,13 @@ class Spot(BaseModel, frozen=True):
 
 def wish_of(task: Task) -> Wish | None:
     """The campaign that the task asks for; None if it is about one repository as a whole, as others are."""
+    return wish_in(task.body, task.instructions)
+
+
+def wish_in(body: str, instructions: str) -> Wish | None:
+    """The same of a text and of what was said behind the command."""
     reading = _Reading()
-    for line in task.body.replace("\r\n", "\n").split("\n"):
+    for line in body.replace("\r\n", "\n").split("\n"):
         reading.take(line)
     said = reading.said
     repositories = tuple(dict.fromkeys(found for found in said["repositories"] if found))
@@ -81,9 +86,20 @@ def wish_of(task: Task) -> Wish | None:
     if not repositories and len(parts) < 2 and not reading.wrong:
         return None
     numbers = {name: values[0] for name in ("limit", "budget") if (values := said[name])}
-    numbers |= {name.lower(): value for name, value in _SAID.findall(task.instructions)}
+    numbers |= {name.lower(): value for name, value in _SAID.findall(instructions)}
     wish = Wish(repositories=repositories, parts=parts, body=reading.rest)
     return _with_numbers(wish, numbers.get("limit"), numbers.get("budget"), reading.wrong)
+
+
+def places_begin(text: str) -> int:
+    """Where in a text the first line begins that says where a change is wanted; its end, if there is none."""
+    at = 0
+    for line in text.splitlines(keepends=True):
+        found = _LINE.match(line.rstrip()) or _HEADING.match(line.rstrip())
+        if found and found[1].lower() in _LISTS:
+            return at
+        at += len(line)
+    return len(text)
 
 
 def spots(repositories: Sequence[str], parts: Sequence[str]) -> list[Spot]:

@@ -18,6 +18,7 @@ class Where(StrEnum):
 
     SET_UP = "set-up"
     BEFORE = "before the change"
+    CODEMOD = "codemod"
     LINT = "lint"
     AFTER = "after the change"
     AUTOFIX = "after red checks"

@@ -1,7 +1,7 @@
 """Work that was asked for elsewhere than on GitHub: over the API, in Slack, by a schedule.
 
 All of it comes to one kind of task: a request is stored with the job that opens an issue for it, as the record, and the
-run that works on that issue is started as a label would have started it.
+run that works on that issue, or the campaign, is started as a label would have started it.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,10 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel
 
+from app.core.campaign_wish import NAME, Wish, wish_in
 from app.core.errors import MinionsError
+from app.core.forms import answered
+from app.core.hidden import strip_hidden
 from app.core.repo_config import Suggestion
 from app.core.run import Run
 from app.core.store import Draft
@@ -70,6 +73,13 @@ class Wanted(BaseModel, frozen=True):
     """Whether who asks has also written it: what others wrote allows nothing."""
 
 
+def campaign_of(wanted: Wanted) -> Wish | None:
+    """The campaign that is asked for; None if it is work in one repository, as each part of a campaign is."""
+    if wanted.blueprint != NAME or wanted.campaign is not None:
+        return None
+    return wish_in(answered(strip_hidden(wanted.body)), strip_hidden(wanted.instructions))
+
+
 class Request(BaseModel, frozen=True):
     """A request as it is stored."""
 
@@ -89,7 +99,7 @@ class Request(BaseModel, frozen=True):
 
     @property
     def run_intent(self) -> str:
-        """By which the store knows the run of this request."""
+        """By which the store knows the run of this request, or its campaign."""
         return f"request/{self.id}"
 
 
@@ -125,7 +135,7 @@ class Requests(Protocol):
         ...
 
     async def refuse(self, request: Request, why: str) -> bool:
-        """Note why there will be no run; False if there is one already."""
+        """Note why there will be no run; False if there is one already, or a campaign."""
         ...
 
     async def start(self, request: Request, draft: Draft, reason: str) -> None:

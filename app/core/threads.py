@@ -10,13 +10,22 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from app.core.campaign_wish import places_begin
+
 _MENTION: Final = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _CHANNEL: Final = re.compile(r"<#C[A-Z0-9]+\|([^>]*)>")
 _GROUP: Final = re.compile(r"<!(?:subteam\^[A-Z0-9]+(?:\|([^>]*))?|(here|channel|everyone)(?:\|[^>]*)?)>")
 _LINK: Final = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|([^>]*))?>")
-_REPOSITORY: Final = re.compile(
-    r"(?:^|\s)(?:in\s+)?(?:https?://[^/\s]+/)?([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_.-]*[A-Za-z0-9_-])/?[:,.]?(?=\s|$)"
+_NAME: Final = r"([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_.-]*[A-Za-z0-9_-])/?[:,.]?(?=\s|$)"
+_REPOSITORY: Final = re.compile(rf"(?:^|\s)(?:in\s+)?(?:https?://[^/\s]+/)?{_NAME}")
+_CLEARLY: Final = re.compile(
+    rf"(?:^(?:in\s+)?(?:https?://[^/\s]+/)?|\sin\s+(?:https?://[^/\s]+/)?|\s(?:in\s+)?https?://[^/\s]+/){_NAME}"
 )
+"""First of all, behind `in`, or as an address: what stands elsewhere with a stroke may be `yes/no`, or a folder."""
+_FILE: Final = re.compile(
+    r"\.(?:py|pyi|ts|tsx|jsx|go|rs|rb|java|c|h|cpp|cs|md|rst|txt|toml|ya?ml|json|cfg|ini|sh|sql|html|css)$"
+)
+"""Ends of names that files have, and hardly a repository."""
 MOST: Final = 50_000
 """Characters of a thread that go in one issue: its end, where people usually agreed on something."""
 
@@ -40,15 +49,20 @@ class Call(BaseModel, frozen=True):
     instructions: str
 
 
-def call(text: str, blueprints: Collection[str], *, usual: str = "fix") -> Call:
-    """`@minions fix in acme/slugs mind the README`: each part may be missing."""
+def call(text: str, blueprints: Collection[str], *, usual: str = "fix", is_known: bool = False) -> Call:
+    """`@minions fix in acme/slugs mind the README`: each part may be missing.
+
+    `is_known` says that the channel has a repository of its own: only a clear word means another one.
+    """
     words = plain(_MENTION.sub(" ", text), {}).strip()
     blueprint = usual
-    first, _, rest = words.partition(" ")
+    first, *rest = words.split(maxsplit=1) or [""]
     if first.lower().rstrip(":,") in blueprints:
-        blueprint, words = first.lower().rstrip(":,"), rest.strip()
+        blueprint, words = first.lower().rstrip(":,"), "".join(rest).strip()
     full_name = ""
-    if found := _REPOSITORY.search(words):
+    # Repositories that stand in a list are those of a campaign, not the one of its issue.
+    pattern = _CLEARLY if is_known else _REPOSITORY
+    if (found := pattern.search(words, 0, places_begin(words))) and not _FILE.search(found[1]):
         full_name = found[1]
         words = f"{words[: found.start()]} {words[found.end() :]}".strip()
     return Call(blueprint=blueprint, full_name=full_name, instructions=words)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from app.core.budget import Usage
 from app.core.fence import fenced
+from app.core.globs import matches
 from app.core.secret_patterns import SECRET_PATTERNS, is_invented
 from app.core.task import Task
 
@@ -31,6 +32,14 @@ _MOST_SHOWN: Final = 20_000
 """Characters of the issue that the model is shown: some 5,000 tokens."""
 _MOST_WHY: Final = 400
 _BOX: Final = re.compile(r"^\s{0,8}[-*+] \[ \]", re.MULTILINE)
+_ASKED: Final = re.compile(
+    r"\b(?:add|bump|change|create|delete|edit|modify|remove|rename|replace|rewrite|update|upgrade)\b[^\n.;:!?]{0,60}$",
+    re.IGNORECASE,
+)
+"""What stands before a path that is to be changed, in one sentence with it."""
+_PATH: Final = re.compile(r"(?<![\w./:@-])[\w./-]{1,200}", re.ASCII)
+_FILE: Final = re.compile(r"\.[A-Za-z]\w*$", re.ASCII)
+"""The end of a name of a file."""
 _FIELD: Final = re.compile(r"^### (?:Blueprint|Kind of work)[ \t]*\n+([^\n#]{1,80})", re.MULTILINE | re.IGNORECASE)
 """As GitHub writes a field of an issue form."""
 
@@ -58,15 +67,30 @@ def by_form(task: Task, names: Collection[str]) -> Decided | None:
     return Decided(by="form", blueprint=name, why="A field of the issue form says so.") if name in names else None
 
 
-def by_rule(task: Task) -> Decided | None:
-    """Why it is declined without asking anybody; None if nothing speaks against it."""
-    text = f"{task.title}\n{task.body}\n{task.instructions}"
+def by_secret(task: Task) -> Decided | None:
+    """Why no model may read it, whoever would be asked; None if nothing speaks against it."""
+    text = _text(task)
     for kind in SECRET_PATTERNS:
         if any(not is_invented(match[0]) for match in kind.regex.finditer(text)):
             return _declined(
                 f"The issue shows what looks like a secret ({kind.name}), and a model would be sent it.",
                 "Revoke it, take it out of the issue and of its history of edits, and ask again.",
             )
+    return None
+
+
+def by_rule(task: Task, protected: Collection[str] = ()) -> Decided | None:
+    """Why it is declined without asking anybody; None if nothing speaks against it.
+
+    `protected` are globs of what no change may touch.
+    """
+    text = _text(task)
+    if path := _protected(text, protected):
+        return _declined(
+            f"The issue asks for a change of {path}, which minions may not touch: it runs by itself, decides what is "
+            "reviewed, or instructs agents.",
+            "Change that by hand. What belongs to it in other files can be asked for: name them.",
+        )
     if len(re.findall(r"\w+", text)) < FEWEST_WORDS:
         return _declined(
             "The issue says too little to know when it is done.",
@@ -83,6 +107,23 @@ def by_rule(task: Task) -> Decided | None:
             "Say in a few paragraphs what should be different afterwards, and link to the rest.",
         )
     return None
+
+
+def _text(task: Task) -> str:
+    return f"{task.title}\n{task.body}\n{task.instructions}"
+
+
+def _protected(text: str, globs: Collection[str]) -> str:
+    """The protected path that is to be changed; empty if there is none, or if other files are named, too."""
+    asked = ""
+    for line in text[:_MOST_SHOWN].split("\n"):
+        for found in _PATH.finditer(line):
+            path = found[0].strip("/").rstrip(".")
+            if matches(path, globs):
+                asked = asked or (path if _ASKED.search(line[: found.start()]) else "")
+            elif _FILE.search(path):
+                return ""
+    return asked
 
 
 def _declined(why: str, doable: str) -> Decided:

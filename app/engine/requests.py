@@ -1,7 +1,7 @@
-"""What becomes of a request that came by another door: an issue as its record, then a run as a label starts one.
+"""What becomes of a request that came by another door: an issue as its record, then a run or a campaign, as by a label.
 
 Each step can be done again: the issue carries a mark by which it is found, and the run has the request's own word. So
-whatever happens in between, there is one issue and one run.
+whatever happens in between, there is one issue and one run, or one campaign.
 """
 
 import logging
@@ -11,16 +11,18 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.core import wording
-from app.core.campaign_wish import NAME, wish_of
+from app.core.campaign import CampaignDraft, Campaigns, Standing
+from app.core.campaign_wish import NAME, Wish
 from app.core.errors import MinionsError, RateLimited, Unavailable
 from app.core.events import WorkRequested
 from app.core.forms import answered, fields
 from app.core.hidden import strip_hidden
 from app.core.redaction import Redactor
-from app.core.requests import Request, Requests, Trackers, Wanted
+from app.core.requests import Request, Requests, Trackers, Wanted, campaign_of
 from app.core.shift import HandedOver
 from app.core.store import StoreDown
 from app.core.task import Person, Repository, Task
+from app.core.wording import campaign as words
 from app.engine.dispatch import Blueprints, draft
 
 _log = logging.getLogger(__name__)
@@ -42,6 +44,14 @@ async def as_it_is(request: Request) -> Wanted:
     return request.wanted
 
 
+async def standing_of(request: Request, campaigns: Campaigns) -> Standing | None:
+    """The campaign that works on a request, as it stands; None if there is none, or none yet."""
+    if request.wanted.blueprint != NAME:
+        return None
+    campaign = await campaigns.made_of(request.run_intent)
+    return None if campaign is None else Standing(campaign=campaign, parts=tuple(await campaigns.parts(campaign.id)))
+
+
 async def nothing(_: Repository) -> Collection[str]:
     """What a repository wants to be told unasked, where nobody looks."""
     return ()
@@ -52,6 +62,7 @@ class Opener:
     """Opens requests; everything outside comes in by these."""
 
     requests: Requests
+    campaigns: Campaigns
     trackers: Trackers
     blueprints: Blueprints
     now: Callable[[], datetime]
@@ -70,6 +81,8 @@ class Opener:
         """Open it, or note why not. Raises what may pass, so that it is tried again."""
         request = await self.requests.load(request_id)
         if request.error or await self.requests.run_of(request) is not None:
+            return
+        if await self.campaigns.made_of(request.run_intent) is not None:
             return
         try:
             await self._open(request)
@@ -97,8 +110,9 @@ class Opener:
         if asker is None or not asker.may_ask:
             await self._refuse(request, wording.asker_may_not(wanted.login, repository.full_name))
             return
-        if _is_campaign(request.model_copy(update={"repository": repository}), wanted, asker.person):
-            await self._refuse(request, wording.campaigns_begin_on_an_issue(self.label))
+        wish = campaign_of(wanted)
+        if wish is not None and (why := _hindrance(wish, wanted, repository)):
+            await self._refuse(request, why)
             return
         number = request.number or await tracker.find_or_create_issue(
             marker=wording.request_marker(request),
@@ -108,9 +122,13 @@ class Opener:
         )
         request = await self.requests.opened(request, repository, number)
         task = _task(request, wanted, asker.person)
-        event = WorkRequested(task=task, blueprint=wanted.blueprint, intent=request.run_intent)
         reason = wording.asked_elsewhere(wanted, number)
-        await self.requests.start(request, draft(event, self.blueprints), reason)
+        if wish is not None:
+            campaign = CampaignDraft(intent=request.run_intent, task=task, wish=wish)
+            await self.campaigns.begin(request.id, campaign)
+        else:
+            event = WorkRequested(task=task, blueprint=wanted.blueprint, intent=request.run_intent)
+            await self.requests.start(request, draft(event, self.blueprints), reason)
         _log.info("%s", reason)
 
     async def _suggest(self, request: Request) -> None:
@@ -136,13 +154,14 @@ class Opener:
         await self.requests.refuse(request, why)
 
 
-def _is_campaign(request: Request, wanted: Wanted, person: Person) -> bool:
-    """Whether more places are named than one repository, by somebody: parts of a campaign name theirs alone.
-
-    One run would do a part of that, and nobody would be told of the rest.
-    """
-    is_meant = wanted.blueprint == NAME and wanted.campaign is None
-    return is_meant and wish_of(_task(request, wanted, person)) is not None
+def _hindrance(wish: Wish, wanted: Wanted, repository: Repository) -> str:
+    """Why no campaign can come of it; empty if one can. What is looked up on GitHub is looked up when it begins."""
+    if wish.fault:
+        return words.what_is_wrong(wish)
+    here = repository.full_name.lower()
+    if wanted.door == "schedule" and any(name.lower() != here for name in wish.repositories):
+        return wording.schedules_stay_at_home(repository.full_name)
+    return ""
 
 
 def _task(request: Request, wanted: Wanted, person: Person) -> Task:

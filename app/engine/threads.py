@@ -1,6 +1,7 @@
-"""Tell in the thread that a request came from how its run stands. Looked at every few seconds; nothing is told twice.
+"""Tell in the thread that a request came from how its run or campaign stands. Looked at every few seconds.
 
-What is told is kept after it was said. Who says it again after a crash finds the message by its word, and edits it.
+Nothing is told twice: what is told is kept after it was said. Who says it again after a crash finds the message by its
+word, and edits it.
 """
 
 import hashlib
@@ -10,10 +11,12 @@ from typing import Any, Final, Protocol
 
 from app.core import wording
 from app.core.blueprint import Blueprint
+from app.core.campaign import Campaigns, Standing
 from app.core.errors import ForgeError, RateLimited, Unavailable
 from app.core.requests import Request, Requests, Thread
 from app.core.run import Run
 from app.engine import rounds
+from app.engine.requests import standing_of
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +39,7 @@ class Teller:
     def __init__(
         self,
         requests: Requests,
+        campaigns: Campaigns,
         threads: Threads,
         blueprints: Mapping[str, Blueprint[Any]],
         github_url: str,
@@ -43,6 +47,7 @@ class Teller:
         every_s: float = EVERY_S,
     ) -> None:
         self._requests = requests
+        self._campaigns = campaigns
         self._threads = threads
         self._blueprints = blueprints
         self._github_url = github_url
@@ -55,19 +60,20 @@ class Teller:
                 return
             for request, run in await self._requests.untold("slack", _AT_ONCE):
                 if request.wanted.thread is not None:
-                    await self._tell(request, run, request.wanted.thread)
+                    work = run or await standing_of(request, self._campaigns)
+                    await self._tell(request, work, request.wanted.thread)
 
-    async def _tell(self, request: Request, run: Run | None, thread: Thread) -> None:
-        blueprint = self._blueprints.get(run.blueprint) if run else None
-        text = wording.standing_in_slack(request, run, blueprint, self._github_url)
+    async def _tell(self, request: Request, work: Run | Standing | None, thread: Thread) -> None:
+        blueprint = self._blueprints.get(work.blueprint) if isinstance(work, Run) else None
+        text = wording.standing_in_slack(request, work, blueprint, self._github_url)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         at, _, told = request.told.partition(" ")
-        is_end = bool(request.error) or (run is not None and run.is_reported)
+        is_end = bool(request.error) or (work is not None and _is_over(work))
         try:
             if told != digest:
                 at = await self._threads.say(thread, f"standing {request.id}", text, at=at)
-            if is_end and run is not None:  # an edit reaches nobody: who asked is told by a message
-                await self._threads.say(thread, f"end {request.id}", wording.end_in_slack(thread.user, run))
+            if is_end and work is not None:  # an edit reaches nobody: who asked is told by a message
+                await self._threads.say(thread, f"end {request.id}", wording.end_in_slack(thread.user, work))
         except (RateLimited, Unavailable):
             raise
         except ForgeError as error:
@@ -79,3 +85,7 @@ class Teller:
     async def keep_telling(self) -> None:
         """Look until cancelled."""
         await rounds.keep(self.look, "Telling in Slack", self._every_s, trouble_s=10 * self._every_s)
+
+
+def _is_over(work: Run | Standing) -> bool:
+    return work.is_reported if isinstance(work, Run) else work.has_ended

@@ -107,6 +107,8 @@ PROTECTED: Final[dict[str, tuple[str, ...]]] = {
     ),
 }
 """Globs by the reason why."""
+EVERYWHERE: Final = tuple(glob for globs in PROTECTED.values() for glob in globs)
+"""Of every repository, whatever its own settings add."""
 
 
 def look(subject: Subject) -> Iterator[Finding]:

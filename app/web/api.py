@@ -18,16 +18,19 @@ from pydantic import ValidationError
 
 from app.core import wording
 from app.core.access import FORM, ApiToken, ApiTokens, digest_of
+from app.core.campaign import Campaigns, Standing
 from app.core.errors import NotFound
 from app.core.events import OrderGiven
 from app.core.hidden import one_line
 from app.core.orders import Stop
-from app.core.requests import Differs, Requests, TooMany, Wanted
+from app.core.requests import Differs, Requests, TooMany, Wanted, campaign_of
 from app.core.requests import Request as Asked
 from app.core.run import Run
 from app.core.store import Store, StoreDown
 from app.core.task import Person
+from app.core.wording.campaign import what_is_wrong
 from app.engine.dispatch import Blueprints
+from app.engine.requests import standing_of
 from app.web import body
 from app.web.rate import Rate
 from app.web.reference import reference
@@ -75,6 +78,7 @@ class Api:
 
     tokens: ApiTokens
     requests: Requests
+    campaigns: Campaigns
     store: Store
     blueprints: Blueprints
     page_url: str
@@ -126,7 +130,7 @@ class Api:
         return app
 
     async def ask(self, request: Request, idempotency_key: Key = "") -> Response:
-        """Open an issue as the record, and start a run on it."""
+        """Open an issue as the record, and start a run on it, or a campaign where `migrate` names several places."""
         token = await self._caller(request)
         return await self._ask(token, await self._read(request), idempotency_key)
 
@@ -134,15 +138,19 @@ class Api:
         """What was asked for with this token, the newest first."""
         token = await self._caller(request)
         found = await _in_time(self.requests.of_token(token.id, limit))
-        return Runs(runs=[self._shown(asked, run) for asked, run in found])
+        shown = []
+        for asked, run in found:
+            standing = None if run else await _in_time(standing_of(asked, self.campaigns))
+            shown.append(self._shown(asked, run or standing))
+        return Runs(runs=shown)
 
     async def show(self, request: Request, key: str) -> RunShown:
         """One run."""
         asked = await self._of(await self._caller(request), key)
-        return self._shown(asked, await _in_time(self.requests.run_of(asked)))
+        return self._shown(asked, await self._work(asked))
 
     async def stop(self, request: Request, key: str) -> Response:
-        """End a run; the change so far is kept."""
+        """End a run, or a campaign and its runs; changes so far are kept."""
         token = await self._caller(request)
         return await self._stop(token, await self._of(token, key))
 
@@ -190,6 +198,7 @@ class Api:
             source=f"token {token.name}",
             token_id=token.id,
         )
+        _check_campaign(token, wanted)
         intent = f"api/{token.id}/{digest_of(key) if key else secrets.token_hex(16)}"
         try:
             asked = await _in_time(self.requests.take(intent, wanted, per_hour=self.per_hour))
@@ -197,8 +206,12 @@ class Api:
             raise _Refused(409, str(error)) from None
         except TooMany as error:
             raise _Refused(429, str(error), retry_after_s=error.retry_after_s) from None
+        return self._accepted(asked, await self._work(asked))
+
+    async def _work(self, asked: Asked) -> Run | Standing | None:
+        """What works on it."""
         run = await _in_time(self.requests.run_of(asked))
-        return self._accepted(asked, run)
+        return run or await _in_time(standing_of(asked, self.campaigns))
 
     async def _of(self, token: ApiToken, key: str) -> Asked:
         try:
@@ -211,12 +224,17 @@ class Api:
 
     async def _stop(self, token: ApiToken, asked: Asked) -> Response:
         why = wording.stopped_early(token.login)
-        run = await _in_time(self.requests.run_of(asked))
-        if run is None and await _in_time(self.requests.refuse(asked, asked.error or why)):
+        work = await self._work(asked)
+        if work is None and await _in_time(self.requests.refuse(asked, asked.error or why)):
             return self._accepted(await _in_time(self.requests.load(asked.id)), None)
-        run = run or await _in_time(self.requests.run_of(asked))
-        if run is not None and not run.status.has_ended:
-            task = run.task
+        work = work or await self._work(asked)
+        if isinstance(work, Standing) and not work.has_ended:
+            campaign = work.campaign
+            word = f"api stop/{asked.id}/{campaign.revision}"
+            given = self.campaigns.give(campaign.id, word, Stop(), campaign.task.requester)
+            await _in_time(given)
+        if isinstance(work, Run) and not work.status.has_ended:
+            run, task = work, work.task
             order = OrderGiven(
                 repository=task.repository,
                 number=task.number,
@@ -226,14 +244,26 @@ class Api:
                 intent=f"api stop/{asked.id}/{run.revision}",
             )
             await _in_time(self.store.accept(None, order, f"{token.name} stops run {run.id} over the API."))
-        return self._accepted(asked, run)
+        return self._accepted(asked, work)
 
-    def _accepted(self, asked: Asked, run: Run | None) -> Response:
+    def _accepted(self, asked: Asked, work: Run | Standing | None) -> Response:
         where = {"Location": f"{PATH}/runs/{asked.key}"}
-        return JSONResponse(self._shown(asked, run).model_dump(mode="json"), status_code=202, headers=where)
+        return JSONResponse(self._shown(asked, work).model_dump(mode="json"), status_code=202, headers=where)
 
-    def _shown(self, asked: Asked, run: Run | None) -> RunShown:
-        return shown(asked, run, page_url=self.page_url, github_url=self.github_url)
+    def _shown(self, asked: Asked, work: Run | Standing | None) -> RunShown:
+        return shown(asked, work, page_url=self.page_url, github_url=self.github_url)
+
+
+def _check_campaign(token: ApiToken, wanted: Wanted) -> None:
+    """Whether what is asked for can be a campaign, and reaches no further than the token. Raises _Refused."""
+    wish = campaign_of(wanted)
+    if wish is None:
+        return
+    if wish.fault:
+        raise _Refused(422, what_is_wrong(wish))
+    for name in wish.repositories:
+        if not token.is_for(name):  # of a pattern, only one that holds all that it may stand for
+            raise _Refused(403, f"This token is not for {name}.")
 
 
 def _problems(described: Mapping[int, str]) -> Answers:

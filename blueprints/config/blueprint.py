@@ -124,7 +124,10 @@ def _kept(path: str, before: str, after: str) -> Iterator[Finding]:
 
 async def _as_its_schema_says(world: World, path: str, text: str, value: object) -> list[Finding]:
     named = schema_of(path, text, value)
-    if not named or "://" in named or world.schemas is None:
+    if "://" in named:
+        sentence = f"Its schema is elsewhere (`{named[:200]}`), where nothing is fetched from: it was parsed, no more."
+        return [Finding(guard=SETTINGS, sentence=sentence, path=path, weight=Weight.REMARK)]
+    if not named or world.schemas is None:
         return []
     at = posixpath.normpath(posixpath.join(posixpath.dirname(path), named.partition("#")[0]))
     if at.startswith("..") or at == ".":

@@ -44,7 +44,12 @@ _MOST_BYTES: Final = 4_000_000
 _MOST_GENERATED: Final = 200
 _MOST_LOG: Final = 8_000
 """Characters of one change log in the pull request: the newest versions, which stand first."""
-_REGISTRIES: Final = {"pypi": ("pypi.org", "files.pythonhosted.org"), "npm": ("registry.npmjs.org",)}
+_REGISTRIES: Final = {
+    "pypi": ("pypi.org", "files.pythonhosted.org"),
+    "npm": ("registry.npmjs.org",),
+    "go": ("proxy.golang.org",),
+    "crates": ("static.crates.io", "index.crates.io"),
+}
 _OTHERS: Final = frozenset({"node_modules", "vendor", "third_party", ".venv", "testdata", "fixtures"})
 """Folders whose manifests are other projects'."""
 

@@ -17,6 +17,7 @@ from app.core.wording import migration as words
 from app.core.world import World
 from blueprints.steps.change import Change, NewTests
 from blueprints.steps.ci import watch
+from blueprints.steps.codemods import NONE, rewrite
 from blueprints.steps.delivery import explain
 from blueprints.steps.gates import checked, lint
 from blueprints.steps.leftovers import change_of
@@ -75,7 +76,7 @@ async def find(migration: Migration, world: World) -> Literal["found", "nothing"
 async def implement(migration: Migration, world: World) -> Worked:
     """Let a minion make the change in all of them."""
     known = fenced(migration.places, "where a command of ours found it") if migration.places else "Find them yourself."
-    return await implemented(migration, world, {"places": known})
+    return await implemented(migration, world, {"places": known, "codemods": migration.rewritten or NONE})
 
 
 @step("See what is left")
@@ -124,9 +125,12 @@ BLUEPRINT: Final[Blueprint[Migration]] = Blueprint(
     state=Migration,
     start=prepare,
     checks=watch,
+    version=2,
+    goes_on_from=1,
     edges={
         prepare: {"ready": find, "cannot": explain},
-        find: {"found": implement, "nothing": explain},
+        find: {"found": rewrite, "nothing": explain},
+        rewrite: {"applied": implement, "none": implement},
         implement: {"changed": lint, "gave up": explain},
         **to_a_pull_request(checks=[left]),
     },

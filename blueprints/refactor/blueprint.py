@@ -17,6 +17,7 @@ from app.core.world import World
 from blueprints.refactor.public import changes, public
 from blueprints.steps.change import Change, NewTests
 from blueprints.steps.ci import watch
+from blueprints.steps.codemods import NONE, rewrite
 from blueprints.steps.delivery import explain
 from blueprints.steps.gates import checked, lint
 from blueprints.steps.leftovers import change_of
@@ -48,7 +49,7 @@ class Refactor(Change):
 @agent("Refactor the code", prompt="implement.md", budget=Budget(), role="implement")
 async def implement(refactor: Refactor, world: World) -> Worked:
     """Let a minion give the code another form."""
-    return await implemented(refactor, world)
+    return await implemented(refactor, world, {"codemods": refactor.rewritten or NONE})
 
 
 @step("See what stayed")
@@ -120,8 +121,11 @@ BLUEPRINT: Final[Blueprint[Refactor]] = Blueprint(
     state=Refactor,
     start=prepare,
     checks=watch,
+    version=2,
+    goes_on_from=1,
     edges={
-        prepare: {"ready": implement, "cannot": explain},
+        prepare: {"ready": rewrite, "cannot": explain},
+        rewrite: {"applied": implement, "none": implement},
         implement: {"changed": lint, "gave up": explain},
         **to_a_pull_request(checks=[keep], proofs=[compare]),
     },

@@ -64,6 +64,8 @@ class Change(State):
     linked: tuple[Chunk, ...] = ()
     """What the task links to."""
     evidence: tuple[Evidence, ...] = ()
+    rewritten: str = ""
+    """What codemods did that the issue names, for the minion; empty if there are none."""
     generated: tuple[str, ...] = ()
     """Files that set-up or tests made among the repository's own; needed by the tests, but no part of the change."""
     failed_before: tuple[str, ...] = ()

@@ -31,10 +31,10 @@ async def lint(change: Change, world: World) -> None:
     ]
     change.keep([evidence(result, Where.LINT) for result in results], Where.LINT)
     if results and not change.tidies_others:
-        await _restore(world, keep=before)
+        await restored(world, keep=before)
 
 
-async def _restore(world: World, keep: AbstractSet[str]) -> None:
+async def restored(world: World, keep: AbstractSet[str]) -> None:
     """Bring back every file that is not in `keep` as the base commit has it."""
     gone = []
     for file in (await change_of(world.workspace)).files:

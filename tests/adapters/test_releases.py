@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from app.adapters.packages import NPM, PYPI
 from app.adapters.releases import RegistryReleases
 
 FILES = "files.pythonhosted.org"
-HOSTS = frozenset([PYPI, NPM, FILES, "proxy.golang.org", "crates.io"])
+HOSTS = frozenset([PYPI, NPM, FILES, "proxy.golang.org", "crates.io", "static.crates.io"])
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
@@ -90,3 +91,28 @@ async def test_what_is_no_archive_tells_nothing(data: bytes) -> None:
     url = f"https://{FILES}/six-1.tar.gz"
     said = {"releases": {"1": [{"packagetype": "sdist", "url": url}]}}
     assert await releases({f"https://{PYPI}/pypi/six/json": said, url: data}).changelog("pypi", "six", "1") == ""
+
+
+async def test_the_change_log_of_a_crate_is_read() -> None:
+    url = "https://static.crates.io/crates/rand/rand-0.8.5.crate"
+    asked = releases({url: archive({"rand-0.8.5/CHANGELOG.md": b"top", "rand-0.8.5/src/changelog.md": b"no"})})
+    assert await asked.changelog("crates", "rand", "0.8.5") == "top"
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"docs/changelog.md": b"deep", "CHANGELOG.md": b"top", "x/CHANGELOG.md": b"no"}, "top"),
+        ({"docs/CHANGES.md": b"deep"}, "deep"),
+        ({"README.md": b"no"}, ""),
+    ],
+)
+async def test_the_change_log_of_a_module_of_go_is_read(files: Mapping[str, bytes], found: str) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in files.items():
+            made.writestr(f"github.com/Azure/x/v2@v2.1.0/{name}", data)
+    url = "https://proxy.golang.org/github.com/!azure/x/v2/@v/v2.1.0.zip"
+    whole, cut = out.getvalue(), out.getvalue()[:-30]
+    assert await releases({url: whole}).changelog("go", "github.com/Azure/x/v2", "2.1.0") == found
+    assert await releases({url: cut}).changelog("go", "github.com/Azure/x/v2", "2.1.0") == ""

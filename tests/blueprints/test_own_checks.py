@@ -258,3 +258,10 @@ async def test_settings_that_an_issue_names_have_to_change(rig: Callable[..., An
     assert visits[-1] == end
     (finding,) = [each for each in (*state.findings, *state.remarks) if each.guard == "settings files"]
     assert ("no settings file is changed" in finding.sentence) is (end == "explain")
+
+
+async def test_a_schema_that_is_elsewhere_is_told_to_who_reviews(rig: Callable[..., Any]) -> None:
+    run = rig(BASE, COMMANDS, does(settings=b"# yaml-language-server: $schema=https://x.test/s.json\n" + SETTINGS))
+    _, state = await run.walk(BLUEPRINTS["config"])
+    (remark,) = [each for each in state.remarks if each.guard == "settings files"]
+    assert "Its schema is elsewhere (`https://x.test/s.json`)" in remark.sentence

@@ -9,6 +9,7 @@ import pytest
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue
 from app.core.access import digest_of, new_secret
+from app.core.boxes import ticked
 from app.core.errors import NotFound, Unavailable
 from app.core.events import Noticed
 from app.core.requests import Differs, Request, TooMany, Wanted
@@ -32,9 +33,8 @@ class Desk:
         self.requests = store.requests()
         self.tracker = MemoryTracker({"ann": 1})
         self.queue = queue
-        self.opener = Opener(
-            self.requests, MemoryTrackers({"octo/cat": self.tracker}), BLUEPRINTS, lambda: datetime.now(UTC)
-        )
+        trackers = MemoryTrackers({"octo/cat": self.tracker})
+        self.opener = Opener(self.requests, store.campaigns(), trackers, BLUEPRINTS, lambda: datetime.now(UTC))
 
     async def work(self) -> None:
         async def advance(_run_id: int, _revision: int | None) -> None:
@@ -103,8 +103,9 @@ async def test_what_is_noticed_opens_one_issue_where_that_is_wanted_and_starts_n
     ((_, title, body),) = desk.tracker.issues
     assert title == "CI failed on the default branch"
     assert all(
-        words in body for words in (FAILED.url, "put the label `minion` on this issue", "Nothing starts by itself")
+        words in body for words in (FAILED.url, "puts the label `minion:fix` on this issue", "Nothing starts by itself")
     )
+    assert ticked(body, body.replace("- [ ]", "- [x]")) == "fix"
     assert set(desk.tracker.labels) == {"suggested"}
 
 
@@ -154,9 +155,7 @@ async def test_an_issue_whose_answer_got_lost_is_there_once(desk: Desk) -> None:
 async def test_a_github_that_is_away_for_a_day_ends_the_request(desk: Desk) -> None:
     asked = await desk.taken()
     desk.tracker.trouble = [Unavailable("GitHub did not answer.")]
-    late = Opener(
-        desk.requests, desk.opener.trackers, BLUEPRINTS, lambda: datetime.now(UTC) + timedelta(days=1, minutes=1)
-    )
+    late = replace(desk.opener, now=lambda: datetime.now(UTC) + timedelta(days=1, minutes=1))
     await late.open(asked.id)
     assert "within a day. GitHub did not answer." in (await desk.requests.load(asked.id)).error
 
@@ -166,8 +165,12 @@ async def test_a_github_that_is_away_for_a_day_ends_the_request(desk: Desk) -> N
     [
         ({"login": "mallory"}, "mallory may not ask for work in octo/cat"),
         (
-            {"blueprint": "migrate", "body": "Use httpx.\n\nrepositories: octo/cat, octo/dog\nbudget: $9"},
-            "This names several places for one change, which is a campaign",
+            {"blueprint": "migrate", "body": "Use httpx.\n\nrepositories: octo/cat, octo/dog"},
+            "It is not said what the campaign may cost. Add a line such as `budget: $20`.",
+        ),
+        (
+            {"blueprint": "migrate", "body": "repositories: octo/cat, octo/dog\nbudget: $9", "door": "schedule"},
+            "A schedule works in its own repository, which is octo/cat, and this one names others.",
         ),
         ({"login": "nobody"}, "nobody may not ask for work in octo/cat"),
         ({"full_name": "octo/dog"}, "The App is not installed on octo/dog"),

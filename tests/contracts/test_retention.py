@@ -7,6 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from app.adapters.store import PostgresStore, connected
+from app.core.campaign import CampaignDraft
+from app.core.campaign_wish import Spot, Wish
+from app.core.errors import NotFound
 from app.core.events import InstallationChanged, Pushed
 from app.core.journal import Opened
 from app.core.requests import Wanted
@@ -107,6 +110,32 @@ async def test_what_was_uninstalled_is_forgotten_after_its_time_and_nothing_else
     gone = {"runs": 2, "journal": 2, "summaries": 2, "requests": 1, "schedules": 1, "installations": 1, "deliveries": 0}
     assert await archive.left() == {name: count - gone[name] for name, count in before.items()}
     assert await archive.clear() == Cleared()
+
+
+async def test_campaigns_are_forgotten_with_the_installation_of_their_issue(archive: Archive) -> None:
+    """A part may work in another installation than its issue: the request for it is forgotten with that one."""
+    for installation, other in ((3, 4), (4, 3)):
+        task = (await archive.run(installation, number=8)).task
+        wish = Wish(repositories=(f"octo/r{other}",), budget_usd=9)
+        draft = CampaignDraft(intent=f"campaign/{installation}", task=task, wish=wish)
+        await archive.store.accept(None, draft, "why")
+        campaign = await archive.store.campaigns().load(1 if installation == 3 else 2)
+        await archive.store.campaigns().plan(campaign, [Spot(full_name=f"octo/r{other}")])
+        await archive.store.campaigns().fill(campaign.id)
+    opened = (
+        "UPDATE requests SET repository = CAST(:where AS jsonb) "
+        "WHERE door = 'campaign' AND wanted ->> 'full_name' = :name"
+    )
+    for installation in (3, 4):
+        where = repository(installation)
+        await archive.execute(opened, where=where.model_dump_json(), name=where.full_name)
+    await archive.changed(3, "deleted")
+    await archive.execute("UPDATE installations SET changed_at = now() - interval '30 days' WHERE id = 3")
+    assert await archive.clear() == Cleared(runs=2, installations=1)
+    with pytest.raises(NotFound):
+        await archive.store.campaigns().load(1)
+    (part,) = await archive.store.campaigns().parts(2)
+    assert (part.is_open, part.is_waiting) == (False, False), "nothing begins anew by it"
 
 
 async def test_it_may_be_forgotten_at_once_but_for_runs_that_somebody_may_be_at_work_on(archive: Archive) -> None:

@@ -14,13 +14,32 @@ BLUEPRINTS = ("fix", "docs")
         ("<@U1> Docs: in acme/slugs mind the README", "docs", "acme/slugs", "mind the README"),
         ("<@U1> fix acme/slugs", "fix", "acme/slugs", ""),
         ("<@U1> in <https://github.com/acme/slugs> please", "fix", "acme/slugs", "please"),
-        ("<@U1> look at src/parser.py and docs", "fix", "src/parser.py", "look at  and docs"),
+        ("<@U1> please mend acme/slugs soon", "fix", "acme/slugs", "please mend  soon"),
+        ("<@U1> look at src/parser.py and docs", "fix", "", "look at src/parser.py and docs"),
+        ("<@U1> docs\nof the parser", "docs", "", "of the parser"),
+        ("<@U1> fix in acme/hub\nrepositories: acme/a\nlimit: 2", "fix", "acme/hub", "repositories: acme/a\nlimit: 2"),
+        ("<@U1> fix\nrepositories:\n• acme/a", "fix", "", "repositories:\n• acme/a"),
         ("please <@U1|minions> this and that", "fix", "", "please   this and that"),
     ],
 )
 def test_what_is_said_to_us(text: str, blueprint: str, full_name: str, instructions: str) -> None:
     said = call(text, BLUEPRINTS)
     assert (said.blueprint, said.full_name, said.instructions) == (blueprint, full_name, instructions)
+
+
+@pytest.mark.parametrize(
+    ("text", "full_name"),
+    [
+        ("<@U1> fix acme/slugs", "acme/slugs"),
+        ("<@U1> the accents in acme/slugs, please", "acme/slugs"),
+        ("<@U1> the accents of <https://github.com/acme/slugs>", "acme/slugs"),
+        ("<@U1> answer yes/no questions", ""),
+        ("<@U1> the accents in src/slugs.py", ""),
+        ("<@U1> see tests/unit for more", ""),
+    ],
+)
+def test_a_channel_of_a_repository_means_that_one_unless_another_is_clearly_named(text: str, full_name: str) -> None:
+    assert call(text, BLUEPRINTS, is_known=True).full_name == full_name
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,18 @@ from sqlalchemy import text
 from app.adapters.store import PostgresStore, ProcrastinateQueue
 from app.core.budget import Usage
 from app.core.campaign import Campaign, Part, Stage
-from app.core.errors import Unavailable
+from app.core.errors import NotFound, Unavailable
 from app.core.events import OrderGiven, StopRequested, WorkRequested
 from app.core.forge import Permission, Reaction
 from app.core.journal import ModelAnswered, ModelAsked, Opened
 from app.core.orders import Order, RaiseBudget, Retry, ShowStatus, Stop, WrapUp
+from app.core.requests import Door, Request, Wanted
 from app.core.run import Run, Status
 from app.core.store import Receipt
 from app.core.task import Person, Place, Repository, Task
 from app.engine.campaigns import Announcer, Conductor
 from app.engine.dispatch import decide
-from app.engine.requests import Opener
+from app.engine.requests import Opener, standing_of
 from blueprints import BLUEPRINTS
 from tests.contracts import conftest
 from tests.engine.conftest import FakeGitHub
@@ -32,7 +33,7 @@ from tests.trackers import MemoryTracker, MemoryTrackers
 
 pytest_generate_tests = conftest.pytest_generate_tests
 
-HUB = Repository(id=1, full_name="octo/hub", installation_id=3)
+HUB = Repository(id=5, full_name="octo/hub", installation_id=3)
 ANN = Person(id=5, login="ann")
 NAMES = [f"octo/r{number:02}" for number in range(1, 21)]
 
@@ -110,16 +111,20 @@ class Field:
         )
         return await self.store.accept(None, event, "told")
 
+    @property
+    def opener(self) -> Opener:
+        trackers = MemoryTrackers(self.trackers)
+        return Opener(self.store.requests(), self.store.campaigns(), trackers, BLUEPRINTS, lambda: datetime.now(UTC))
+
     async def work(self) -> None:
         """Do all that can be done now."""
-        opener = Opener(self.store.requests(), MemoryTrackers(self.trackers), BLUEPRINTS, lambda: datetime.now(UTC))
         for _ in range(60):
             before = await self.jobs()
             if not before:
                 return
             await self.queue.work(
                 self.advance,
-                open_request=opener.open,
+                open_request=self.opener.open,
                 look_after=self.conductor.look_after,
                 concurrency=3,
                 forever=False,
@@ -341,7 +346,7 @@ async def test_a_star_means_what_who_asks_may_write_in(land: Field) -> None:
     [
         (
             listed(NAMES, "limit: 3"),
-            "The issue does not say what the campaign may cost. Add a line such as `budget: $20`.",
+            "It is not said what the campaign may cost. Add a line such as `budget: $20`.",
         ),
         (listed(["octo/nothing-*"]), "There is no repository `octo/nothing-*` that this App is installed on"),
         (listed([*NAMES, "@everyone"]), "`@everyone` is no repository"),
@@ -398,3 +403,69 @@ async def test_ten_looks_at_once_begin_three_parts(land: Field) -> None:
     await land.conductor.look_after(1)
     await asyncio.gather(*(campaigns.fill(1) for _ in range(10)))
     assert sum(part.is_open for part in await land.parts()) == 3
+
+
+def wanted(door: Door, body: str) -> Wanted:
+    """A campaign that is asked for elsewhere."""
+    return Wanted(door=door, full_name="octo/hub", title="Use httpx", body=body, blueprint="migrate", login="ann")
+
+
+@pytest.mark.parametrize(
+    ("door", "body", "where"),
+    [
+        ("api", listed(NAMES[:4]), NAMES[:4]),
+        ("slack", listed(NAMES[:2]), NAMES[:2]),
+        ("schedule", "parts: src/a, src/b\nrepositories: octo/hub\nbudget: $5", ["octo/hub", "octo/hub"]),
+    ],
+)
+async def test_asked_for_elsewhere_it_begins_once_at_an_issue_that_is_its_record(
+    land: Field, door: Door, body: str, where: Sequence[str]
+) -> None:
+    """The answer to opening the issue gets lost, the job comes again, and the same is asked for once more."""
+    land.github.open_issues.add(1)
+    land.trackers["octo/hub"].trouble = [Unavailable("GitHub did not answer.")]
+    request = await land.store.requests().take("one", wanted(door, body))
+    with pytest.raises(Unavailable):
+        await land.opener.open(request.id)
+    await asyncio.gather(*(land.opener.open(request.id) for _ in range(3)))
+    assert (await land.store.requests().take("one", wanted(door, body))).id == request.id
+    assert not await land.store.requests().refuse(request, "ann stopped it before it began.")
+    await land.work()
+    await land.opener.open(request.id)
+    standing = await standing_of(request, land.store.campaigns())
+    assert standing is not None
+    assert (standing.campaign.id, standing.status, standing.has_ended) == (1, Status.DONE, True)
+    assert [part.spot.full_name for part in standing.parts] == where
+    task = standing.campaign.task
+    assert (task.repository.full_name, task.number, task.requester) == ("octo/hub", 1, ANN)
+    marked = [issue for issue in land.trackers["octo/hub"].issues if "Asked for by `ann`" in issue[2]]
+    assert [title for _, title, _ in marked] == ["Use httpx"]
+    assert f"{len(where)} of {len(where)} parts done" in await land.comment()
+
+
+async def test_who_asked_elsewhere_stops_it_as_its_issue_would(land: Field) -> None:
+    land.github.open_issues.add(1)
+    land.hanging = set(NAMES)
+    request = await land.store.requests().take("one", wanted("api", listed(NAMES[:5])))
+    await land.work()
+    for _ in range(2):
+        await land.store.campaigns().give(1, "stop", Stop(), ANN)
+    await land.work()
+    standing = await standing_of(request, land.store.campaigns())
+    assert standing is not None
+    assert standing.status is Status.STOPPED
+    assert not any(part.is_open or part.is_waiting for part in standing.parts)
+
+
+async def test_a_label_that_was_quicker_has_the_campaign_of_the_issue(land: Field) -> None:
+    """Somebody labels the issue in the moment between its opening and the beginning of its campaign."""
+    request = await land.store.requests().take("one", wanted("api", listed(NAMES[:5])))
+    await land.ask(listed(NAMES[:5]), number=1)
+    await land.opener.open(request.id)
+    assert "A campaign is at work on its issue already" in (await reloaded(land, request)).error
+    with pytest.raises(NotFound):
+        await land.campaign(2)
+
+
+async def reloaded(land: Field, request: Request) -> Request:
+    return await land.store.requests().load(request.id)

@@ -112,8 +112,11 @@ async def test_what_is_out_of_scope_is_declined_before_anything_else(sorting: Ca
 
 async def test_a_secret_is_sent_to_no_model(sorting: Callable[..., Sorting]) -> None:
     sorter = Sorter(DOCS)
-    run = await sorting(sorter).once(body="The key is ghp_" + "a8Kd03jfLw9qPz72mXcVb5Rt1YhN6GsEu4Qo")
-    assert (run.status, sorter.asked) == (Status.REFUSED, [])
+    secret = "The key is ghp_" + "a8Kd03jfLw9qPz72mXcVb5Rt1YhN6GsEu4Qo"
+    shop = sorting(sorter)
+    for body in (secret, f"### Blueprint\n\ntoast\n\n### What\n\n{secret}"):
+        run = await shop.once(body=body)
+        assert (run.status, sorter.asked) == (Status.REFUSED, [])
 
 
 async def test_who_names_a_blueprint_gets_it(sorting: Callable[..., Sorting]) -> None:
@@ -123,11 +126,18 @@ async def test_who_names_a_blueprint_gets_it(sorting: Callable[..., Sorting]) ->
 
 
 async def test_without_a_model_it_is_the_usual_one(sorting: Callable[..., Sorting]) -> None:
-    """Nothing is declined, and nothing is said of it. A form's field still counts."""
+    """Nothing is said of it. A form's field still counts."""
     shop = sorting()
-    run = await shop.once(title="?", body="")
+    run = await shop.once()
     assert (run.status, run.blueprint) == (Status.DONE, "fix")
     assert "was chosen" not in shop.told()
+
+
+async def test_without_a_model_rules_decline_all_the_same(sorting: Callable[..., Sorting]) -> None:
+    shop = sorting()
+    run = await shop.once(title="?", body="")
+    assert (run.status, run.visits, run.usage.usd) == (Status.REFUSED, (), 0)
+    assert "Declined by a rule: The issue says too little" in shop.told()
 
 
 async def test_a_form_chooses_without_a_model(sorting: Callable[..., Sorting]) -> None:

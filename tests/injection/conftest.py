@@ -173,7 +173,11 @@ async def _everything(town: Town) -> After:
     await _read(town)
     for errand in sorted(errands):
         name = await town.furnish(errand, _small(errand))
-        body = "\n".join(text_of(case) for case in ERRANDS if case.errand == errand and case.place == "issue")
+        texts = [
+            "It is what the title says.",
+            *(text_of(case) for case in ERRANDS if case.errand == errand and case.place == "issue"),
+        ]
+        body = "\n".join(texts)
         issue = hub.open_issue(name, by="ann", title=f"Errand: {errand}", body=body)
         hub.add_label(name, issue.number, "minion", by="ann")
     await _from_a_fork(town)

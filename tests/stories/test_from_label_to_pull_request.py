@@ -172,7 +172,7 @@ async def test_f25_f26_an_issue_asked_for_twice_has_one_pull_request(town: Any) 
 async def test_a_run_ends_when_somebody_says_stop(town: Any) -> None:
     repository = town.repository({"run.py": "", ".github/minion.yml": "test: sleep 600\n"})
     ann, tim = town.person("ann", repository), town.person("tim", repository)
-    number = await ann.file("Do it", "Soon.")
+    number = await ann.file("Do it", "Soon, if you can.")
     await ann.label(number, "minion")
 
     async def begun() -> Any:

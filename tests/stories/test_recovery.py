@@ -87,7 +87,7 @@ async def test_f12_a_label_of_which_github_has_forgotten_the_delivery_is_found_b
 async def test_f25_what_was_closed_while_we_were_away_is_stopped(town: Any) -> None:
     repository = town.repository({"run.py": "", ".github/minion.yml": "test: sleep 600\n"})
     ann = town.person("ann", repository)
-    number = await ann.file("Do it", "Soon.")
+    number = await ann.file("Do it", "Soon, if you can.")
     await ann.label(number, "minion")
 
     async def begun() -> Any:
@@ -113,7 +113,7 @@ async def test_f25_what_was_closed_while_we_were_away_is_stopped(town: Any) -> N
 async def test_f13_a_label_that_arrives_after_it_was_taken_off_brings_nothing(town: Any) -> None:
     repository = town.repository({"run.py": "", ".github/minion.yml": "test: sleep 600\n"})
     ann, hub = town.person("ann", repository), town.stage.hub
-    number = await ann.file("Do it", "Soon.")
+    number = await ann.file("Do it", "Soon, if you can.")
     await hub.settled()
     hub.faults.add(DeliveryRule([Mishap("overtaken", seconds=60)], "issues.labeled", When(times=1)))
     await ann.label(number, "minion")

@@ -1,6 +1,7 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -9,14 +10,18 @@ from fastapi import FastAPI
 
 from app.adapters.store import PostgresStore
 from app.core.access import digest_of, new_secret
+from app.core.campaign_wish import Spot
 from app.core.run import Status, Trail
 from app.core.store import Draft
 from app.core.task import Person, Repository, Task
+from app.engine.requests import Opener
 from app.web.api import LARGEST, PATH, Api
 from app.web.rate import Rate
 from blueprints import BLUEPRINTS
+from tests.trackers import MemoryTracker, MemoryTrackers
 
 SECRET, OTHER = new_secret(), new_secret()
+PLACES = "repositories: octo/cat, octo/lib-*"
 WISH = {"repository": "octo/cat", "title": "Greet", "body": "Say hello."}
 
 
@@ -28,6 +33,7 @@ async def api(store: PostgresStore) -> Api:
     return Api(
         tokens=tokens,
         requests=store.requests(),
+        campaigns=store.campaigns(),
         store=store,
         blueprints=BLUEPRINTS,
         page_url="https://minions.test",
@@ -95,6 +101,9 @@ async def test_an_idempotency_key_makes_one_run(client: httpx.AsyncClient) -> No
         ({"blueprint": "fxi"}, 422, "There is no such blueprint. There are: fix"),
         ({"login": "root"}, 422, "login"),
         ({"body": "x" * LARGEST}, 413, "larger than 256 KiB"),
+        ({"blueprint": "migrate", "body": f"{PLACES}, evil/dog\nbudget: $9"}, 403, "not for evil/dog."),
+        ({"blueprint": "migrate", "body": f"{PLACES}, evil/*\nbudget: $9"}, 403, "not for evil/*."),
+        ({"blueprint": "migrate", "body": f"{PLACES}, octo/dog"}, 422, "Add a line such as `budget: $20`."),
     ],
 )
 async def test_what_cannot_be_done_is_told(
@@ -165,6 +174,32 @@ async def test_a_run_is_shown_as_it_stands_and_told_to_stop(store: PostgresStore
     assert shown["page_url"] == f"https://minions.test/runs/{run.key}"
     assert (await client.post(f"/runs/{key}/stop")).status_code == 202
     (order,) = await store.orders(run.id)
+    assert (order.order.kind, order.requester and order.requester.login) == ("stop", "ann")
+
+
+async def test_a_campaign_is_shown_with_its_parts_and_told_to_stop(
+    store: PostgresStore, client: httpx.AsyncClient
+) -> None:
+    wish = WISH | {"blueprint": "migrate", "body": "repositories: octo/cat, octo/dog\nlimit: 1\nbudget: $9"}
+    key = (await client.post("/runs", json=wish)).json()["id"]
+    people = {name: MemoryTracker({"ann": 1}) for name in ("octo/cat", "octo/dog")}
+    campaigns = store.campaigns()
+    opener = Opener(store.requests(), campaigns, MemoryTrackers(people), BLUEPRINTS, lambda: datetime.now(UTC))
+    await opener.open((await store.requests().find(key)).id)
+    shown = (await client.get(f"/runs/{key}")).json()
+    assert (shown["status"], shown["explanation"]) == ("queued", "A campaign: its parts are looked up.")
+    assert shown["issue_url"] == "https://github.test/octo/cat/issues/1"
+    await campaigns.plan(await campaigns.load(1), [Spot(full_name=name) for name in people])
+    await campaigns.fill(1)
+    (shown,) = (await client.get("/runs")).json()["runs"]
+    assert (shown["status"], shown["blueprint"], shown["node"]) == ("running", "migrate", "")
+    assert "0 of 2 parts done, 1 at work, 1 waiting" in shown["explanation"]
+    assert [(one["repository"], one["status"]) for one in shown["parts"]] == [
+        ("octo/cat", "opening"),
+        ("octo/dog", "queued"),
+    ]
+    assert [(await client.post(f"/runs/{key}/stop")).status_code for _ in range(2)] == [202, 202]
+    (order,) = await campaigns.orders(1)
     assert (order.order.kind, order.requester and order.requester.login) == ("stop", "ann")
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from app.adapters.github import buttons, commands, wire
 from app.adapters.github.reading import PayloadError, is_own, person, read, repository, task, unwelcome
+from app.core.boxes import ticked
 from app.core.events import (
     BranchDeleted,
     ChecksMoved,
@@ -68,7 +69,7 @@ def parse(  # noqa: C901, PLR0911 - a table: one delivery, one event
         case "issues", "labeled":
             return _labeled(read(wire.IssueEvent, event, payload), label, default_blueprint, allowed_bots)
         case "issues", "edited":
-            return _edited(read(wire.IssueEditedEvent, event, payload))
+            return _edited(read(wire.IssueEditedEvent, event, payload), allowed_bots)
         case "issues", "unlabeled" | "closed" | "deleted" | "transferred":
             return _withdrawn(read(wire.IssueEvent, event, payload), str(action), label, allowed_bots)
         case "issue_comment" | "pull_request_review_comment" | "pull_request_review", "created" | "submitted":
@@ -143,12 +144,31 @@ def _labeled(event: wire.IssueEvent, label: str, default_blueprint: str, allowed
     return WorkRequested(task=wish, blueprint=named or default_blueprint, intent=intent, is_open=is_open)
 
 
-def _edited(event: wire.IssueEditedEvent) -> Event:
-    """Whoever edited it: what was asked for stands, and people are told that it is not what they read now."""
+def _edited(event: wire.IssueEditedEvent, allowed_bots: Collection[int]) -> Event:
+    """Whoever edited it: what was asked for stands, and people are told that it is not what they read now.
+
+    In an issue of our own, somebody may have ticked a box instead, which asks for work.
+    """
     where = f"{event.repository.full_name}#{event.issue.number}"
     if not event.changes.keys() & {"title", "body"}:
         return Ignored(reason=f"The words of {where} are what they were.")
+    if blueprint := _ticked(event):
+        if bot := unwelcome(event.sender, allowed_bots):
+            return Ignored(reason=bot)
+        at = event.issue.updated_at
+        intent = f"box/{event.repository.id}/{event.issue.number}/{blueprint}/{at.isoformat()}"
+        wish = task(event, event.issue, event.sender, asked_at=at)
+        return WorkRequested(task=wish, blueprint=blueprint, intent=intent)
     return IssueEdited(repository=repository(event), number=event.issue.number, at=event.issue.updated_at)
+
+
+def _ticked(event: wire.IssueEditedEvent) -> str:
+    """The blueprint whose box was ticked in an open issue that an App opened, which people cannot write in its name."""
+    body, user = event.changes.get("body"), event.issue.user
+    before = body.get("from") if isinstance(body, Mapping) else None
+    if user is None or user.type != "Bot" or event.issue.state != "open" or not isinstance(before, str):
+        return ""
+    return ticked(before, event.issue.body or "")
 
 
 def _withdrawn(event: wire.IssueEvent, action: str, label: str, allowed_bots: Collection[int]) -> Event:

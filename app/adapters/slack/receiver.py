@@ -88,10 +88,11 @@ class _Desk:
         await ack()
 
     async def _take(self, intent: str, thread: Thread, text: str) -> None:
-        said = call(text, self._blueprints)
+        here = self._directory.channels.get(thread.channel, "")
+        said = call(text, self._blueprints, is_known=bool(here))
         wanted = Wanted(
             door="slack",
-            full_name=said.full_name or self._directory.channels.get(thread.channel, ""),
+            full_name=said.full_name or here,
             title="",
             instructions=said.instructions,
             blueprint=said.blueprint,

@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from app.adapters.slack.directory import Directory
 from app.core import wording
+from app.core.campaign_wish import places_begin
 from app.core.errors import Denied, MinionsError, RateLimited, Unavailable
 from app.core.requests import Request, Thread, Wanted
 from app.core.threads import Message, task
@@ -39,6 +40,10 @@ class SlackThreads:
             raise MinionsError(wording.no_repository_in_slack())
         messages = [_message(one) for one in await self._replies(thread)]
         title, body = task(messages, thread.asked_at, self._directory.people)
+        if title and places_begin(wanted.instructions) < len(wanted.instructions):
+            # Where a change is wanted stands in the text of an issue, whoever says it.
+            body = f"{body}\n\n{wanted.instructions}"
+            return wanted.model_copy(update={"title": title, "body": body, "instructions": ""})
         if title:
             return wanted.model_copy(update={"title": title, "body": body})
         if not wanted.instructions:

@@ -18,7 +18,7 @@ from app.adapters.store.alone import alone
 from app.adapters.store.jobs import Queue
 from app.adapters.store.purses import EVER
 from app.adapters.store.reachable import reachable
-from app.adapters.store.requests import PostgresRequests
+from app.adapters.store.requests import PostgresRequests, lock
 from app.core.campaign import Campaign, CampaignDraft, Part, PartRun, Stage, next_parts, stage_of
 from app.core.campaign_wish import NAME, Spot
 from app.core.errors import NotFound
@@ -45,6 +45,29 @@ class PostgresCampaigns:
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._queue = queue
         self._requests = PostgresRequests(engine, queue)
+
+    async def begin(self, request_id: int, draft: CampaignDraft) -> None:
+        """Make the campaign that a request asks for, unless there is one already or the request was refused."""
+        async with reachable(), self._engine.begin() as connection:
+            if await lock(connection, request_id) or await is_known(connection, draft.intent):
+                return
+            if await take(connection, self._queue, draft) is None:
+                # Somebody labelled the issue in the moment since it was opened.
+                row, why = tables.requests.c, "A campaign is at work on its issue already, which tells of it."
+                await connection.execute(update(tables.requests).where(row.id == request_id).values(error=why))
+
+    async def made_of(self, intent: str) -> Campaign | None:
+        """The campaign that was made of this act."""
+        async with reachable(), self._reads.connect() as connection:
+            query = select(tables.campaigns).where(_row.intent == intent)
+            row = (await connection.execute(query)).mappings().one_or_none()
+            return None if row is None else Campaign.model_validate(dict(row))
+
+    async def give(self, campaign_id: int, intent: str, order: Order, requester: Person) -> None:
+        """Tell it something, once, from elsewhere than its issue."""
+        async with reachable(), self._engine.begin() as connection:
+            if await note(connection, campaign_id, intent, order, requester=requester):
+                await self._queue.put_campaign(connection, campaign_id)
 
     async def load(self, campaign_id: int) -> Campaign:
         """The campaign. Raises NotFound."""

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -136,10 +136,10 @@ class PostgresRequests:
         return request.model_copy(update={"repository": repository, "number": number})
 
     async def refuse(self, request: Request, why: str) -> bool:
-        """Note why there will be no run; False if there is one already."""
+        """Note why there will be no run; False if there is one already, or a campaign."""
         async with reachable(), self._engine.begin() as connection:
-            await _lock(connection, request.id)
-            if await self._run(connection, request) is not None:
+            await lock(connection, request.id)
+            if await self._run(connection, request) is not None or await _is_campaign(connection, request):
                 return False
             await connection.execute(update(tables.requests).where(_row.id == request.id).values(error=plain(why)))
             if request.wanted.campaign is not None:
@@ -149,7 +149,7 @@ class PostgresRequests:
     async def start(self, request: Request, draft: Draft, reason: str) -> None:
         """Start the run, unless the request was refused meanwhile."""
         async with reachable(), self._engine.begin() as connection:
-            if not await _lock(connection, request.id):
+            if not await lock(connection, request.id):
                 await self._drafts.store(connection, None, draft, reason)
 
     async def tell(self, request: Request, told: str, *, is_end: bool) -> None:
@@ -177,10 +177,15 @@ class PostgresRequests:
             return None
 
 
-async def _lock(connection: AsyncConnection, request_id: int) -> str:
+async def lock(connection: AsyncConnection, request_id: int) -> str:
     """Be the only one who starts or refuses it; answer with why it was refused, if it was."""
     query = select(_row.error).where(_row.id == request_id).with_for_update()
     return str((await connection.execute(query)).scalar_one())
+
+
+async def _is_campaign(connection: AsyncConnection, request: Request) -> bool:
+    known = exists().where(tables.campaigns.c.intent == request.run_intent)
+    return bool((await connection.execute(select(known))).scalar_one())
 
 
 async def _check_rate(connection: AsyncConnection, token_id: int, per_hour: int) -> None:

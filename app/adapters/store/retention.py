@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import BigInteger, ColumnElement, CursorResult, Select, and_, delete, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, CursorResult, Select, Text, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import Delete
 
@@ -66,12 +66,27 @@ def _deliveries(at_most: int) -> Delete:
 
 async def _forget(connection: AsyncConnection, gone: list[int]) -> None:
     """What else is known of their repositories, and the installations themselves."""
+    await _forget_campaigns(connection, gone)
     for table in (tables.requests, tables.schedules):
         of_repository = table.c.repository["installation_id"].astext.cast(BigInteger)
         await connection.execute(delete(table).where(of_repository.in_(gone)))
     for table in (tables.paces, tables.places):
         await connection.execute(delete(table).where(table.c.installation_id.in_(gone)))
     await connection.execute(delete(tables.installations).where(tables.installations.c.id.in_(gone)))
+
+
+async def _forget_campaigns(connection: AsyncConnection, gone: list[int]) -> None:
+    """Those whose issue was there; and let go of requests for parts there, which other installations asked for."""
+    row, part, purse = tables.campaigns.c, tables.campaign_parts.c, tables.purses.c
+    there = row.task["repository"]["installation_id"].astext.cast(BigInteger).in_(gone)
+    owners = select(row.id.cast(Text)).where(there)
+    await connection.execute(delete(tables.purses).where(purse.level == "campaign", purse.owner.in_(owners)))
+    await connection.execute(delete(tables.campaigns).where(there))
+    request = tables.requests.c
+    asked = select(request.id).where(request.repository["installation_id"].astext.cast(BigInteger).in_(gone))
+    left = update(tables.campaign_parts).where(or_(part.request_id.in_(asked), part.former_id.in_(asked)))
+    # A part without a request would be begun once more, were it not stopped.
+    await connection.execute(left.values(request_id=None, former_id=None, is_stopped=True))
 
 
 async def _count(connection: AsyncConnection, statement: Delete) -> int:

@@ -8,6 +8,7 @@ from app.core.wording.branch import (
     marker_commit_message,
     mending_message,
 )
+from app.core.wording.campaign import campaign_elsewhere
 from app.core.wording.checks import (
     branch_moved,
     checks_of,
@@ -76,12 +77,12 @@ from app.core.wording.refusals import (
 from app.core.wording.requests import (
     asked_elsewhere,
     asker_may_not,
-    campaigns_begin_on_an_issue,
     issue_body,
     issue_title,
     noticed_body,
     noticed_title,
     request_marker,
+    schedules_stay_at_home,
     standing_elsewhere,
     stopped_early,
     suggestion_body,
@@ -110,7 +111,7 @@ __all__ = [
     "branch_name",
     "broke",
     "budget_used_up",
-    "campaigns_begin_on_an_issue",
+    "campaign_elsewhere",
     "check",
     "checks_of",
     "checks_unreadable",
@@ -166,6 +167,7 @@ __all__ = [
     "request_marker",
     "run_of_check",
     "says_stale",
+    "schedules_stay_at_home",
     "set_up_failed",
     "soon_closed",
     "standing",

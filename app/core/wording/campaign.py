@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.core.blueprint import Blueprint
-from app.core.campaign import Campaign, Part, Stage, purse_of
+from app.core.campaign import Campaign, Part, Stage, Standing, purse_of
 from app.core.campaign_wish import MOST_AT_ONCE, MOST_PARTS, MOST_USD, Wish
 from app.core.neutral import code, code_cell, fitted, neutral, neutral_line
 from app.core.orders import Given
@@ -39,6 +39,16 @@ def campaign_comment(
     head = f"**{campaign_headline(campaign, parts)}** · a campaign, asked by {asked}"
     text = "\n\n".join([head, _money(campaign, parts), rows, f"<sub>{_HOW}</sub>"])
     return f"{fitted(text)}\n\n{campaign_marker(campaign)}"
+
+
+def campaign_elsewhere(standing: Standing) -> str:
+    """Where it stands, for a place that is not its issue."""
+    campaign, parts = standing.campaign, standing.parts
+    if campaign.stage is Stage.REFUSED:
+        return f"Not started: {campaign.error}".removesuffix(": ")
+    if campaign.stage is Stage.ASKED:
+        return "A campaign: its parts are looked up."
+    return f"{campaign_headline(campaign, parts)}\n{_money(campaign, parts)}"
 
 
 def campaign_headline(campaign: Campaign, parts: Sequence[Part]) -> str:
@@ -127,22 +137,27 @@ def not_for_campaigns() -> str:
 
 
 def campaign_fault(wish: Wish) -> str:
-    """What the issue has to say before a campaign can begin."""
+    """What the issue has to say before a campaign can begin; empty if it says all."""
+    why = what_is_wrong(wish)
+    return why and f"{why} Then ask again: by `/minion migrate`, or by taking the label off and setting it again."
+
+
+def what_is_wrong(wish: Wish) -> str:
+    """What was said of a campaign that cannot begin by it, and what to say; empty if there is nothing."""
     said = code(wish.at_fault)
     match wish.fault:
         case "no budget":
-            why = "The issue does not say what the campaign may cost. Add a line such as `budget: $20`."
+            return "It is not said what the campaign may cost. Add a line such as `budget: $20`."
         case "budget":
-            why = f"{said} is no budget: it has to be an amount such as `$20`, above 0 and at most ${MOST_USD:,.0f}."
+            return f"{said} is no budget: it has to be an amount such as `$20`, above 0 and at most ${MOST_USD:,.0f}."
         case "limit":
-            why = f"{said} is no limit: it has to be a number of parts at once, from 1 to {MOST_AT_ONCE}."
+            return f"{said} is no limit: it has to be a number of parts at once, from 1 to {MOST_AT_ONCE}."
         case "entry":
-            why = f"{said} is no repository: write each as `owner/name`, or `owner/*` for all of an owner."
+            return f"{said} is no repository: write each as `owner/name`, or `owner/*` for all of an owner."
         case "too many":
-            why = f"These are {said} parts, and one campaign has {MOST_PARTS} at most. Make several of it."
+            return f"These are {said} parts, and one campaign has {MOST_PARTS} at most. Make several of it."
         case "":
             return ""
-    return f"{why} Then ask again: by `/minion migrate`, or by taking the label off and setting it again."
 
 
 def too_many_parts(count: int) -> str:

@@ -4,11 +4,14 @@ import hashlib
 from typing import Any, Final
 
 from app.core.blueprint import Blueprint
+from app.core.boxes import box
+from app.core.campaign import Standing
 from app.core.events import Noticed
 from app.core.hidden import one_line
 from app.core.neutral import code, fitted, neutral
 from app.core.requests import Request, Wanted
 from app.core.run import Run, Status
+from app.core.wording.campaign import campaign_elsewhere
 from app.core.wording.figures import dollars
 from app.core.wording.progress import headline
 
@@ -64,8 +67,12 @@ def noticed_body(event: Noticed) -> str:
 
 def suggestion_body(wanted: Wanted, label: str) -> str:
     """The issue that tells of it."""
-    how = f"To have a minion see to it, put the label {code(label)} on this issue, or comment {code('/minion fix')}."
-    return f"{neutral(wanted.body)}\n\n{how} Nothing starts by itself; close it if nothing is to be done."
+    blueprint = "flaky" if wanted.suggestion == "flaky" else "fix"
+    how = (
+        f"Nothing starts by itself. Who may write here ticks the box, puts the label {code(f'{label}:{blueprint}')} on "
+        f"this issue, or comments {code(f'/minion {blueprint}')}; close it if nothing is to be done."
+    )
+    return f"{neutral(wanted.body)}\n\n{box('Have a minion see to it', blueprint)}\n\n{how}"
 
 
 def suggestion_marker(wanted: Wanted) -> str:
@@ -84,12 +91,11 @@ def asker_may_not(login: str, full_name: str) -> str:
     return f"{login} may not ask for work in {full_name}: that takes write permission there."
 
 
-def campaigns_begin_on_an_issue(label: str) -> str:
-    """Many repositories, pull requests and a budget are answered for on GitHub, where all of them are told of."""
+def schedules_stay_at_home(full_name: str) -> str:
+    """Who may change the file can name anybody in it: that must not reach where they themselves may not write."""
     return (
-        "This names several places for one change, which is a campaign: open an issue with these words on GitHub "
-        f"and set the label {code(f'{label}:migrate')} on it. "
-        "Over the API, in Slack and by a schedule, migrate works in one repository."
+        f"A schedule works in its own repository, which is {full_name}, and this one names others. "
+        "A campaign by the clock can have several parts there; one in several repositories is asked for by a person."
     )
 
 
@@ -103,15 +109,20 @@ def stopped_early(login: str) -> str:
     return f"{login} stopped it before it began."
 
 
-def standing_elsewhere(request: Request, run: Run | None, blueprint: Blueprint[Any] | None, github_url: str) -> str:
+def standing_elsewhere(
+    request: Request, work: Run | Standing | None, blueprint: Blueprint[Any] | None, github_url: str
+) -> str:
     """Where a request stands, in plain words with plain addresses: for a place that is not GitHub."""
     if request.error:
         return f"Not started: {request.error}"
     if request.repository is None or not request.number:
         return "Heard. An issue is opened for it."
     issue = f"{github_url}/{request.repository.full_name}/issues/{request.number}"
-    if run is None:
+    if work is None:
         return f"Issue: {issue}"
+    if isinstance(work, Standing):
+        return f"{campaign_elsewhere(work)}\nIssue: {issue}"
+    run = work
     where = headline(run, blueprint) if blueprint else run.status.value
     if run.status is Status.REFUSED:
         return f"Not started: {run.error}\nIssue: {issue}"

@@ -3,9 +3,11 @@
 from typing import Any
 
 from app.core.blueprint import Blueprint
+from app.core.campaign import Standing
 from app.core.requests import Request
 from app.core.run import Run
 from app.core.threads import escaped
+from app.core.wording.campaign import campaign_elsewhere
 from app.core.wording.requests import standing_elsewhere
 
 
@@ -30,13 +32,18 @@ def empty_thread() -> str:
     return "There is nothing to work on in this thread: say what is wanted, then ask again."
 
 
-def standing_in_slack(request: Request, run: Run | None, blueprint: Blueprint[Any] | None, github_url: str) -> str:
+def standing_in_slack(
+    request: Request, work: Run | Standing | None, blueprint: Blueprint[Any] | None, github_url: str
+) -> str:
     """The one message that is edited in place."""
-    return escaped(standing_elsewhere(request, run, blueprint, github_url))
+    return escaped(standing_elsewhere(request, work, blueprint, github_url))
 
 
-def end_in_slack(user: str, run: Run) -> str:
+def end_in_slack(user: str, work: Run | Standing) -> str:
     """The message that reaches who asked."""
+    if isinstance(work, Standing):
+        return f"<@{user}> {escaped(campaign_elsewhere(work))}"
+    run = work
     if run.trail.pull_request_url:
         return f"<@{user}> {escaped(run.trail.pull_request_url)} waits for a review."
     return f"<@{user}> it came to nothing. {escaped(run.error)}".strip()

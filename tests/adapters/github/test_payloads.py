@@ -438,6 +438,40 @@ def test_f23_an_edit_of_the_words_is_told_with_its_time(changed: str) -> None:
     assert (event.number, event.at.isoformat()) == (3, ISSUE["updated_at"].replace("Z", "+00:00"))
 
 
+BOX = "CI failed.\n\n- [{}] Have a minion see to it <!-- minions:box=fix -->\n\nNothing starts by itself."
+
+
+def edited(before: str, after: str, *, by: Json = ADA, user: Json = BOT, state: str = "open") -> Json:
+    issue = ISSUE | {"body": after, "user": user, "state": state}
+    return labeled(action="edited", issue=issue, sender=by, changes={"body": {"from": before}})
+
+
+def test_a_box_that_is_ticked_in_an_issue_of_ours_asks_for_work() -> None:
+    event = asked("issues", edited(BOX.format(" "), BOX.format("x")))
+    assert (event.blueprint, event.task.number, event.task.requester.login) == ("fix", 3, "ada")
+    assert event.is_open is False
+    assert "minions:box" not in event.task.body
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        edited(BOX.format("x"), BOX.format("x") + " More."),
+        edited(BOX.format("x"), BOX.format(" ")),
+        edited(BOX.format(" "), BOX.format("x"), user=ADA),
+        edited(BOX.format(" "), BOX.format("x"), state="closed"),
+        edited("CI failed.", BOX.format("x")),
+    ],
+    ids=["ticked before", "taken back", "somebody's own issue", "closed", "written with its tick"],
+)
+def test_an_edit_that_ticks_no_box_of_ours_asks_for_nothing(payload: Json) -> None:
+    assert isinstance(read("issues", payload), IssueEdited)
+
+
+def test_a_bot_that_ticks_a_box_is_not_heard() -> None:
+    assert "is a Bot, not a person" in reason("issues", edited(BOX.format(" "), BOX.format("x"), by=BOT))
+
+
 def check_run(action: str = "requested_action", identifier: str = "retry", **changes: Any) -> Json:
     run = {
         "id": 51,

@@ -14,6 +14,7 @@ from app.adapters.slack.directory import Directory
 from app.adapters.slack.receiver import receiver
 from app.adapters.slack.threads import SlackThreads
 from app.adapters.store import PostgresStore
+from app.core.campaign_wish import Spot
 from app.core.errors import RateLimited, Unavailable
 from app.core.requests import Request, Thread
 from app.core.run import Status, Trail
@@ -37,8 +38,10 @@ class Place:
         self.tracker = MemoryTracker({"ann": 1})
         self.threads = SlackThreads(slack.token, slack.url, KNOWN)
         trackers = MemoryTrackers({"octo/cat": self.tracker, "octo/dog": self.tracker})
-        self.opener = Opener(self.requests, trackers, BLUEPRINTS, lambda: datetime.now(UTC), self.threads.complete)
-        self.teller = Teller(self.requests, self.threads, BLUEPRINTS, "https://github.test")
+        self.opener = Opener(
+            self.requests, store.campaigns(), trackers, BLUEPRINTS, lambda: datetime.now(UTC), self.threads.complete
+        )
+        self.teller = Teller(self.requests, store.campaigns(), self.threads, BLUEPRINTS, "https://github.test")
         self.http = self.client(self.requests)
 
     def client(self, requests: Any) -> httpx.AsyncClient:
@@ -96,6 +99,34 @@ async def test_a_thread_becomes_an_issue_and_its_end_is_told(place: Place) -> No
     assert "Pull request: https://github.test/octo/cat/pull/8" in standing
     assert end == "<@UANN> https://github.test/octo/cat/pull/8 waits for a review."
     assert await place.asked() == []
+
+
+async def test_a_thread_that_names_several_repositories_becomes_a_campaign_and_is_told_of_it(place: Place) -> None:
+    """Where is said in the message that asks; what is wanted, in the thread before it."""
+    request, at = await place.asks("<@UMINION> migrate\nrepositories:\n• octo/cat\n• octo/dog\nbudget: $9")
+    assert (request.error, request.number) == ("", 1)
+    ((_, title, body),) = place.tracker.issues
+    assert (title, "budget: $9" in body, "slugify" in body) == ("Accents are lost", True, True)
+    campaigns = place.store.campaigns()
+    campaign = await campaigns.load(1)
+    assert (campaign.wish.repositories, campaign.wish.budget_usd) == (("octo/cat", "octo/dog"), 9)
+    assert "slugify" in campaign.wish.body
+    await campaigns.plan(campaign, [Spot(full_name=name) for name in campaign.wish.repositories])
+    await campaigns.fill(1)
+    for _ in range(2):
+        await place.teller.look()
+    (told,) = place.slack.said_by_us("C1", at)
+    assert "0 of 2 parts done, 2 at work\n$0.00 of $9.00 spent" in told
+    assert "Issue: https://github.test/octo/cat/issues/1" in told
+    for part in await campaigns.parts(1):
+        await place.requests.refuse(await place.requests.load(part.request_id or 0), "The App is not there.")
+    await campaigns.fill(1)
+    for _ in range(2):
+        await place.teller.look()
+    standing, end = place.slack.said_by_us("C1", at)
+    assert "0 of 2 parts done, 2 without a result" in standing
+    assert end.startswith("<@UANN> ⚠️ 0 of 2 parts done")
+    assert request.id not in [one.id for one in await place.asked()]
 
 
 async def test_a_repeat_of_slack_is_answered_and_does_nothing_twice(place: Place) -> None:
