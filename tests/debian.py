@@ -29,7 +29,9 @@ def make_base(client: APIClient, folder: Path, name: str) -> None:
     root = folder / "debian"
     command = ["debootstrap", "--variant=minbase", SUITE, str(root), MIRROR]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    shutil.copy(CERTIFICATES, root / "usr/local/share/ca-certificates/this-machine.crt")
+    trusted = root / "usr/local/share/ca-certificates"
+    trusted.mkdir(parents=True, exist_ok=True)  # it comes with a package that a small Debian has not
+    shutil.copy(CERTIFICATES, trusted / "this-machine.crt")
     shutil.rmtree(root / "var/cache/apt/archives")
     archive = folder / "debian.tar"
     with tarfile.open(archive, "w") as packed:
