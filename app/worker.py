@@ -14,6 +14,7 @@ from app import loop
 from app.adapters.github.app import App
 from app.adapters.github.forge import GitHubForges
 from app.adapters.github.history import GitHubHistory
+from app.adapters.github.installed import GitHubInstalled
 from app.adapters.github.lookups import Lookups
 from app.adapters.github.reactions import GitHubReactions
 from app.adapters.litellm import warm_up
@@ -32,6 +33,7 @@ from app.core.tracing import Tracer
 from app.database import check_tables
 from app.engine.campaigns import Announcer, Conductor
 from app.engine.dispatch import Blueprints
+from app.engine.installations import Installations
 from app.engine.opinions import Poll
 from app.engine.recovery import Recovery
 from app.engine.requests import Opener, as_it_is
@@ -92,6 +94,7 @@ def work(settings: Settings) -> None:
                 _warmed_up(),
                 Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless)).keep_sweeping(),
                 recovery(settings, store, app, lookups, blueprints=blueprints).keep_looking(),
+                Installations(store, store.register(settings.app_id), GitHubInstalled(app)).keep_looking(),
                 Watch(store).keep_watching(),
                 Retention(store.archive(), kept(settings)).keep_clearing(),
                 schedules(store, forges, history).keep_looking(),

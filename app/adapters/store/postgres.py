@@ -14,6 +14,7 @@ from app.adapters.store.access import PostgresTokens
 from app.adapters.store.campaigns import PostgresCampaigns
 from app.adapters.store.connections import Connections
 from app.adapters.store.figures import PostgresFigures
+from app.adapters.store.installations import PostgresRegister
 from app.adapters.store.jobs import Queue
 from app.adapters.store.journal import PostgresJournal
 from app.adapters.store.logbook import PostgresLogbook
@@ -203,6 +204,10 @@ class PostgresStore:
     def logbook(self, app_id: str) -> PostgresLogbook:
         """What the workers of one App know together about what GitHub told it."""
         return PostgresLogbook(self._engine, app_id)
+
+    def register(self, app_id: str) -> PostgresRegister:
+        """What one App has noted of where it is installed."""
+        return PostgresRegister(self._engine, app_id)
 
     def reader(self) -> PostgresReader:
         """What pages read."""

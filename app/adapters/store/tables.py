@@ -249,7 +249,10 @@ installations = Table(
     Column("account", Text, nullable=False),
     Column("state", Text, nullable=False),
     _moment("changed_at", now=True),
+    Column("app_id", Text, nullable=True),
+    _moment("missing_since"),
 )
+"""`app_id` is of the App for which GitHub listed it, `missing_since` when GitHub first said that there is none."""
 
 floor = Table(
     "floor",
