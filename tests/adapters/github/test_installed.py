@@ -8,6 +8,8 @@ from app.adapters.github.auth import AppAuth, KeyText
 from app.adapters.github.installed import GitHubInstalled
 from app.core.errors import ForgeError
 
+pytestmark = pytest.mark.faults
+
 HERE = {"id": 3, "account": {"login": "octo"}, "suspended_at": None}
 AWAY = {"id": 4, "account": None, "suspended_at": "2026-01-02T03:04:05Z"}
 
