@@ -1,5 +1,7 @@
 """What gates and reviewer say about places of a change, on its check run."""
 
+import pytest
+
 from app.core.forge import Annotation
 from app.core.guards import Finding, Weight
 from app.core.patch import AddedLine
@@ -34,7 +36,26 @@ def test_what_is_about_a_whole_file_that_was_there_stands_where_the_change_begin
 
 
 def test_what_is_not_in_the_change_has_no_place() -> None:
-    assert annotations(PATCH, [remark("b.py"), remark("gone.py"), remark("")], []) == ()
+    assert annotations(PATCH, [remark("b.py"), remark("gone.py")], []) == ()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "path"),
+    [
+        ("`python3 -m unittest` fails in a clean tree.", "tests/test_a.py"),
+        ("`node b/c.js` was named as one that shows that the change works.", "b/c.js"),
+        ("`node sub/b/c.js` was named as one that shows that the change works.", "tests/test_a.py"),
+        ("`test -e b/c.jsx` was named as one that shows that the change works.", "tests/test_a.py"),
+    ],
+)
+def test_what_is_about_the_whole_change_stands_at_a_file_that_it_names_or_at_a_test(sentence: str, path: str) -> None:
+    patch = patch_of({}, {"a.py": "a\n", "b/c.js": "b\n", "tests/test_a.py": "c\n"})
+    assert [(one.path, one.line) for one in annotations(patch, [remark("", 0, sentence)], [])] == [(path, 1)]
+
+
+def test_without_a_test_it_stands_where_the_change_begins() -> None:
+    assert [one.path for one in annotations(PATCH, [remark("", 0)], [])] == ["a.py"]
+    assert annotations(patch_of({"a.py": "a\n"}, {}), [remark("", 0)], []) == ()
 
 
 def test_there_are_not_too_many_and_none_is_there_twice() -> None:
