@@ -9,7 +9,7 @@ from app.core.budget import Budget
 from app.core.diff import sections
 from app.core.failures import failures
 from app.core.guards import Finding, Weight
-from app.core.kinds import is_test
+from app.core.kinds import is_document, is_test
 from app.core.patch import Change as FileState
 from app.core.patch import Patch
 from app.core.workspace import Workspace
@@ -58,6 +58,7 @@ async def keep(refactor: Refactor, world: World) -> Literal["pass", "mend", "sto
     patch = await change_of(world.workspace)
     found = [] if "tests" in allowed(refactor.task) | set(refactor.config.allow) else [*_edited(patch)]
     found += await _missed(refactor, patch, world.workspace)
+    found += _added_only(patch)
     return checked(refactor, KEPT, found)
 
 
@@ -69,6 +70,14 @@ def _edited(patch: Patch) -> Iterator[Finding]:
                 "it, a person can allow it by `allow: tests`."
             )
             yield Finding(guard=KEPT, sentence=sentence, path=file.path, weight=Weight.MEND)
+
+
+def _added_only(patch: Patch) -> Iterator[Finding]:
+    """Code in another form has lines less; what only comes on top may be there for show. It may be all right, too."""
+    code = [file for file in patch.files if not is_test(file.path) and not is_document(file.path)]
+    if code and not any(file.deleted or file.change is FileState.DELETED or file.binary for file in code):
+        sentence = "No line of code that was there is changed: it only adds. See whether the old form is still in use."
+        yield Finding(guard=KEPT, sentence=sentence, path=code[0].path, weight=Weight.REMARK)
 
 
 async def _missed(refactor: Refactor, patch: Patch, workspace: Workspace) -> list[Finding]:

@@ -2,7 +2,7 @@
 """A small world that holds state: files, branches, pull requests; commands are functions on the files."""
 
 import ast
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
@@ -110,7 +110,7 @@ class FakeWorkspace:
             new_mode="000000" if data is None else "100644",
             binary=False,
             added=data.count(b"\n") + 1 if data else 0,
-            deleted=0,
+            deleted=(Counter(self.base.get(path, b"").splitlines()) - Counter((data or b"").splitlines())).total(),
             size=len(data or b""),
         )
 

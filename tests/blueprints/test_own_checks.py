@@ -114,6 +114,19 @@ async def test_what_it_looks_for_goes_back_and_passes_when_it_is_mended(
     assert run.minion.facts[0]["demands"] == BLUEPRINTS[name].state.demands != ""
 
 
+@pytest.mark.parametrize(
+    ("change", "is_told"),
+    [({"code": GREET + b"_a = 1\n"}, True), ({"code": CODE}, False), ({"readme": b"# Hi\n"}, False)],
+    ids=["only adds", "changes", "is no code"],
+)
+async def test_a_refactoring_that_changes_no_line_is_told_to_who_reviews(
+    rig: Any, change: dict[str, bytes | None], *, is_told: bool
+) -> None:
+    run = rig(BASE, COMMANDS, does(**change))
+    _, state = await run.walk(BLUEPRINTS["refactor"])
+    assert any("it only adds" in each.sentence for each in state.remarks) is is_told, state.explanation
+
+
 async def test_what_formatters_do_to_other_files_is_no_part_of_the_change(rig: Any) -> None:
     def formats(files: Files) -> tuple[int, str]:
         files.update({"greet.py": GREET + b"\n", "made.py": b"x", "README.md": files["README.md"].rstrip() + b"\n"})
