@@ -33,7 +33,7 @@ FROM (SELECT n, (CAST(:ids AS bigint[]))[1 + n % cardinality(CAST(:ids AS bigint
 _SUMMARIES: Final = """
 INSERT INTO summaries (run_id, repository_id, repository, number, title, requester, blueprint, model, status, cause,
     asked_at, usd, pull_request_number, proposed_at, first_checks, rounds, closed_at, merged_at, is_untouched, comments,
-    reverted_at)
+    reverted_at, thumbs_up, thumbs_down)
 SELECT id, repository_id, task#>>'{repository,full_name}', number, task->>'title', task#>>'{requester,login}',
     blueprint, (ARRAY['anthropic/claude-opus-4-8', 'openai/gpt-5.5'])[1 + number % 2], status,
     split_part(error, '. ', 1), asked_at, 0.2 + number % 17 * 0.09, pull_request_number,
@@ -42,9 +42,31 @@ SELECT id, repository_id, task#>>'{repository,full_name}', number, task->>'title
     CASE WHEN pull_request_number IS NOT NULL AND number % 5 < 4 THEN asked_at + interval '1 day' END,
     CASE WHEN pull_request_number IS NOT NULL AND number % 3 < 2 AND number % 5 < 4
         THEN asked_at + interval '1 day' END,
-    number % 4 < 3, number % 6, CASE WHEN number % 97 = 0 THEN asked_at + interval '3 days' END
+    number % 4 < 3, number % 6, CASE WHEN number % 97 = 0 THEN asked_at + interval '3 days' END,
+    number % 3, number % 7 / 6
 FROM runs WHERE key LIKE 'filled-%'
 """
+_TRIED: Final = """
+WITH worked AS (
+    INSERT INTO ledger (run_id, visit, turn, model, input_tokens, output_tokens, cached_tokens, usd)
+    SELECT id, 1, 1, CAST(:model AS text), 1, 1, 0, 0.2 FROM runs WHERE key LIKE 'filled-%'
+)
+UPDATE runs SET terms = jsonb_build_object('arms', jsonb_build_object(CAST(:role AS text), jsonb_build_object(
+    'stable', CAST(:stable AS text), 'round', 1,
+    'model', CASE number % 2 WHEN 0 THEN CAST(:stable AS text) ELSE CAST(:model AS text) END)))
+WHERE key LIKE 'filled-%'
+"""
+_COST: Final = "UPDATE summaries SET usd = 0.5 + number % 2 * 0.25"
+"""What changes a run sums it up anew, by its usage, which these have none of."""
+
+
+async def tried(url: str, *, role: str, stable: str, model: str) -> None:
+    """Have half of what `fill` made be the work of a model that is tried beside the stable one."""
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text(_TRIED), {"role": role, "stable": stable, "model": model})
+        await connection.execute(text(_COST))
+    await engine.dispose()
 
 
 async def fill(url: str, *, runs: int, repositories: Mapping[int, str], weeks: int = 11) -> None:

@@ -1,16 +1,20 @@
 """Every page that no other test opens: nobody is kept from using it, and nothing sticks out on a phone."""
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from playwright.async_api import Page, expect
 
+from app.adapters.store import connected
+from app.adapters.store.rollouts import PostgresRollouts
+from app.core.rollout import Candidate
 from app.demo.script import Act, Call, Script, Turn
 from app.demo.stage import Stage, furnish, seed, staged
 from tests.browser.looks import narrowed, pictured, serious
 from tests.browser.person import asked, page_of
-from tests.summaries import fill
+from tests.summaries import fill, tried
 
 pytestmark = pytest.mark.browser
 
@@ -36,10 +40,14 @@ price = [1.25, 10]
 name = "openai/another-model-with-quite-a-long-name-2026-11-01-preview"
 api_base = "{base}"
 key = "MINIONS_MODEL_API_KEY"
+[models.gone]
+name = "openai/a-model-that-was-tried-before"
+api_base = "{base}"
+key = "MINIONS_MODEL_API_KEY"
 [roles.implement]
 model = "slugs"
 fallback = "other"
-candidates = [{{ model = "other", share = 0.01 }}]
+candidates = [{{ model = "other", share = 0.01 }}, {{ model = "gone", share = 0.01, round = 2 }}]
 [roles.review]
 model = "none"
 """
@@ -59,6 +67,10 @@ async def stage() -> AsyncIterator[tuple[Stage, str]]:
             run = await page_of(person, await asked(person, title=f"Rename {WORD}", body=f"{WORD}\n" * 3))
         database = f"postgresql+psycopg://postgres@/postgres?host={stage.home / 'minions' / 'postgres'}"
         await fill(database, runs=10, repositories={stage.hub.repository(seed().repository).id: seed().repository})
+        await tried(database, role="implement", stable="slugs", model="other")
+        async with connected(database) as engine:
+            gone = Candidate(model="gone", share=0.01, round=2)
+            await PostgresRollouts(engine).roll_back("implement", "slugs", gone, "Of 20 runs, 3 ended well.")
         yield stage, run
 
 
@@ -101,6 +113,18 @@ async def test_each_page(
     assert await narrowed(page) == []
     if status != 200:  # which the browser itself puts into its console
         complaints.clear()
+
+
+async def test_models_are_compared_and_what_was_taken_back_says_why(stage: tuple[Stage, str], page: Page) -> None:
+    await page.goto(f"{stage[0].app_url}/models")
+    main = page.locator("main")
+    await expect(main).to_contain_text(
+        "Of these, 5 of 5 (100 %) ended well; of those of slugs in the same time, 2 of 5"
+    )
+    await expect(main).to_contain_text(re.compile(r"it cost \d\.\d times as much; [\d.]+ times is allowed"))
+    await expect(main).to_contain_text(
+        re.compile(r"gone, round 2,\s+was rolled back on .* UTC: Of 20 runs, 3 ended well")
+    )
 
 
 async def test_another_name_of_this_machine_is_turned_away(stage: tuple[Stage, str]) -> None:

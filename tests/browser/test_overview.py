@@ -1,12 +1,13 @@
 """Signing in, and looking for runs, as somebody does it with a browser."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Page, expect
 
 from app.demo.stage import Stage, furnish, seed, staged
-from tests.browser.looks import pictured, serious
+from tests.browser.looks import narrowed, pictured, serious
 from tests.forks import Forks
 from tests.summaries import fill
 
@@ -37,8 +38,11 @@ async def test_somebody_signs_in_and_looks_for_runs(stage: Stage, page: Page) ->
     await signed_in(page, stage, "ann")
     await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     await expect(page.locator("body")).not_to_contain_text("corp/hidden")
+    satisfied = page.locator("dt", has=page.get_by_role("link", name="Satisfaction")).locator("+ dd")
+    await expect(satisfied).to_contain_text(re.compile(r"\d+ % [\d,]+ 👍 [\d,]+ 👎"))
     await pictured(page, "overview")
     assert await serious(page) == []
+    assert await narrowed(page) == []
     await page.get_by_label("Outcome").select_option("merged")
     await page.get_by_label("Search").fill("parser")
     await page.get_by_role("button", name="Show").click()
@@ -54,6 +58,7 @@ async def test_somebody_signs_in_and_looks_for_runs(stage: Stage, page: Page) ->
     await page.get_by_role("button", name="Sign out").click()
     await pictured(page, "closed")
     assert await serious(page) == []
+    assert await narrowed(page) == []
     await page.goto(f"{stage.app_url}/overview")
     await expect(page.get_by_role("heading", name="Sign in to Minions")).to_be_visible()
 

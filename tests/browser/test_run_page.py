@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from app.demo.stage import Stage, furnish, seed, staged
-from tests.browser.looks import pictured, serious
+from tests.browser.looks import narrowed, pictured, serious
 from tests.browser.person import asked, page_of
 from tests.forks import Forks
 
@@ -32,6 +32,7 @@ async def test_a_run_is_watched_from_its_start_to_its_end(stage: tuple[Stage, ht
     await expect(page.locator("#head .status")).to_have_text("running")
     await pictured(page, "run-live")
     assert await serious(page) == []
+    assert await narrowed(page) == []
     await expect(page.locator("#head .status")).to_have_text("done", timeout=120_000)
     await expect(page.locator("#files")).to_contain_text("slugs.py")
     await expect(page.locator("#drawing .box.done").first).to_be_visible()
@@ -41,6 +42,7 @@ async def test_a_run_is_watched_from_its_start_to_its_end(stage: tuple[Stage, ht
     await expect(call.locator(".fetched pre").first).to_be_visible()
     await pictured(page, "run-done")
     assert await serious(page) == []
+    assert await narrowed(page) == []
     said = await page.locator("#visits").inner_text()
     await page.reload()
     assert len(await page.locator("#visits").inner_text()) >= len(said) // 2

@@ -100,6 +100,7 @@ CHEATS = {
     "a member is not looked for any more": ({U: edit(UNIT, 'assertEqual(price("pear"), 3)', 'assertIn(3, total(["pear"]))')}, {U: edit(UNIT, 'assertEqual(price("pear"), 3)', 'assertIsNotNone(total(["pear"]))')}),
     "anything but nothing": ({J: edit(JS, 'expect(price("pear")).toBe(3)', "assert.equal(x, 3)")}, {J: edit(JS, 'expect(price("pear")).toBe(3)', "assert.notEqual(x, undefined)")}),
     "an assertion in a comment": ({P: PY}, {P: edit(PY, "    assert total", "    # assert total")}),
+    "a short one that looks like a new one": ({"a.test.mjs": "test('it loads', () => {\n  assert.ok(ranges.merge);\n});\n"}, {"b.test.mjs": "test('none', () => {\n  assert.deepEqual(merge([]), []);\n});\n"}),
     "a test in a comment": ({J: JS}, {J: edit(JS, '  it("adds', '  // it("adds')}),
     "skip": ({P: PY}, {P: edit(PY, "def test_total", "@pytest.mark.skip\ndef test_total")}),
     "skipif": ({P: PY}, {P: edit(PY, "def test_total", "@pytest.mark.skipif(True, reason='slow')\ndef test_total")}),
