@@ -8,6 +8,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -179,7 +180,10 @@ async def _until(one: Fleet, query: str, value: int, name: str = "") -> None:
 
 
 async def _copy(one: Fleet, number: int, times: int) -> None:
-    """Let there be so many more runs like that of this issue; nobody has looked at them for a while."""
+    """Let there be so many more runs like that of this issue; nobody has looked at them for a while.
+
+    Nobody has changed them either: they became what they are a second after each other, as GitHub tells it.
+    """
     hub = one.stage.hub
     repository = hub.repository(MANY)
     git = Git(repository.path)
@@ -188,9 +192,12 @@ async def _copy(one: Fleet, number: int, times: int) -> None:
     refs = "".join(f"create refs/heads/minions/{first + index}-0 {pull.head.sha}\n" for index in range(times))
     await git.run("update-ref", "--stdin", stdin=refs.encode())
     for index in range(first, first + times):
-        issue = dataclasses.replace(repository.issues[number], id=hub.ground.new_id(), number=index)
+        changed_at = pull.issue.updated_at - timedelta(seconds=first + times - index)
+        issue = dataclasses.replace(
+            repository.issues[number], id=hub.ground.new_id(), number=index, updated_at=changed_at
+        )
         repository.issues[index] = issue
-        proposed = dataclasses.replace(pull.issue, id=hub.ground.new_id(), number=index + PARKED)
+        proposed = dataclasses.replace(pull.issue, id=hub.ground.new_id(), number=index + PARKED, updated_at=changed_at)
         head = dataclasses.replace(pull.head, branch=f"minions/{index}-0")
         proposed.pull = dataclasses.replace(pull, id=hub.ground.new_id(), issue=proposed, head=head)
         repository.issues[index + PARKED] = proposed
