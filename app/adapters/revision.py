@@ -10,6 +10,8 @@ OLDEST: Final = 150000
 """PostgreSQL 15: what Debian 12 has, and what the tests run on besides the embedded one."""
 _TIMEOUT_S: Final = 3
 """Who needs longer is asked again, with more patience."""
+_OPERATORS: Final = re.compile(r"^postgres(?:ql)?(?:\+psycopg)?://")
+"""What operators write and what SQLAlchemy reads; psycopg knows the plain form alone."""
 _VERSIONS: Final = Path(__file__).parent / "store" / "migrations" / "versions"
 _QUESTION: Final = """
     SELECT version_num, current_setting('server_version_num')::int, current_setting('transaction_read_only')
@@ -23,8 +25,8 @@ def is_current(url: str) -> bool:
     False says nothing about why: whoever brings it up to date finds out.
     """
     try:
-        with psycopg.connect(re.sub(r"^\w+(\+\w+)?://", "postgresql://", url), connect_timeout=_TIMEOUT_S) as it:
-            found = it.execute(_QUESTION).fetchall()
+        with psycopg.connect(_OPERATORS.sub("postgresql://", url), connect_timeout=_TIMEOUT_S) as connection:
+            found = connection.execute(_QUESTION).fetchall()
     except (psycopg.Error, ValueError):
         return False
     return [name for name, version, read_only in found if version >= OLDEST and read_only == "off"] == [newest()]

@@ -187,6 +187,10 @@ def test_a_database_that_may_only_be_read_gets_a_second_look(database_url: str) 
     assert not is_current(database_url)
 
 
+def test_an_address_that_operators_may_not_write_is_not_taken_for_another(database_url: str) -> None:
+    assert not is_current(database_url.replace("postgresql+psycopg", "mysql"))
+
+
 @pytest.mark.parametrize("url", ["nonsense", "postgresql://minions:very-secret@127.0.0.1:9/minions"])
 def test_a_database_that_is_away_gets_a_second_look(url: str) -> None:
     assert not is_current(url)
