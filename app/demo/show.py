@@ -22,7 +22,8 @@ _MODEL_TIMEOUT_S: Final = 3_600
 """A real model takes its time."""
 _ANSWER_TIMEOUT_S: Final = 30.0
 """For one short answer, with the import of the client; three or four tries where nothing answers."""
-_POLL_S: Final = 0.2
+_POLL_S: Final = 0.5
+"""Half a dozen questions each time, so that the 5,000 of an hour are not used up before it is given up."""
 
 
 def show(*, keep: bool, model: str, port: int) -> int:
@@ -108,12 +109,13 @@ class Play:
             self._tell("issue", f"{self.seed.requester} filed “{issue['title']}”  {pages}/issues/{issue['number']}")
             await self._answered(client.post(f"/issues/{issue['number']}/labels", json={"labels": [self.seed.label]}))
             self._tell("label", f"{self.seed.requester} added the label “{self.seed.label}”")
-            while time.monotonic() - self.began < timeout_s:
+            while (ended := self.stage.ended) is None and time.monotonic() - self.began < timeout_s:
                 end = await self._look(client, issue["number"], pages)
                 if end is not None:
                     return end
                 await asyncio.sleep(_POLL_S)
-        print(f"Nothing came of it within {timeout_s:.0f} s. The log of Minions ends:", file=sys.stderr)
+        why = f"Nothing came of it within {timeout_s:.0f} s." if ended is None else f"Minions ended, with {ended}."
+        print(f"{why} Its log ends:", file=sys.stderr)
         print(self.stage.log_end(), file=sys.stderr)
         return 1
 

@@ -126,6 +126,11 @@ class Stage:
         """What the app logged."""
         return self.home / "minions.log"
 
+    @property
+    def ended(self) -> int | None:
+        """The exit code of the app; None while it runs, or if it was never started."""
+        return self.server.returncode if self.server else None
+
     def add_repository(self, full_name: str, files: Mapping[str, str]) -> None:
         """Put a repository with these files on the GitHub, and install the app on it."""
         with tempfile.TemporaryDirectory(prefix="minions-seed-") as folder:

@@ -1,10 +1,17 @@
 """What one command may use of the machine."""
 
+import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 GIB: Final = 1024**3
 """Bytes."""
+
+
+def _own(number: int) -> int:
+    """What this process may set a limit to at most; RLIM_INFINITY for anything."""
+    return resource.getrlimit(number)[1]
 
 
 @dataclass(frozen=True)
@@ -24,16 +31,23 @@ class Limits:
     file_bytes: int = 2 * GIB
     """One file."""
 
-    def arguments(self, *, is_grouped: bool = False) -> list[str]:
-        """For `prlimit`; a limit of this server's own that is lower stays.
+    def arguments(self, *, is_grouped: bool = False, own: Callable[[int], int] = _own) -> list[str]:
+        """For `prlimit`; a limit of this server's own that is lower stays, as nobody but the system may raise it.
 
-        Where a control group counts the processes of the box, the user's own limit is far above: it counts everything
-        of a server that is an ordinary user, and nothing tells when it is reached.
+        `own` tells it, by the number of the resource. Where a control group counts the processes of the box, the user's
+        own limit is far above: it counts everything of a server that is an ordinary user, and nothing tells when it is
+        reached.
         """
+        wanted = {
+            "nproc": (resource.RLIMIT_NPROC, self.processes * (8 if is_grouped else 1)),
+            "nofile": (resource.RLIMIT_NOFILE, self.open_files),
+            "fsize": (resource.RLIMIT_FSIZE, self.file_bytes),
+            "as": (resource.RLIMIT_AS, max(self.address_space_bytes, self.memory_bytes)),
+            # A byte: with 0 a machine whose dumps go to a program still starts it, as root, for every crash.
+            "core": (resource.RLIMIT_CORE, 1),
+        }
+        most = {name: own(number) for name, (number, _) in wanted.items()}
         return [
-            f"--nproc={self.processes * (8 if is_grouped else 1)}",
-            f"--nofile={self.open_files}",
-            f"--fsize={self.file_bytes}",
-            f"--as={max(self.address_space_bytes, self.memory_bytes)}",
-            "--core=1",  # byte: with 0 a machine whose dumps go to a program still starts it, as root, for every crash
+            f"--{name}={value if most[name] == resource.RLIM_INFINITY else min(value, most[name])}"
+            for name, (_, value) in wanted.items()
         ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -294,3 +295,24 @@ class TestDisk:
         with pytest.raises(SandboxError, match=r"nearly full: less than 128 MiB are free for .*MINIONS_HOME"):
             await boxes.open(disk / "tree").run("true")
         assert "nearly full" in (await boxes.check())[0]
+
+
+def test_a_limit_of_the_server_that_is_lower_stays() -> None:
+    own = {resource.RLIMIT_NOFILE: 1_024, resource.RLIMIT_CORE: 0}
+    arguments = Limits(processes=40).arguments(own=lambda number: own.get(number, resource.RLIM_INFINITY))
+    assert {"--nofile=1024", "--core=0", "--nproc=40"} <= set(arguments)
+
+
+async def test_a_server_that_leaves_no_dumps_has_boxes(reachable_folder: Path, tree: Path) -> None:
+    """As a service, or a container, whose limit for them is 0: an ordinary user cannot raise it."""
+    asked = f"""
+import asyncio, resource
+from pathlib import Path
+from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
+
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+box = BubblewrapBoxes(Path({str(reachable_folder / "sandbox")!r})).open(Path({str(tree)!r}))
+print(asyncio.run(box.run("ulimit -Hc")).output, end="")
+"""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", asked, stdout=asyncio.subprocess.PIPE)
+    assert (await process.communicate())[0] == b"0\n"
