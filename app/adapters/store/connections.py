@@ -10,6 +10,7 @@ from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.adapters.store.additions import PATIENCE_S, Additions
 from app.adapters.store.writers import Writers
 
 _RESTED_S: Final = 1.0
@@ -22,7 +23,10 @@ class Connections(AsyncEngine):
 
     def __init__(self, sync_engine: Engine, *, rested_s: float) -> None:
         super().__init__(sync_engine)
-        self.writers = Writers(sync_engine.url, rested_s=rested_s)
+        url = sync_engine.url
+        self.additions = Additions(
+            Writers(url, rested_s=rested_s), Writers(url, rested_s=rested_s, patience_s=PATIENCE_S)
+        )
 
 
 @asynccontextmanager
@@ -33,7 +37,7 @@ async def connected(url: str, *, rested_s: float = _RESTED_S) -> AsyncIterator[C
     try:
         yield engine
     finally:
-        await engine.writers.close()
+        await engine.additions.close()
         await engine.dispose()
 
 

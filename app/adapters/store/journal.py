@@ -1,8 +1,9 @@
 """The journal of one visit, and the ledger that follows from it."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, LiteralString
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import psycopg
 from pydantic import TypeAdapter
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.adapters.store import purses, tables
+from app.adapters.store.additions import WRITE, Addition, values
 from app.adapters.store.connections import Connections
 from app.adapters.store.reachable import reachable
 from app.core.journal import Entry, ModelAnswered, Opened
@@ -17,36 +19,6 @@ from app.core.plain import plain
 from app.core.store import Stale
 
 _ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
-_WRITE: Final[LiteralString] = """
-    WITH written AS (
-        INSERT INTO journal (run_id, visit, number, entry)
-        SELECT %(run_id)s, %(visit)s, %(next)s::int + place - 1, entry::json
-        FROM unnest(%(entries)s::text[]) WITH ORDINALITY AS given (entry, place)
-        WHERE NOT %(is_alone)s OR NOT EXISTS (SELECT FROM holds WHERE run_id = %(run_id)s)
-            AND NOT EXISTS (SELECT FROM purses)
-        RETURNING number
-    ),
-    begun AS (SELECT FROM written LIMIT 1),
-    saved AS (
-        UPDATE runs SET patch = %(patch)b FROM begun WHERE id = %(run_id)s AND %(is_changed)s
-    ),
-    charged AS (
-        INSERT INTO ledger (run_id, visit, turn, model, input_tokens, output_tokens, cached_tokens, usd)
-        SELECT %(run_id)s, %(visit)s, %(turn)s::int, %(model)s::text,
-            %(input_tokens)s::int, %(output_tokens)s::int, %(cached_tokens)s::int, %(usd)s::float
-        FROM begun WHERE %(turn)s::int IS NOT NULL
-        ON CONFLICT DO NOTHING
-    )
-    SELECT pg_notify('minions_run', %(run_id)s::text) FROM begun
-"""
-"""All that belongs to some entries, as one statement: with a transaction around several it takes twice as long.
-
-PostgreSQL makes all of its parts or none: https://www.postgresql.org/docs/current/queries-with.html
-What is written alone is not written where an answer has to be settled with a purse; there it answers with no row.
-"""
-_NO_CHARGE: Final[Mapping[str, Any]] = dict.fromkeys(
-    ("turn", "model", "input_tokens", "output_tokens", "cached_tokens", "usd")
-)
 
 
 class PostgresJournal:
@@ -79,28 +51,27 @@ class PostgresJournal:
         start = self._next or 0
         self._model = next((entry.model for entry in entries if isinstance(entry, Opened)), self._model)
         answer = next((entry for entry in entries if isinstance(entry, ModelAnswered)), None)
-        values = {
-            "run_id": self._run_id,
-            "visit": self._visit,
-            "next": start,
-            "entries": [json.dumps(plain(entry.model_dump(mode="json"))) for entry in entries],
-            "is_changed": patch is not None,
-            "patch": patch or b"",
-            "is_alone": answer is not None,
-            **(self._charge(answer) if answer else _NO_CHARGE),
-        }
+        addition = Addition(
+            run_id=self._run_id,
+            visit=self._visit,
+            first=start,
+            entries=[json.dumps(plain(entry.model_dump(mode="json"))) for entry in entries],
+            patch=patch,
+            charge=self._charge(answer) if answer else None,
+            is_alone=answer is not None,
+        )
         try:
             async with reachable():
-                if await self._engine.writers.write(_WRITE, values) is None and answer:
-                    await self._write_and_settle(values, answer)
+                if not await self._engine.additions.write(addition) and answer:
+                    await self._write_and_settle(addition, answer)
         except (IntegrityError, psycopg.IntegrityError):
             raise Stale(f"Another worker writes the journal of run {self._run_id}.") from None
         self._next = start + len(entries)
 
-    async def _write_and_settle(self, values: Mapping[str, Any], answer: ModelAnswered) -> None:
+    async def _write_and_settle(self, addition: Addition, answer: ModelAnswered) -> None:
         """In one transaction with what the answer does to purses."""
         async with self._engine.begin() as connection:
-            await connection.exec_driver_sql(_WRITE, {**values, "is_alone": False})
+            await connection.exec_driver_sql(WRITE, values([replace(addition, is_alone=False)]))
             await purses.settle(connection, self._run_id, answer.usage.usd)
 
     def _charge(self, answer: ModelAnswered) -> dict[str, Any]:
