@@ -60,6 +60,10 @@ _NEEDED: Final = frozenset(
 )
 """Of a request. What else it may hold makes it better or cheaper, and some provider may not know it."""
 
+_READY: Final = frozenset({"openai", "hosted_vllm", "anthropic"})
+"""Providers for whom litellm makes a request ready from what it is given. For others it may look for credentials, or
+ask the server what it can, and wait for that."""
+
 _CACHE_POINTS: Final = (
     {"location": "message", "role": "system"},
     {"location": "message", "index": 1},
@@ -107,6 +111,9 @@ class LiteLLMModel:
         self._try_timeout_s = try_timeout_s
         self._sleep = sleep
         self._jitter = jitter
+        self._provider = name.partition("/")[0]
+        self._waits = self._provider not in _READY or not api_key
+        """Whether making a request ready may take long: then it is done in a thread."""
         self._library: Any = None
         self._is_plain = False
         """Whether the provider refused a request as long as it held more than is needed."""
@@ -179,11 +186,10 @@ class LiteLLMModel:
         """
         ask = partial(self._library.completion, **request, litellm_logging_obj=_unlogged(request), acompletion=True)
         try:
-            pending = await asyncio.to_thread(ask)  # some providers look for credentials there, and wait for them
+            pending = await asyncio.to_thread(ask) if self._waits else ask()
             return await pending if inspect.isawaitable(pending) else pending
         except Exception as error:
-            provider = self._name.partition("/")[0]
-            self._library.exception_type(model=self._name, original_exception=error, custom_llm_provider=provider)
+            self._library.exception_type(model=self._name, original_exception=error, custom_llm_provider=self._provider)
             raise
 
     def _pause_s(self, number: int, retry_after_s: float | None) -> float:
@@ -209,7 +215,7 @@ class LiteLLMModel:
             request["api_base"] = self._api_base
         if self._api_key:
             request["api_key"] = self._api_key
-        if self._name.startswith("anthropic/"):
+        if self._provider == "anthropic":
             request["cache_control_injection_points"] = [dict(point) for point in _CACHE_POINTS]
         request |= self._params
         return _plain(request) if self._is_plain else request

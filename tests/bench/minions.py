@@ -10,7 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from app import loop
 from app.adapters.litellm import LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
+from app.adapters.workspace.look import look
 from app.agent.minion import AgentLoop
 from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget
@@ -53,9 +54,18 @@ class Answer(BaseModel, frozen=True):
 
 @dataclass
 class CheckedOut(FolderWorkspace):
-    """A work tree whose change git tells, as it does in a real one."""
+    """A work tree whose change git tells, if a look from outside does not see that it is the same; as in a real one."""
+
+    _look: bytes = b""
+    _told: Patch = field(default_factory=Patch)
 
     async def patch(self) -> Patch:
+        seen = await asyncio.to_thread(look, self.root, ())
+        if not seen or seen != self._look:
+            self._told, self._look = await self._diff(), seen
+        return self._told
+
+    async def _diff(self) -> Patch:
         process = await asyncio.create_subprocess_exec(
             *("git", "diff", "--binary", "HEAD"), cwd=self.root, stdout=asyncio.subprocess.PIPE
         )
