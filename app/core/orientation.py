@@ -128,12 +128,14 @@ def _stem(word: str) -> str:
 
 def named(text: str, paths: Sequence[str]) -> list[str]:
     """Files of the repository that the text names: by path, by a path's end, by a name, or as a module of Python."""
-    by_name: dict[str, list[str]] = {}
+    wanted = dict.fromkeys(_said(text[:_LONGEST_TEXT]))
+    by_name: dict[str, list[str]] = {said.rpartition("/")[2]: [] for said in wanted}
     for path in paths:
-        by_name.setdefault(path.rpartition("/")[2], []).append(path)
+        if (name := path[path.rfind("/") + 1 :]) in by_name:
+            by_name[name].append(path)
     found: dict[str, None] = {}
-    for said in _said(text[:_LONGEST_TEXT]):
-        known = by_name.get(said.rpartition("/")[2], [])
+    for said in wanted:
+        known = by_name[said.rpartition("/")[2]]
         fitting = [path for path in known if _ends_alike(path, said)]
         if 0 < len(fitting) <= 3:
             found |= dict.fromkeys(fitting)
@@ -223,7 +225,7 @@ def _section(heading: str, lines: Sequence[str]) -> str:
 
 def _languages(paths: Iterable[str]) -> str:
     counts = Counter[str]()
-    for ending, count in Counter(path.rpartition(".")[2] for path in paths if "." in path).items():
+    for ending, count in Counter([path[path.rfind(".") + 1 :] for path in paths if "." in path]).items():
         if language := _LANGUAGES.get(ending.lower()):
             counts[language] += count
     return (
@@ -234,7 +236,7 @@ def _languages(paths: Iterable[str]) -> str:
 def _root(paths: Collection[str]) -> Iterator[str]:
     files = [path for path in paths if "/" not in path]
     folders, inner = Counter[str](), dict[str, set[str]]()
-    for folder, count in Counter(path.rpartition("/")[0] for path in paths if "/" in path).items():
+    for folder, count in Counter([path[: path.rfind("/")] for path in paths if "/" in path]).items():
         first, _, rest = folder.partition("/")
         folders[first] += count
         if rest:

@@ -67,13 +67,12 @@ async def orientation(task: Task, workspace: Workspace, sandbox: Sandbox) -> str
     paths = await workspace.listed()
     text = f"{task.title}\n{task.body}\n{task.instructions}"
     wanted = words(task.title, text)
+
     frequent = await _frequent(wanted, paths, workspace)
     rare = [word for word in wanted if word not in frequent]
-    candidates, mentioned, (in_path, naming), view = await asyncio.gather(
+    candidates, (mentioned, (in_path, naming), view) = await asyncio.gather(
         _candidates([form for word in rare for form in forms(word, text)], sandbox),
-        asyncio.to_thread(named, text, paths),
-        asyncio.to_thread(_by_path, wanted, paths),
-        asyncio.to_thread(overview, paths),
+        asyncio.to_thread(lambda: (named(text, paths), _by_path(wanted, paths), overview(paths))),
     )
     known = set(paths)
     near = [path for path in dict.fromkeys([*candidates.paths, *in_path]) if path in known and not _is_skipped(path)]
@@ -109,9 +108,12 @@ async def _texts(paths: Sequence[str], workspace: Workspace) -> dict[str, str]:
 
 def _by_path(wanted: Sequence[str], paths: Sequence[str]) -> tuple[list[str], dict[str, int]]:
     """Files whose paths hold rare words, and in how many paths each word stands."""
-    folded = [(path.lower(), path) for path in paths]
-    all_paths = "\n".join(low for low, _ in folded)  # most words stand in none
-    found = {word: [path for low, path in folded if word in low] if word in all_paths else [] for word in wanted}
+    all_paths = "\0".join(paths).lower()  # most words stand in none
+    folded = all_paths.split("\0")
+    found = {
+        word: [path for low, path in zip(folded, paths, strict=True) if word in low] if word in all_paths else []
+        for word in wanted
+    }
     rarest = sorted((word for word in wanted if found[word]), key=lambda word: len(found[word]))
     near = dict.fromkeys(path for word in rarest for path in found[word][:_MOST_CANDIDATES])
     return list(near)[: _MOST_CANDIDATES // 2], {word: len(found[word]) for word in wanted}

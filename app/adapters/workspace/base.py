@@ -23,8 +23,6 @@ KEPT_FILES: Final = 200
 """Of one commit."""
 _REGULAR: Final = "100"
 """How modes of regular files begin; links and submodules have others."""
-_BEFORE_NAME: Final = len("100644 blob ")
-"""Of a row of `ls-tree`; there are tens of thousands."""
 _PULL_REQUEST: Final = re.compile(r"Merge pull request #(\d{1,9}) from |.*\(#(\d{1,9})\)\s*$")
 _FORMAT: Final = "%x1e%H%x1f%an%x1f%as%x1f%s"
 
@@ -35,20 +33,20 @@ class Base:
     def __init__(self, git: Git, sha: str) -> None:
         self._git = git
         self._sha = sha
-        self._blobs: Mapping[str, str] | None = None
+        self._files: Mapping[str, str] | None = None
         self._shown: OrderedDict[str, bytes | None] = OrderedDict()
 
-    async def blobs(self) -> Mapping[str, str]:
-        """Every regular file with the name of its content, sorted by path; looked up once."""
-        if self._blobs is None:
+    async def files(self) -> Mapping[str, str]:
+        """Every regular file with its row of `ls-tree`, sorted by path; looked up once.
+
+        What a row says is taken out of it when it is asked for: there are tens of thousands.
+        """
+        if self._files is None:
             said = await self._git.tell("ls-tree", "-r", "-z", "--full-tree", self._sha)
-            rows = (
-                entry.partition("\t")
-                for entry in said.out.decode(errors="surrogateescape").split("\0")
-                if entry.startswith(_REGULAR)
-            )
-            self._blobs = {path: meta[_BEFORE_NAME:] for meta, _, path in rows}
-        return self._blobs
+            rows = said.out.decode(errors="surrogateescape").split("\0")
+            begin = rows[0].find("\t") + 1  # the same in all of them: of modes, kinds and names none is longer
+            self._files = {row[begin:]: row for row in rows if row.startswith(_REGULAR)}
+        return self._files
 
     async def show(self, path: str) -> bytes | None:
         """As `Workspace.show` says: a commit never changes, so what was read once is remembered.
@@ -78,14 +76,15 @@ class Base:
 
     async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """As `Workspace.show_all` says; what is larger than `Workspace.read` takes is left out."""
-        known = await self.blobs()
+        known = await self.files()
         wanted = [path for path in dict.fromkeys(paths) if path in known]
         if not wanted:
             return {}
-        names = "".join(f"{known[path]}\n" for path in wanted)
+        blobs = {path: known[path].split(maxsplit=3)[2] for path in wanted}
+        names = "".join(f"{blobs[path]}\n" for path in wanted)
         sizes = (await self._git.tell("cat-file", "--batch-check=%(objectsize)", stdin=names.encode())).text.split()
         small = [path for path, size in zip(wanted, sizes, strict=True) if int(size) <= READ_BYTES]
-        names = "".join(f"{known[path]}\n" for path in small)
+        names = "".join(f"{blobs[path]}\n" for path in small)
         said = (await self._git.tell("cat-file", "--batch=%(objectsize)", stdin=names.encode())).out if small else b""
         found, at = dict[str, bytes](), 0
         for path in small:

@@ -258,8 +258,8 @@ class GitWorkspace:
     async def listed(self) -> Sequence[str]:
         """As `Workspace.listed` says."""
         commit = await self._commit_of_tree()
-        blobs, layout = await asyncio.gather(commit.blobs(), self._layout(await self._base()))
-        paths = list(blobs)
+        files, layout = await asyncio.gather(commit.files(), self._layout(await self._base()))
+        paths = list(files)
         return paths if layout.is_whole else [path for path in paths if layout.holds(path)]
 
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
