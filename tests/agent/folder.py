@@ -92,14 +92,14 @@ class FolderSandbox:
             "-c",
             command,
             cwd=self.root,
-            stdin=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
         try:
             async with asyncio.timeout(timeout_s):
-                output, _ = await process.communicate(stdin)
+                output, _ = await process.communicate(stdin or None)
         except (TimeoutError, asyncio.CancelledError) as error:
             with suppress(ProcessLookupError):  # it may have ended by itself just now
                 os.killpg(process.pid, signal.SIGKILL)
