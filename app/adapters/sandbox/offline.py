@@ -23,7 +23,7 @@ _SIGNS: Final = (
     r"No matching distribution found for",  # pip
     r"[Nn]etwork (connectivity is|was) disabled",  # uv
     r"ENOTCACHED|EAI_AGAIN|ENOTFOUND|ERR_PNPM_(META_FETCH_FAIL|NO_OFFLINE)",  # npm, yarn, pnpm
-    r"in your offline mirror|--offline was specified",  # yarn, cargo
+    r"in your offline mirror|--offline was specified|in package mirror",  # yarn, cargo, pnpm
     r"dns error|spurious network error|can't be updated because of offline|you're using offline mode",  # cargo
     r"module lookup disabled by GOPROXY=off|dial tcp: lookup ",  # go
     r"Network is unreachable",

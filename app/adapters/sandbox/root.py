@@ -72,6 +72,7 @@ OFFLINE: Final = {
     "UV_OFFLINE": "1",
     "PIP_RETRIES": "0",
     "npm_config_offline": "true",
+    "pnpm_config_offline": "true",  # from its version 11 on, which reads no settings of npm
     "GOPROXY": "off",
     "GOFLAGS": "-mod=mod",
     "CARGO_NET_OFFLINE": "true",

@@ -71,7 +71,7 @@ async def test_what_tools_print_without_a_network_is_known(box: Sandbox, command
     if "pip" not in tool and not (await box.run(f"command -v {tool}")).ok:
         pytest.skip(f"boxes of this machine have no {tool}")
     result = await box.run(command, timeout_s=60)
-    assert (result.ok, result.timed_out) == (False, False)
+    assert (result.ok, result.timed_out) == (False, False), result.output
     assert result.output.endswith(f"\n{SENTENCE}\n"), result.output
 
 
