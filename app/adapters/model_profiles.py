@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from app.adapters.model_prices import most_input
-from app.core.model import MOST_WINDOW, Dialect, Profile
+from app.core.model import MOST_WINDOW, Dialect, Effort, Profile
 
 _PATCHERS: Final = re.compile(r"(?:^|/)(?:gpt-5|codex)|codex")
 """OpenAI's models that were trained on its own patches; more than half of the patches of others fail."""
@@ -15,10 +15,12 @@ _SMALL_B: Final = 40.0
 https://aider.chat/docs/leaderboards/edit.html: Qwen2.5-Coder-32B, 16.4 against 8.0 %)."""
 
 
-def profile_of(name: str, *, dialect: Dialect | None = None, window: int | None = None) -> Profile:
-    """The profile of a model by its litellm name; `dialect` and `window` are the operator's own word."""
+def profile_of(name: str, *, dialect: Dialect | None = None, window: int | None = None, effort: Effort = "") -> Profile:
+    """The profile of a model by its litellm name; `dialect`, `window` and `effort` are the operator's own word."""
     return Profile(
-        dialect=dialect or _dialect(name), window=min(window or most_input(name) or MOST_WINDOW, MOST_WINDOW)
+        dialect=dialect or _dialect(name),
+        window=min(window or most_input(name) or MOST_WINDOW, MOST_WINDOW),
+        effort=effort,
     )
 
 

@@ -21,7 +21,11 @@ _log = logging.getLogger(__name__)
 _ANSWER_TOKENS: Final = (16_000, 4_000)
 """Room for an answer; the smaller one when the larger cannot be paid any more."""
 _AFTER_A_CUT: Final = (32_000, *_ANSWER_TOKENS)
-"""The next answer after one that was too long may be longer."""
+"""The next answer after one that was too long may be longer, and so may each of a model that thinks at length."""
+_LEFT_FREE: Final = 0.05
+"""Share of the window that is kept free, because the size of what is sent is an estimate."""
+_LEAST_ANSWER: Final = 0.1
+"""Share of the window that an answer may have in any case: a summary is due when 15 % are left."""
 _CALL_TIMEOUT_S: Final = 900.0
 """For one model call with all its tries; what open-swe allows."""
 _PAUSES_S: Final = (0.0, 5.0, 15.0, 30.0, 45.0)
@@ -63,6 +67,8 @@ class Questions:
         """Models that do not answer us at all: they are not asked again."""
         self.too_long: ContextTooLong | None = None
         """What the model said, if the newest question was longer than it can read."""
+        self.halvings = 0
+        """How often a summary of as much as was wanted could not be had, since the newest answer."""
 
     def model(self, talk: Conversation) -> Model:
         """Who is asked; the first, if the one that began is not in use any more."""
@@ -99,9 +105,9 @@ class Questions:
             await self._give_way(kept, error)
             return None
         except ModelError as error:
-            await self._around(kept, error)
+            await self._around(kept, error, is_summary=bool(question.stands_for))
             return None
-        self._switches, self.too_long = 0, None
+        self._switches, self.too_long, self.halvings = 0, None, 0
         answered = ModelAnswered(
             turn=turn,
             message=reply.message,
@@ -123,7 +129,7 @@ class Questions:
         None if the minion was told just now that they will be soon: then it is asked with that.
         """
         talk, model = kept.talk, self.model(kept.talk)
-        wanted = (question.most_tokens,) if question.most_tokens else _AFTER_A_CUT if talk.was_cut else _ANSWER_TOKENS
+        wanted = dict.fromkeys(min(tokens, _most_tokens(talk, model)) for tokens in _wanted(question, talk, model))
         reserves = [(tokens, model.reserve_usd(talk.context, tokens)) for tokens in wanted]
         ours = [(tokens, usd) for tokens, usd in reserves if usd <= budget.usd - talk.usage.usd]
         if not ours:
@@ -142,6 +148,7 @@ class Questions:
         """Let another model go on; False if there is none."""
         other = self.other(kept.talk)
         if other is not None:
+            self.too_long, self.halvings = None, 0  # which the former one said
             await kept.add(Switched(model=other.name, why=why))
         return other is not None
 
@@ -153,11 +160,11 @@ class Questions:
         self._switches += 1
         await self.switch(kept, str(error))
 
-    async def _around(self, kept: Transcript, error: ModelError) -> None:
+    async def _around(self, kept: Transcript, error: ModelError, *, is_summary: bool) -> None:
         """What may help against an error that would come again. Raises it if nothing does."""
         match error:
-            case ContextTooLong() if not self.too_long:
-                self.too_long = error
+            case ContextTooLong() if is_summary or not self.too_long:
+                self.too_long, self.halvings = error, self.halvings + is_summary
             case HistoryRefused() if not kept.talk.is_mended:
                 await kept.add(Mended())
             case ModelDenied() if self.other(kept.talk) is not None:
@@ -166,3 +173,16 @@ class Questions:
                 await self.switch(kept, str(error))
             case _:
                 raise error
+
+
+def _wanted(question: Question, talk: Conversation, model: Model) -> Sequence[int]:
+    """Tokens of an answer, most first."""
+    if question.most_tokens:
+        return (question.most_tokens,)
+    return _AFTER_A_CUT if talk.was_cut or model.profile.thinks_long else _ANSWER_TOKENS
+
+
+def _most_tokens(talk: Conversation, model: Model) -> int:
+    """What the window has left for an answer: servers refuse a question that asks for more (vLLM, for one)."""
+    window = model.profile.window
+    return max(int(window * (1 - _LEFT_FREE)) - talk.context, int(window * _LEAST_ANSWER), 1)

@@ -38,7 +38,7 @@ async def make_room(kept: Transcript, asked: Questions) -> GaveUp | tuple[int, i
         return True
     if not is_full:
         return False
-    part = window.older_part(talk.messages, talk.head, at_least=is_too_long)
+    part = window.older_part(talk.messages, talk.head, at_least=is_too_long, halvings=asked.halvings)
     if part and talk.summaries < _MOST_SUMMARIES and talk.gain >= _LEAST_GAIN:
         return part
     if (other := asked.other(talk)) and other.profile.window > window.tokens:

@@ -66,11 +66,12 @@ class Window:
         return tuple(reversed(places)) if is_worth_it else ()
 
     def older_part(
-        self, messages: Sequence[dict[str, Any]], head: int, *, at_least: bool = False
+        self, messages: Sequence[dict[str, Any]], head: int, *, at_least: bool = False, halvings: int = 0
     ) -> tuple[int, int] | None:
         """From and to where a summary stands for the messages; None if nothing lies between the head and the tail.
 
-        The tail is the last turns, or `at_least` as few as can be.
+        The tail is the last turns, or `at_least` as few as can be. With `halvings` it is only the older half of that,
+        or of that half, … for a model that cannot read all of it even to sum it up.
         """
         answers = [place for place in range(head, len(messages)) if messages[place]["role"] == "assistant"]
         room = self.tokens // _TAIL * BYTES_PER_TOKEN
@@ -80,6 +81,9 @@ class Window:
             if room < 0 and cut < len(messages):
                 break
             cut = place
+        for _ in range(halvings):
+            middle = head + (cut - head) // 2
+            cut = next((place for place in reversed(answers) if head < place <= middle), head)
         return (head, cut) if cut > head else None
 
 

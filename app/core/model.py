@@ -14,6 +14,8 @@ Dialect = Literal["edit", "apply_patch", "whole_file", "bash"]
 models write a file anew more surely than they copy a passage. `bash`: for servers without tool calls; one fenced block
 is one call.
 """
+Effort = Literal["", "none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""How much a model that can reason is to think before it answers; empty: as it does by itself."""
 MOST_WINDOW: Final = 128_000
 """Tokens of a conversation. Models that could read more get slower, dearer and worse with it."""
 
@@ -24,6 +26,12 @@ class Profile(BaseModel, frozen=True):
     dialect: Dialect = "edit"
     window: int = MOST_WINDOW
     """Tokens that a conversation may have, the answer included."""
+    effort: Effort = ""
+
+    @property
+    def thinks_long(self) -> bool:
+        """Whether answers need more room and more time than usual, because of what is thought before them."""
+        return self.effort in {"high", "xhigh", "max"}
 
 
 class Reply(BaseModel, frozen=True):

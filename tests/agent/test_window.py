@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,9 @@ from app.agent.room import ASK_FOR_SUMMARY
 from app.agent.window import Window
 from app.core.budget import Budget
 from app.core.errors import ContextTooLong
-from app.core.journal import Masked, ModelAnswered
+from app.core.journal import Masked, ModelAnswered, ModelAsked
 from app.core.minion import GaveUp, Submission
-from tests.agent.scripted import SUBMIT, Bench, Messages, PowerCut, reason_of, say
+from tests.agent.scripted import SUBMIT, Bench, CountingModel, Messages, PowerCut, reason_of, say
 
 CHARACTERS = 8_000
 """Of one file: 2,667 tokens, as they are estimated."""
@@ -193,7 +194,52 @@ class TestTooLong:
         assert isinstance(await bench.work(model, BUDGET), Submission)
         assert sum(1 for entry in bench.kept(ModelAnswered) if entry.stands_for) == 1
 
+    @staticmethod
+    def narrowed(bench: Bench, most: int, inner: Any) -> Any:
+        """As where a server is started anew with a smaller window, in the middle of the work."""
+        narrow = TestTooLong.narrow(most, inner)
+
+        def policy(messages: Messages) -> dict[str, Any]:
+            said: dict[str, Any] = (narrow if len(bench.kept(ModelAnswered)) >= 20 else inner)(messages)
+            return said
+
+        return policy
+
+    async def test_what_is_too_long_to_be_summed_up_is_summed_up_in_parts(self, bench: Bench) -> None:
+        """Of the eighteen turns that should have gone, the older half goes."""
+        model = bench.model(self.narrowed(bench, 20_000, TestSummary.talker(24)), window=1_000_000)
+        assert isinstance(await bench.work(model, BUDGET), Submission)
+        [first, *_] = [entry.stands_for for entry in bench.kept(ModelAnswered) if entry.stands_for]
+        assert first == (2, 20)
+
+    async def test_then_a_model_that_reads_more_goes_on(self, bench: Bench) -> None:
+        """Here where the other one could not even read one turn to sum it up."""
+        bench.fallback = bench.model(TestSummary.talker(1), called="tests/wide")
+        model = bench.model(self.narrowed(bench, 1_000, TestSummary.talker(30)), window=64_000)
+        result = await bench.work(model, BUDGET)
+        assert isinstance(result, Submission)
+        assert (result.model, result.usage.turns) == ("tests/wide", 22)
+
     async def test_then_it_gives_up(self, bench: Bench) -> None:
         result = await bench.work(bench.model(self.narrow(9_000, reader(30)), window=1_000_000), BUDGET)
         assert isinstance(result, GaveUp)
         assert (result.reason, result.detail) == ("too_big", "The conversation is too long for the model.")
+
+
+class Strict(CountingModel):
+    """Refuses what is too long together with the answer that is asked for, as vLLM does."""
+
+    async def complete(self, messages: Messages, tools: Any, *, max_output_tokens: int, timeout_s: float) -> Any:
+        if len(json.dumps(messages)) // 3 + max_output_tokens > self.window:
+            raise ContextTooLong("The conversation and the answer are too long for the model.")
+        return await super().complete(messages, tools, max_output_tokens=max_output_tokens, timeout_s=timeout_s)
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("window", [16_000, 32_000])
+@pytest.mark.parametrize("policy", [reader, TestSummary.talker], ids=["results", "thoughts"])
+async def test_no_more_is_asked_for_than_the_window_has_left(bench: Bench, window: int, policy: Any) -> None:
+    model = Strict(policy(40), bench.time, window=window)
+    await bench.work(model, BUDGET)
+    assert len(bench.kept(ModelAsked)) == len(bench.kept(ModelAnswered)), "nothing was refused"
+    assert (model.bounds[0][0] == 16_000) == (window > 16_000)
