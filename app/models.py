@@ -14,7 +14,7 @@ from app.adapters.litellm import MOST_TRIES, LiteLLMModel
 from app.adapters.model_prices import Price
 from app.adapters.model_profiles import profile_of
 from app.core.errors import SettingsError
-from app.core.model import Model
+from app.core.model import Effort, Model
 from app.core.rollout import IMPLEMENT, NOBODY, REVIEW, ROLES, TRIAGE, Role
 from app.core.terms import Arm
 from app.settings import NONE, Settings
@@ -35,6 +35,7 @@ class Pinned(BaseModel, frozen=True, extra="forbid"):
     price: tuple[float, ...] = ()
     dialect: Literal["", "edit", "apply_patch", "whole_file", "bash"] = ""
     window: int = Field(default=0, ge=0)
+    effort: Effort = ""
 
 
 class _File(BaseModel, frozen=True, extra="forbid"):
@@ -148,6 +149,7 @@ def _of_file(file: Path) -> Models:
             price=_price(f"The price of {name} in MINIONS_MODELS_FILE", one.price),
             dialect=one.dialect,
             window=one.window,
+            effort=one.effort,
             most_tries=_TRIES_OF_TWO if name in with_other else MOST_TRIES,
         )
         for name, one in said.models.items()
@@ -223,6 +225,7 @@ def _made(
     price: Price | None,
     dialect: Literal["", "edit", "apply_patch", "whole_file", "bash"] = "",
     window: int = 0,
+    effort: Effort = "",
     most_tries: int,
 ) -> Model:
     return LiteLLMModel(
@@ -230,7 +233,7 @@ def _made(
         api_base=api_base,
         api_key=key.get_secret_value() if isinstance(key, SecretStr) else key,
         price=price,
-        profile=profile_of(name, dialect=dialect or None, window=window or None),
+        profile=profile_of(name, dialect=dialect or None, window=window or None, effort=effort),
         most_tries=most_tries,
     )
 
@@ -244,6 +247,7 @@ def chosen_model(settings: Settings) -> Model:
         price=_price("MINIONS_MODEL_PRICE", settings.model_price),
         dialect=settings.model_dialect,
         window=settings.model_window,
+        effort=settings.model_effort,
         most_tries=_TRIES_OF_TWO if settings.fallback_model else MOST_TRIES,
     )
 
@@ -294,5 +298,6 @@ def chosen_reviewer(settings: Settings) -> Model | None:
         "model_price": settings.review_price,
         "model_dialect": "",
         "model_window": 0,
+        "model_effort": "",
     }
     return chosen_model(settings.model_copy(update=own))

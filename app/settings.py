@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.core.errors import SettingsError
+from app.core.model import Effort
 from app.core.patience import Patience
 from app.core.places import Limits, MostOpen
 from app.core.repo_config import LONGEST_CHECKS_S
@@ -120,6 +121,11 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         description="Tokens that the model can read, where its name does not tell. More than 128,000 are not used.",
+    )
+    model_effort: Effort = Field(
+        default="",
+        description="How much a model that can reason thinks before it answers: `none`, `minimal`, `low`, `medium`, "
+        "`high`, `xhigh` or `max`; as it does by itself where this is empty.",
     )
     fallback_model: str = Field(
         default="",

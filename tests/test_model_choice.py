@@ -42,10 +42,12 @@ def test_a_run_stays_with_the_model_that_it_is_at() -> None:
 
 
 def test_each_has_its_own_profile() -> None:
-    both = settings(fallback_model="openai/gpt-5.5", model_dialect="whole_file", model_window=50_000)
+    both = settings(
+        fallback_model="openai/gpt-5.5", model_dialect="whole_file", model_window=50_000, model_effort="high"
+    )
     second = fallback_model(both)
     assert second
-    assert chosen_model(both).profile == Profile(dialect="whole_file", window=50_000)
+    assert chosen_model(both).profile == Profile(dialect="whole_file", window=50_000, effort="high")
     assert second.profile == Profile(dialect="apply_patch")
 
 

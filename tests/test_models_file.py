@@ -23,6 +23,7 @@ price = [1.25, 10]
 name = "hosted_vllm/small"
 api_base = "http://127.0.0.1:9"
 window = 32000
+effort = "low"
 
 [roles.implement]
 model = "opus"
@@ -61,7 +62,8 @@ def test_each_role_has_its_model_and_its_fallback(tmp_path: Path) -> None:
     assert names(models.pair("whatever else", {})) == names(models.pair("implement", {}))
     assert models.pair("review", {}) is None
     assert models.pair("triage", {}) is None
-    assert models.pinned["small"].profile.window == 32_000
+    small = models.pinned["small"].profile
+    assert (small.window, small.effort) == (32_000, "low")
     assert not chosen_models(settings(tmp_path, WELL)).pinned["gpt"].reserve_usd(0, 1_000_000) < 10
 
 

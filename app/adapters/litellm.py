@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Final
 
 from app.adapters.model_faults import BrokenAnswer, fault
-from app.adapters.model_prices import Price, listed, most_output
+from app.adapters.model_prices import Price, listed, most_output, must_go_on_thinking
 from app.adapters.model_profiles import profile_of
 from app.core.budget import Usage
 from app.core.errors import ModelUnavailable
@@ -41,7 +41,9 @@ _SWITCHES: Final = {
 _loading: Final = threading.Lock()
 
 _TRY_TIMEOUT_S: Final = 300.0
-"""For one try; a long answer of a reasoning model takes minutes."""
+"""For one try; a long answer takes minutes."""
+_THINKING_TIMEOUT_S: Final = 600.0
+"""For one try of a model that was told to think at length."""
 MOST_TRIES: Final = 6
 _LONGEST_PAUSE_S: Final = 60.0
 _LONGEST_RETRY_AFTER_S: Final = 120.0
@@ -83,8 +85,9 @@ async def warm_up() -> None:
 class LiteLLMModel:
     """A model by its litellm name (`anthropic/…`, `openai/…`, `hosted_vllm/…`). Implements `Model`.
 
-    `api_base` is for servers of one's own. `params` go into every call, for example `{"reasoning_effort": "high"}`.
-    Without `price` the list price of that name counts; a model that is on no list costs nothing, which is logged once.
+    `api_base` is for servers of one's own. `params` go into every call, for example `{"seed": 7}`. How long a try may
+    take follows from the profile where it is not said. Without `price` the list price of that name counts; a model that
+    is on no list costs nothing, which is logged once.
     """
 
     def __init__(
@@ -97,7 +100,7 @@ class LiteLLMModel:
         params: Mapping[str, Any] | None = None,
         profile: Profile | None = None,
         most_tries: int = MOST_TRIES,
-        try_timeout_s: float = _TRY_TIMEOUT_S,
+        try_timeout_s: float | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -108,12 +111,14 @@ class LiteLLMModel:
         self._params = dict(params or {})
         self._profile = profile or profile_of(name)
         self._most_tries = most_tries
-        self._try_timeout_s = try_timeout_s
+        usual_s = _THINKING_TIMEOUT_S if self._profile.thinks_long else _TRY_TIMEOUT_S
+        self._try_timeout_s = usual_s if try_timeout_s is None else try_timeout_s
         self._sleep = sleep
         self._jitter = jitter
         self._provider = name.partition("/")[0]
         self._waits = self._provider not in _READY or not api_key
         """Whether making a request ready may take long: then it is done in a thread."""
+        self._must_go_on_thinking = must_go_on_thinking(name)
         self._library: Any = None
         self._is_plain = False
         """Whether the provider refused a request as long as it held more than is needed."""
@@ -217,6 +222,8 @@ class LiteLLMModel:
             request["api_key"] = self._api_key
         if self._provider == "anthropic":
             request["cache_control_injection_points"] = [dict(point) for point in _CACHE_POINTS]
+        if self._profile.effort and not (self._must_go_on_thinking and _are_thoughts_lost(messages)):
+            request["reasoning_effort"] = self._profile.effort
         request |= self._params
         return _plain(request) if self._is_plain else request
 
@@ -302,6 +309,12 @@ def _unlogged(request: Mapping[str, Any]) -> Any:
 
 def _free(*_: object, **__: object) -> None:
     """No price, in litellm's words."""
+
+
+def _are_thoughts_lost(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether calls were made here of which nobody knows any more what was thought before them."""
+    answers = [message for message in messages if message["role"] == "assistant"]
+    return any(one.get("tool_calls") for one in answers) and not any(one.get("thinking_blocks") for one in answers)
 
 
 def _plain(request: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,15 @@ def most_input(name: str) -> int | None:
     return most if isinstance(most, int) else None
 
 
+def must_go_on_thinking(name: str) -> bool:
+    """Whether a model that is told to think refuses a conversation in which it once did not: Claude before 4.6.
+
+    https://docs.claude.com/en/docs/build-with-claude/extended-thinking
+    """
+    entry = _entry(name) or {}
+    return entry.get("litellm_provider") == "anthropic" and not entry.get("supports_adaptive_thinking")
+
+
 def _entry(name: str) -> dict[str, Any] | None:
     """By the full name, or by the bare one if it is listed for this provider."""
     provider, _, bare = name.partition("/")

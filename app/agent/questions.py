@@ -22,6 +22,8 @@ _ANSWER_TOKENS: Final = (16_000, 4_000)
 """Room for an answer; the smaller one when the larger cannot be paid any more."""
 _AFTER_A_CUT: Final = (32_000, *_ANSWER_TOKENS)
 """The next answer after one that was too long may be longer, and so may each of a model that thinks at length."""
+_THOUGHTS: Final = 16_000
+"""What is thought before a short answer, at most, where a model thinks at length."""
 _LEFT_FREE: Final = 0.05
 """Share of the window that is kept free, because the size of what is sent is an estimate."""
 _LEAST_ANSWER: Final = 0.1
@@ -178,7 +180,7 @@ class Questions:
 def _wanted(question: Question, talk: Conversation, model: Model) -> Sequence[int]:
     """Tokens of an answer, most first."""
     if question.most_tokens:
-        return (question.most_tokens,)
+        return (question.most_tokens + (_THOUGHTS if model.profile.thinks_long else 0),)
     return _AFTER_A_CUT if talk.was_cut or model.profile.thinks_long else _ANSWER_TOKENS
 
 

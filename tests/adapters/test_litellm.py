@@ -222,6 +222,13 @@ async def test_asks_once_more_without_what_can_be_left_out(server: ModelServer, 
     assert len(server.requests) == 4
 
 
+@pytest.mark.parametrize(("effort", "timeout_s"), [("", 300), ("medium", 300), ("high", 600), ("max", 600)])
+async def test_thinking_at_length_may_take_its_time(rest: Clockless, effort: Any, timeout_s: float) -> None:
+    asked = model("", rest, profile=Profile(effort=effort))
+    request = asked._request(MESSAGES, TOOLS, 500)
+    assert (request.get("reasoning_effort", ""), request["timeout"]) == (effort, timeout_s)
+
+
 async def test_tries_as_often_as_it_is_told(server: ModelServer, rest: Clockless) -> None:
     """Where there is another model, it is not the place to be patient."""
     for _ in range(3):

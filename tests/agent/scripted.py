@@ -12,7 +12,7 @@ from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget, Usage
 from app.core.journal import Entry, ToolReturned
 from app.core.minion import GaveUp, Submission
-from app.core.model import MOST_WINDOW, Dialect, Profile, Reply
+from app.core.model import MOST_WINDOW, Dialect, Effort, Profile, Reply
 from app.core.sandbox import Sandbox
 from app.core.shift import Shift
 from app.core.signals import Signals
@@ -70,6 +70,7 @@ class ThinkingModel:
     reserve: float = 0.1
     window: int = MOST_WINDOW
     dialect: Dialect = "edit"
+    effort: Effort = ""
     wants_tools: bool = True
     called: str = "tests/thinking"
     asked: list[str] = field(default_factory=list)
@@ -81,7 +82,7 @@ class ThinkingModel:
 
     @property
     def profile(self) -> Profile:
-        return Profile(window=self.window, dialect=self.dialect)
+        return Profile(window=self.window, dialect=self.dialect, effort=self.effort)
 
     def reserve_usd(self, input_tokens: int, max_output_tokens: int) -> float:  # noqa: ARG002 - the Protocol
         return self.reserve * max_output_tokens / 16_000

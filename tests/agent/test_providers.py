@@ -7,6 +7,8 @@ import pytest
 
 from app.adapters.litellm import LiteLLMModel, warm_up
 from app.adapters.model_prices import Price
+from app.adapters.model_profiles import profile_of
+from app.core.errors import ModelDenied
 from app.core.journal import Masked, Mended, ModelAnswered, Switched, ToolReturned
 from app.core.minion import Submission
 from app.core.model import Profile
@@ -77,6 +79,80 @@ async def test_what_a_reasoning_server_thought_is_kept(bench: Bench) -> None:
     assert server.bodies[1]["messages"][2]["tool_calls"][0]["id"] == "call_0"
 
 
+def response(*output: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "model": "gpt-5.5",
+        "status": "completed",
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "output": list(output),
+        "usage": {
+            "input_tokens": 100,
+            "input_tokens_details": {"cached_tokens": 40},
+            "output_tokens": 20,
+            "output_tokens_details": {"reasoning_tokens": 5},
+            "total_tokens": 120,
+        },
+    }
+
+
+def item(place: int, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    arguments = json.dumps(given)
+    called = {"type": "function_call", "id": f"fc_{place}", "call_id": f"call_{place}", "status": "completed"}
+    return {**called, "name": name, "arguments": arguments}
+
+
+async def test_openai_thinks_and_calls_tools_in_its_newer_form(bench: Bench) -> None:
+    """Newer models take tools and thoughts together only there. Busy, it is asked again; its thoughts come back."""
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "c2VjcmV0"}
+    answers = [
+        response(thought, item(1, "read", {"path": "hello.txt"})),
+        (429, {"error": {"message": "slow down"}}),
+        response(item(2, "apply_patch", {"patch": PATCH})),
+        response(item(3, "submit", END)),
+    ]
+    async with wire(*answers) as server:
+        gpt = model(
+            "openai/gpt-5.5", server.url, profile=profile_of("openai/gpt-5.5", effort="high"), sleep=bench.pause
+        )
+        result = await bench.work(gpt)
+    assert isinstance(result, Submission)
+    assert await bench.workspace.read("hello.txt") == b"hello moon\r\n"
+    assert server.paths == ["/responses"] * 4
+    assert {body["reasoning"]["effort"] for body in server.bodies} == {"high"}
+    assert [one.get("encrypted_content") for one in server.bodies[3]["input"] if one["type"] == "reasoning"] == [
+        "c2VjcmV0"
+    ]
+    usage = bench.kept(ModelAnswered)[0].usage
+    assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens) == (100, 40, 20)
+    called = [one["call_id"] for one in server.bodies[3]["input"] if one["type"] == "function_call"]
+    assert called == [one["call_id"] for one in server.bodies[3]["input"] if one["type"] == "function_call_output"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "ends"),
+    [
+        ((400, {"error": {"message": "Your input exceeds the context window of this model"}}), "too_big"),
+        ((401, {"error": {"message": "no"}}), "denied"),
+        (response() | {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}, "refused"),
+    ],
+)
+async def test_openai_says_no_in_its_newer_form(bench: Bench, answer: Any, ends: str) -> None:
+    async with wire(answer) as server:
+        gpt = model(
+            "openai/gpt-5.5", server.url, profile=profile_of("openai/gpt-5.5", effort="high"), sleep=bench.pause
+        )
+        try:
+            ended = reason_of(await bench.work(gpt))[0]
+        except ModelDenied:
+            ended = "denied"
+    assert ended == ends
+
+
 # -- Anthropic -------------------------------------------------------------------------------------------------------
 def anthropic(*blocks: dict[str, Any], stop: str = "tool_use") -> dict[str, Any]:
     return {
@@ -125,6 +201,29 @@ async def test_anthropic(bench: Bench) -> None:
         assert "cache_control" in json.dumps(body["system"])
         assert "cache_control" in json.dumps(body["messages"][0]), "the task"
         assert "cache_control" in json.dumps(body["messages"][-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "thinking"),
+    [("claude-opus-4-8", ["adaptive"] * 2), ("claude-sonnet-4-5", ["enabled"] * 2)],
+)
+async def test_anthropic_is_told_how_much_to_think(bench: Bench, name: str, thinking: list[str]) -> None:
+    answers = [anthropic(THOUGHT, use("read", {"path": "hello.txt"})), anthropic(use("submit", END, 2))]
+    async with wire(*answers) as server:
+        claude = model(f"anthropic/{name}", server.url, profile=Profile(effort="high"))
+        assert isinstance(await bench.work(claude), Submission)
+    assert [body["thinking"]["type"] for body in server.bodies] == thinking
+    assert all(body["thinking"].get("budget_tokens", 0) < body["max_tokens"] for body in server.bodies)
+
+
+@pytest.mark.parametrize(("name", "thinks"), [("claude-opus-4-8", True), ("claude-sonnet-4-5", False)])
+async def test_anthropic_goes_on_where_another_model_had_begun(bench: Bench, name: str, thinks: bool) -> None:  # noqa: FBT001 - a table
+    """Older models refuse to think where calls stand without the thoughts before them; newer ones do not."""
+    begun = openai(("read", {"path": "hello.txt"}))
+    async with wire(begun, (401, {"error": {"message": "no"}})) as first, wire(anthropic(use("submit", END))) as server:
+        bench.fallback = model(f"anthropic/{name}", server.url, profile=Profile(effort="high"))
+        assert isinstance(await bench.work(model("openai/gpt-4o", first.url)), Submission)
+    assert ["thinking" in body for body in server.bodies] == [thinks]
 
 
 async def test_anthropic_refuses(bench: Bench) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.core.budget import Budget
 from app.core.errors import HistoryRefused, ModelDenied, ModelError, ModelUnavailable
 from app.core.journal import Mended, ModelAnswered, ModelAsked, Noted, Switched, ToolCalled, ToolReturned
 from app.core.minion import Submission
@@ -104,6 +105,13 @@ async def test_room_is_made_for_an_answer_that_was_cut_off(bench: Bench) -> None
     model = bench.model(script(cut, say("", READ), say("", SUBMIT)))
     await bench.work(model)
     assert [tokens for tokens, _ in model.bounds] == [16_000, 32_000, 16_000]
+
+
+async def test_who_is_told_to_think_at_length_has_room_for_it(bench: Bench) -> None:
+    """In every answer, as far as it can be paid."""
+    model = bench.model(script(say("", READ), say("", SUBMIT)), effort="high", reserve=0.4)
+    await bench.work(model, Budget(usd=0.85))
+    assert [tokens for tokens, _ in model.bounds] == [32_000, 16_000]
 
 
 async def test_a_model_that_thinks_until_its_room_is_used_up_gets_more(bench: Bench) -> None:
