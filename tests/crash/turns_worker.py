@@ -28,11 +28,12 @@ VISIT = 1
 
 
 class PatientJournal(FusedJournal):
-    """Does not count that an interrupted command is begun once more: else none would ever come to its end."""
+    """Does not count that an interrupted command is begun once more, and ends: else none would ever do so."""
 
     def __init__(self, journal: JournalOfAgent, visit: int, fuse: Fuse) -> None:
         super().__init__(journal, visit, fuse)
         self._was_interrupted = False
+        self._is_second_try = False
 
     async def entries(self) -> list[Entry]:
         """As `Journal` says."""
@@ -48,12 +49,16 @@ class PatientJournal(FusedJournal):
             self._look(entry)
 
     def _look(self, entry: Entry) -> None:
+        if isinstance(entry, ToolCalled):
+            self._is_second_try = self._was_interrupted
         if isinstance(entry, ToolReturned):
+            self._is_second_try = False
             self._was_interrupted = entry.text.startswith("[interrupted")
 
     def _is_again(self, entries: Sequence[Entry]) -> bool:
         is_begun = any(isinstance(entry, ToolCalled) for entry in entries)
-        return super()._is_again(entries) or (is_begun and self._was_interrupted)
+        ends = isinstance(entries[0], ToolReturned) and self._is_second_try
+        return super()._is_again(entries) or (is_begun and self._was_interrupted) or ends
 
 
 async def advance(folder: Path, url: str, order: Order, pipe: int) -> None:
@@ -61,26 +66,28 @@ async def advance(folder: Path, url: str, order: Order, pipe: int) -> None:
     database = with_driver(order.database)
     async with connected(database) as engine:
         store = PostgresStore(engine, ProcrastinateQueue(database))
-        workspace = FolderWorkspace(folder)
-        if patch := await store.patch(order.run):
-            workspace.bring_to(patch)
-        elif not await asyncio.to_thread(folder.exists):
-            lay_out(folder)
-        journal = PatientJournal(store.journal(order.run, VISIT), VISIT, Fuse(order, pipe))
-        price = Price(input=1, output=1)
-        minion = AgentLoop(
-            model=LiteLLMModel(
-                "openai/thirty", api_base=url, api_key="none", price=price, profile=Profile(window=WINDOW)
-            ),
-            spec=AgentSpec("work.md", TOOLS, "implement", BUDGET),
-            prompt="Task: $task",
-            sandbox=FolderSandbox(folder),
-            workspace=workspace,
-            journal=journal,
-            clock=time.monotonic,
-            signals=Signals(),
-        )
-        await minion.work({"task": "greet the moon"})
+        await go_on(folder, url, store, order.run, Fuse(order, pipe))
+
+
+async def go_on(folder: Path, url: str, store: PostgresStore, run: int, fuse: Fuse) -> None:
+    """Go on with a run, or begin it, until its end or until the fuse blows."""
+    workspace = FolderWorkspace(folder)
+    if patch := await store.patch(run):
+        workspace.bring_to(patch)
+    elif not await asyncio.to_thread(folder.exists):
+        lay_out(folder)
+    price, profile = Price(input=1, output=1), Profile(window=WINDOW)
+    minion = AgentLoop(
+        model=LiteLLMModel("openai/thirty", api_base=url, api_key="none", price=price, profile=profile),
+        spec=AgentSpec("work.md", TOOLS, "implement", BUDGET),
+        prompt="Task: $task",
+        sandbox=FolderSandbox(folder),
+        workspace=workspace,
+        journal=PatientJournal(store.journal(run, VISIT), VISIT, fuse),
+        clock=time.monotonic,
+        signals=Signals(),
+    )
+    await minion.work({"task": "greet the moon"})
 
 
 def main() -> None:

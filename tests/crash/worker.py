@@ -82,18 +82,20 @@ class Fuse:
         self._count += counts
         is_the_end = counts and self._count == self._order.die_at
         if is_the_end and self._order.when == "before":
-            _die()
+            self._die()
         result = await effect()
-        os.write(self._pipe, f"{'again: ' if again else ''}{name}\n".encode())
+        self._tell(f"{'again: ' if again else ''}{name}")
         if is_the_end:
-            _die()
+            self._die()
         return result
 
+    def _tell(self, name: str) -> None:
+        os.write(self._pipe, f"{name}\n".encode())
 
-def _die() -> NoReturn:
-    """As kill -9 from outside: no `finally`, no flush, no goodbye to anybody."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError
+    def _die(self) -> NoReturn:
+        """As kill -9 from outside: no `finally`, no flush, no goodbye to anybody."""
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
 
 
 class JournalOfAgent(Protocol):
