@@ -15,7 +15,7 @@ from app.agent.tools.all_tools import Toolset
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped, storable
 from app.agent.transcript import Transcript
 from app.core.budget import Budget
-from app.core.errors import RepositoryError, SandboxError
+from app.core.errors import MinionsError, RepositoryError, SandboxError
 from app.core.journal import ToolCalled, ToolReturned
 from app.core.minion import GaveUp, Submission
 from app.core.sandbox import Sandbox
@@ -27,7 +27,7 @@ _INTERRUPTED: Final = "[interrupted; the tree may have changed: look at it]"
 _AT_ONCE: Final = 8
 """Calls that only read are carried out together, up to so many."""
 _MOST_LOST: Final = 2
-"""Boxes in a row that cannot be built: then it is not the command."""
+"""Boxes in a row that cannot be built, or tools that break: then it is not the command."""
 
 
 class Errands:
@@ -49,7 +49,7 @@ class Errands:
     async def next(self, kept: Transcript, tools: Toolset, budget: Budget) -> Submission | GaveUp | None:
         """Carry out the next call, or the next calls together if they only read; the end of the work, if it is one.
 
-        Raises SandboxError if no box can be built.
+        Raises SandboxError if no box can be built, and whatever a tool broke with twice in a row.
         """
         talk, seconds_left = kept.talk, budget.seconds - kept.talk.seconds
         reads = list(islice(takewhile(lambda call: _only_reads(tools, call), talk.pending), _AT_ONCE))
@@ -130,13 +130,23 @@ class Errands:
         try:
             told = await run_tool(tool, arguments, Desk(self._sandbox, self._workspace, seconds_left, self._background))
         except SandboxError as error:
-            self._lost += 1
-            if self._lost >= _MOST_LOST:
-                raise
             _log.warning("A command was not run: %s %s", error, error.detail)
+            self._count_lost(error)
             return Told(f"[the sandbox did not run this: {error} Try again.]", ok=False)
+        except MinionsError:
+            raise
+        except Exception as error:  # a fault of ours in one tool: the minion may get there with another
+            _log.exception("The tool %s broke", tool.name)
+            self._count_lost(error)
+            return Told(f"[{tool.name} broke on this, which is not your fault. Try another way.]", ok=False)
         self._lost = 0
         return told
+
+    def _count_lost(self, error: Exception) -> None:
+        """Raise `error` if it is not the first one in a row."""
+        self._lost += 1
+        if self._lost >= _MOST_LOST:
+            raise error
 
 
 def _only_reads(tools: Toolset, call: Call) -> bool:

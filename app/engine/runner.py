@@ -21,6 +21,7 @@ from app.core.errors import (
     ModelUnavailable,
     NotFound,
     RateLimited,
+    SandboxError,
     Unavailable,
 )
 from app.core.forge import Forge
@@ -157,11 +158,17 @@ class Runner:
         except (Stale, StoreDown, HandedOver):
             raise
         except MinionsError as error:
-            _log.warning("Run %s at %s: %s %s", run.id, run.at, error, error.detail)
-            return await self._end(run, Status.FAILED, str(error))
+            return await self._stop_at(run, error)
         except Exception:  # the outermost edge: a node that breaks ends its run, not the worker
             _log.exception("Run %s at %s broke", run.id, run.at)
             return await self._end(run, Status.FAILED, wording.broke(run.at))
+
+    async def _stop_at(self, run: Run, error: MinionsError) -> Run:
+        """End the run with what is in its way, or put it off if that is a box where it had one before."""
+        if isinstance(error, SandboxError) and run.visits:  # the engine of containers is started anew, the disk is full
+            return await self._put_off(run, error)
+        _log.warning("Run %s at %s: %s %s", run.id, run.at, error, error.detail)
+        return await self._end(run, Status.FAILED, str(error))
 
     async def _has_orders(self, run: Run) -> bool:
         return bool(await self.store.orders(run.id))

@@ -364,12 +364,63 @@ async def test_a_box_that_cannot_be_built_once_is_tried_again(bench: Bench, tree
     assert [entry.ok for entry in bench.kept(ToolReturned)] == [False, True]
 
 
-async def test_a_box_that_cannot_be_built_twice_ends_the_run(bench: Bench, tree: Path) -> None:
+async def test_a_box_that_cannot_be_built_twice_is_lost(bench: Bench, tree: Path) -> None:
+    """Whoever goes on later does so with the tree as it was saved last, and knows that the command may have run."""
     box = Unbuildable(tree)
     box.times = 2
     bench.sandbox = box
+    model = bench.model(script(say("", EDIT), say("", BASH), say("", BASH), say("", BASH), say("", SUBMIT)))
     with pytest.raises(SandboxError):
-        await bench.work(bench.model(lambda _: say("", BASH)))
+        await bench.work(model)
+    (tree / "hello.txt").write_bytes(b"half of somethi")
+    assert isinstance(await bench.work(model), Submission)
+    assert [(entry.ok, entry.text[:12]) for entry in bench.kept(ToolReturned)][1:3] == [
+        (False, "[the sandbox"),
+        (False, "[interrupted"),
+    ]
+    assert (tree / "out.txt").read_bytes() == b"hello moon\r\n"
+    assert len(model.asked) == len(set(model.asked)) == 5, "nothing is asked twice"
+
+
+class Brittle(FolderWorkspace):
+    """Breaks on one file, as a fault in our own code would."""
+
+    async def read(self, path: str) -> bytes:
+        if path == "cursed":
+            raise RuntimeError("nobody thought of this")
+        return await super().read(path)
+
+
+async def test_a_tool_that_breaks_leaves_the_others(bench: Bench, tree: Path) -> None:
+    """What it broke with stays in the log."""
+    bench.workspace = Brittle(tree)
+    model = bench.model(script(say("", ("read", {"path": "cursed"})), say("", EDIT), say("", SUBMIT)))
+    assert isinstance(await bench.work(model), Submission)
+    told = bench.kept(ToolReturned)[0]
+    assert (told.ok, "nobody thought" in told.text) == (False, False)
+
+
+async def test_a_tool_that_breaks_twice_is_an_error(bench: Bench, tree: Path) -> None:
+    bench.workspace = Brittle(tree)
+    with pytest.raises(RuntimeError):
+        await bench.work(bench.model(lambda _: say("", ("read", {"path": "cursed"}))))
+
+
+@pytest.mark.parametrize(("usd", "answers"), [(0.39, 0), (0.4, 1), (0.49, 1), (0.51, 2), (0.99, 6), (1.01, 7)])
+async def test_no_call_is_begun_that_may_cost_more_than_is_left(bench: Bench, usd: float, answers: int) -> None:
+    """Each may cost 0.40 dollars, and does cost 0.10: what was too much set aside is free for the next one."""
+    model = bench.model(curious, reserve=1.6)  # of which the smaller answer takes a quarter
+    reason, _ = reason_of(await bench.work(model, Budget(usd=usd)))
+    assert (reason, len(model.asked), len(bench.kept(ModelAsked))) == ("dollars", answers, answers)
+    assert all(entry.reserved_usd == 0.4 for entry in bench.kept(ModelAsked))
+
+
+async def test_what_a_call_cost_beyond_what_was_set_aside_counts(bench: Bench) -> None:
+    """The answer was paid for, so it is carried out; another is not asked for."""
+    model = bench.model(lambda _: say("", EDIT), reserve=0.1, usage=Usage(turns=1, usd=0.9))
+    result = await bench.work(model, Budget(usd=0.5))
+    assert (reason_of(result)[0], result.usage.usd) == ("dollars", 0.9)
+    assert [entry.ok for entry in bench.kept(ToolReturned)] == [True]
 
 
 BEGINNING = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]

@@ -8,7 +8,7 @@ import pytest
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.core.blueprint import State, Wait, step
-from app.core.errors import ModelUnavailable, RateLimited, Unavailable
+from app.core.errors import ModelUnavailable, RateLimited, SandboxError, Unavailable
 from app.core.forge import Permission, Reaction
 from app.core.journal import Journal
 from app.core.places import Limits, MostOpen
@@ -198,6 +198,31 @@ async def test_what_is_in_the_way_is_told_until_it_is_gone(bakery: Any, store: P
     (comment,) = bakery.github.comments.values()
     run = await store.load(run_id)
     assert (run.status, run.error, "cannot be reached" in comment) == (Status.DONE, "", False)
+
+
+async def test_a_box_that_is_lost_on_the_way_is_waited_for(bakery: Any, store: PostgresStore) -> None:
+    """A run that never had one ends: something is set up wrong, and waiting would not help."""
+    bakery.github.branches["guests"] = "hungry"
+    run_id, runner = await bakery.ask(), bakery.runner()
+
+    async def without_boxes(run: Run, *rest: Any) -> World:
+        if run.visits:
+            raise SandboxError("The box could not be built.")
+        world: World = await runner.open_world(run, *rest)
+        return world
+
+    await replace(runner, open_world=without_boxes).advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.tries, run.error) == (Status.RUNNING, 1, "The box could not be built.")
+    await bakery.runner().advance(run_id)
+    assert (await store.load(run_id)).status is Status.DONE
+
+    async def never(*_: Any) -> World:
+        raise SandboxError("The box could not be built.")
+
+    other = await bakery.ask(number=8)
+    await replace(runner, open_world=never).advance(other)
+    assert (await store.load(other)).status is Status.FAILED
 
 
 async def test_trouble_that_does_not_pass_ends_the_run_with_a_sentence(bakery: Any, store: PostgresStore) -> None:
