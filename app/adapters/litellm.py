@@ -20,6 +20,7 @@ from typing import Any, Final
 from app.adapters.model_faults import BrokenAnswer, fault
 from app.adapters.model_prices import Price, listed, most_output, must_go_on_thinking
 from app.adapters.model_profiles import profile_of
+from app.adapters.model_tools import plain_tool
 from app.core.budget import Usage
 from app.core.errors import ModelUnavailable
 from app.core.model import Profile, Reply
@@ -61,7 +62,6 @@ _NEEDED: Final = frozenset(
     | {"timeout", "max_retries", "num_retries", "drop_params"}
 )
 """Of a request. What else it may hold makes it better or cheaper, and some provider may not know it."""
-
 _READY: Final = frozenset({"openai", "hosted_vllm", "anthropic"})
 """Providers for whom litellm makes a request ready from what it is given. For others it may look for credentials, or
 ask the server what it can, and wait for that."""
@@ -168,10 +168,11 @@ class LiteLLMModel:
                 return await self._once(request)
             except Exception as error:  # litellm raises whatever its providers' libraries raise
                 trouble = fault(error, model=self._name, key=self._api_key)
-            if trouble.may_be_ours and not self._is_plain and (extras := request.keys() - _NEEDED):
-                _log.warning("%s From now on without %s. %s", trouble.error, sorted(extras), trouble.error.detail)
+            if trouble.may_be_ours and not self._is_plain and (plain := _plain(request)) != request:
+                left_out = [*sorted(request.keys() - plain.keys()), "limits of arguments"]
+                _log.warning("%s From now on without %s. %s", trouble.error, left_out, trouble.error.detail)
                 self._is_plain = True
-                return await self._persist(_plain(request))
+                return await self._persist(plain)
             pause_s = self._pause_s(number, trouble.retry_after_s)
             if not trouble.again or number == self._most_tries or pause_s > _LONGEST_RETRY_AFTER_S:
                 raise trouble.error  # outside `except`, so that the provider's own error with its texts is not chained
@@ -319,7 +320,10 @@ def _are_thoughts_lost(messages: Sequence[Mapping[str, Any]]) -> bool:
 
 def _plain(request: dict[str, Any]) -> dict[str, Any]:
     """The request with nothing but what every provider must take."""
-    return {name: value for name, value in request.items() if name in _NEEDED}
+    plain = {name: value for name, value in request.items() if name in _NEEDED}
+    if "tools" in plain:
+        plain["tools"] = [plain_tool(tool) for tool in plain["tools"]]
+    return plain
 
 
 def _size(value: Any) -> int:

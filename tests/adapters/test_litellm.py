@@ -222,6 +222,47 @@ async def test_asks_once_more_without_what_can_be_left_out(server: ModelServer, 
     assert len(server.requests) == 4
 
 
+LIMITED = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["pattern"],
+    "properties": {
+        "pattern": {"type": "string", "minLength": 1, "maxLength": 2_000, "description": "What to look for."},
+        "format": {"enum": ["long", "short"], "default": "long"},
+        "lines": {"type": "array", "maxItems": 20, "items": {"type": "integer", "minimum": 1}},
+        "either": {"anyOf": [{"type": "string", "pattern": "^a"}, {"type": "null"}]},
+    },
+}
+PLAIN = {
+    "type": "object",
+    "required": ["pattern"],
+    "properties": {
+        "pattern": {"type": "string", "description": "What to look for."},
+        "format": {"enum": ["long", "short"]},
+        "lines": {"type": "array", "items": {"type": "integer"}},
+        "either": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+    },
+}
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_tools_that_a_server_cannot_read_are_described_more_plainly(
+    server: ModelServer, rest: Clockless, status: int
+) -> None:
+    """Without limits and strictness, once, and from then on; what is a name stays."""
+    asked = model(server.url, rest)
+    function = {"name": "search", "description": "Look.", "strict": True, "parameters": LIMITED}
+    tools = [{"type": "function", "function": function}]
+    server.answer_next(status, refusal("failed to parse grammar: number of repetitions exceeds sane defaults"))
+    for _ in range(2):
+        await asked.complete(MESSAGES, tools, max_output_tokens=500, timeout_s=30)
+    sent = [body["tools"][0]["function"] for body in server.requests]
+    assert [one["parameters"] for one in sent] == [LIMITED, PLAIN, PLAIN]
+    assert ["strict" in one for one in sent] == [True, False, False]
+    assert function["parameters"] is LIMITED
+    assert rest.slept == []
+
+
 @pytest.mark.parametrize(("effort", "timeout_s"), [("", 300), ("medium", 300), ("high", 600), ("max", 600)])
 async def test_thinking_at_length_may_take_its_time(rest: Clockless, effort: Any, timeout_s: float) -> None:
     asked = model("", rest, profile=Profile(effort=effort))

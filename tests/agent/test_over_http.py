@@ -12,7 +12,7 @@ from app.adapters.litellm import LiteLLMModel
 from app.adapters.model_prices import Price
 from app.core.blueprint import TOOLS
 from app.core.budget import Usage
-from app.core.errors import ModelDenied, ModelUnavailable
+from app.core.errors import ModelDenied, ModelError, ModelUnavailable
 from app.core.journal import ModelAnswered, Noted, Switched, ToolCalled, ToolReturned
 from app.core.minion import GaveUp, Submission
 from app.demo.models import ModelServer, serve
@@ -147,6 +147,26 @@ async def test_a_server_in_trouble_gives_way_to_the_other(bench: Bench, fault: A
     assert [entry.model for entry in bench.kept(Switched)] == ["openai/second"]
     assert bench.paused[0] >= 1
     assert bench.paused[1:] == [0]
+
+
+async def test_a_server_that_cannot_read_our_tools_gets_them_without_limits(bench: Bench) -> None:
+    """The limits hold all the same: what is beyond them is told to the model."""
+    too_much = Turn(calls=(Call(tool="read", arguments={"path": "hello.txt", "limit": 10_000_000}),))
+    async with playing(too_much, EDIT, SUBMIT) as server:
+        server.answer_next(400, {"error": {"message": "Invalid schema for function 'bash'"}})
+        assert isinstance(await bench.work(model(server, bench)), Submission)
+    assert ["maxLength" in str(body["tools"]) for body in server.requests] == [True, False, False, False]
+    assert [entry.ok for entry in bench.kept(ToolReturned)] == [False, True]
+    assert "less than or equal to 5000" in bench.kept(ToolReturned)[0].text
+
+
+async def test_a_request_that_is_refused_in_its_plainest_form_ends_the_run(bench: Bench) -> None:
+    async with playing(SUBMIT) as server:
+        for _ in range(3):
+            server.answer_next(400, {"error": {"message": "no"}})
+        with pytest.raises(ModelError, match="refused the request"):
+            await bench.work(model(server, bench))
+    assert (len(server.requests), bench.paused) == (2, [])
 
 
 @pytest.mark.parametrize("fault", DENIED, ids=lambda fault: str(fault[0]))
