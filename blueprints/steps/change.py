@@ -84,6 +84,8 @@ class Change(State):
     """Guards that let the change pass."""
     findings: tuple[Finding, ...] = ()
     """Why the change may not leave as it is; empty after every gate that let it pass."""
+    guarded: str = ""
+    """Digest of the change that gates looked at last."""
     remarks: tuple[Finding, ...] = ()
     """What guards found that stops nothing, for who reviews."""
     proof: tuple[Finding, ...] = ()

@@ -350,6 +350,7 @@ def test_f67_nothing_of_others_has_an_effect() -> None:
         wording.refusal(run(Status.REFUSED, error=HOSTILE, task=task)),
         wording.gave_up(HOSTILE, HOSTILE),
         wording.stopped_by_guards([finding], repairs=2),
+        wording.stopped_here(Patch(), [finding]),
     ]
     for text in texts:
         shown = re.sub(r"```.*?```|`[^`\n]+`", "", text, flags=re.DOTALL)

@@ -1,6 +1,6 @@
 """Every sentence that people read on GitHub, as pure functions. What others wrote goes through `neutral` on the way."""
 
-from app.core.wording.annotations import annotations
+from app.core.wording.annotations import annotations, annotations_of_a_stop
 from app.core.wording.branch import (
     branch_name,
     commit_message,
@@ -98,11 +98,13 @@ from app.core.wording.slack import (
     standing_in_slack,
     unknown_in_slack,
 )
+from app.core.wording.stopped import stopped_here
 
 __all__ = [
     "PullRequestFacts",
     "already_at_work",
     "annotations",
+    "annotations_of_a_stop",
     "answer",
     "asked_elsewhere",
     "asker_may_not",
@@ -177,6 +179,7 @@ __all__ = [
     "stopped_by",
     "stopped_by_guards",
     "stopped_early",
+    "stopped_here",
     "suggestion_body",
     "suggestion_marker",
     "test_made_to_pass",
