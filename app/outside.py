@@ -28,7 +28,7 @@ from app.adapters.workspace.workspaces import Workspaces
 from app.agent.minion import AgentLoop
 from app.agent.prompt import load_prompt
 from app.agent.reviewer import ModelReviewer
-from app.agent.rules import read_rules
+from app.agent.rules import Rules, read_rules
 from app.agent.tools.outside import outside_tools
 from app.agent.tools.tool import Tool
 from app.agent.triage import VISIT, Triage
@@ -182,7 +182,7 @@ class Outside:
             sandbox=workspace.sandbox,
             workspace=workspace,
             journal=self.store.journal(run.id, len(run.visits)),
-            rules=await read_rules(workspace),
+            rules=await _rules(run, workspace),
             clock=time.monotonic,
             signals=signals,
             shift=self.shift,
@@ -221,7 +221,7 @@ class Outside:
             spec=replace(node.agent, budget=allowed(self.settings, run, node.agent.budget, self.blueprints)),
             prompt=load_prompt(node.module, node.agent.prompt),
             journal=self.store.journal(run.id, len(run.visits)),
-            rules=await read_rules(workspace),
+            rules=await _rules(run, workspace),
             open_copy=copy,
             clock=time.monotonic,
             signals=signals,
@@ -229,6 +229,14 @@ class Outside:
             more_tools=await self._outside_tools(run, node.agent),
             purse=self.store.purse(run),
         )
+
+
+async def _rules(run: Run, workspace: GitWorkspace) -> Rules:
+    """Of the commit that the run began at; of one on a pull request, those of the default branch at that time."""
+    if not run.trail.rules_sha:
+        return await read_rules(workspace)
+    async with workspace.commit(run.trail.rules_sha) as commit:
+        return await read_rules(commit)
 
 
 async def most_open_for(run: Run, forge: Forge) -> MostOpen:

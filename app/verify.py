@@ -193,6 +193,10 @@ def _story(said: Mapping[str, Any], head: str, base: str) -> Iterator[str]:
     for one in predicate["commands"]:
         yield f"{one['when']}: {one['command']} ended with {'a time-out' if one['timedOut'] else one['exitCode']}"
     yield f"guards that let it pass: {', '.join(predicate['guards']) or 'none'}"
+    for gate, figure in predicate.get("figures", {}).items():  # not in statements of older versions
+        yield f"{gate}: {figure}"
+    for one in predicate.get("remarks", ()):
+        yield f"for who reviews, {one['guard']}: {one['sentence']}"
     found = f"{counted(len(review['findings']), 'finding')}, {review['open']} open"
     yield f"review: {found if review['reviewed'] else review['whyNot'] or 'none'}"
     for one in predicate["models"]:

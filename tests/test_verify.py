@@ -84,6 +84,8 @@ async def test_a_statement_about_a_commit_holds_whatever_the_clone_is_set_to(
     assert "✅ Signed by this installation's key" in told
     assert f"makes exactly the signed change on {origin.base[:10]}." in told
     assert "- after the change: pytest ended with 0" in told
+    assert "- number of tests: 2 before, 3 now" in told
+    assert "- for who reviews, documentation: Nobody is told." in told
     assert "- ann asked for “Greeting forgets the name”, #12 of octo/cat" in told
 
 

@@ -1,18 +1,17 @@
 """What the repository's maintainers want of agents, by the files in which they say it.
 
-They are read from the base commit, never from the tree: otherwise a minion could write its own rules. What applies
-everywhere is given at the beginning; what applies to a part of the repository comes with the first answer of a tool
-that touches this part, once. `app/core/rule_files.py` knows the files.
+They are read from the default branch, never from the tree: otherwise a minion could write its own rules, or who opens a
+pull request those of its review. What applies everywhere is given at the beginning; what applies to a part of the
+repository comes with the first answer of a tool that touches this part, once. `app/core/rule_files.py` knows the files.
 """
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from app.core.rule_files import DEPTH, MOST_BYTES, Offer, Rule, imports, rule, rule_paths, takes_imports, with_imports
 from app.core.tokens import CHARACTERS
-from app.core.workspace import Workspace
 
 MOST_TOKENS: Final = 8_000
 """All rules of a conversation together: longer ones cost more than they help."""
@@ -73,20 +72,32 @@ def touched(arguments: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(clean for path in found[:_MOST_TOUCHED] if (clean := _plain(path))))
 
 
-async def read_rules(workspace: Workspace) -> Rules:
-    """The rules of the base commit."""
-    paths = rule_paths(await workspace.listed())
-    files = await _texts(workspace, paths)
+class Commit(Protocol):
+    """What is read of a commit: a workspace gives that of its base."""
+
+    async def listed(self) -> Sequence[str]:
+        """As `Workspace.listed` says."""
+        ...
+
+    async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+        """As `Workspace.show_all` says."""
+        ...
+
+
+async def read_rules(commit: Commit) -> Rules:
+    """The rules of a commit."""
+    paths = rule_paths(await commit.listed())
+    files = await _texts(commit, paths)
     known = dict(files)
     level: Sequence[str] = [path for path in paths if path in files and takes_imports(path)]
     for _ in range(DEPTH):
         wanted = {target for path in level for target in imports(path, known[path])} - known.keys()
-        level = list(await _texts(workspace, sorted(wanted), into=known))
+        level = list(await _texts(commit, sorted(wanted), into=known))
     return _sorted([path for path in paths if path in files], known)
 
 
-async def _texts(workspace: Workspace, paths: Sequence[str], into: dict[str, str] | None = None) -> dict[str, str]:
-    shown = await workspace.show_all(paths) if paths else {}
+async def _texts(commit: Commit, paths: Sequence[str], into: dict[str, str] | None = None) -> dict[str, str]:
+    shown = await commit.show_all(paths) if paths else {}
     texts = {path: data.decode("utf-8", "replace") for path, data in shown.items() if len(data) <= MOST_BYTES}
     if into is not None:
         into |= texts

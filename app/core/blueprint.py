@@ -48,13 +48,15 @@ class State(BaseModel, validate_assignment=True):
     checks: CheckState = ""
     """What came of the checks of what was pushed last, as far as the run waited for them."""
     annotations: tuple[Annotation, ...] = ()
-    """What the check run says about places of what was pushed last."""
+    """What the check run says about places of its commit."""
+    details: str = ""
+    """What the check run says below its table, in Markdown."""
     explanation: str = ""
     """Why there is no pull request, or what is to be done about it; for people. Empty if nothing is to be explained."""
 
     def begun_again(self) -> Self:
         """The state with which a run that has ended goes on, because somebody wants it to."""
-        return self.model_copy(update={"explanation": ""})
+        return self.model_copy(update={"explanation": "", "details": "", "annotations": ()})
 
 
 class Wait(BaseModel, frozen=True):

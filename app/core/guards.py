@@ -31,7 +31,9 @@ class Finding(BaseModel, frozen=True):
     """What is wrong and what to do about it."""
     path: str = ""
     line: int = 0
-    """In the file afterwards, or before where the line went; 0 where it is about the whole file."""
+    """In the file afterwards, from 1; 0 where it is about the whole file."""
+    is_before: bool = False
+    """Whether `line` is one of the file as it was: what is meant went."""
     weight: Weight = Weight.PEOPLE
 
 

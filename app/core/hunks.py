@@ -4,8 +4,9 @@ A patch is data of a stranger: hunks are counted out, so that no line of a file 
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from app.core.diff import HUNK, unquoted
@@ -25,26 +26,30 @@ class Line:
     number: int
     """In the file afterwards, from 1; 0 for a line that is deleted."""
     text: str
+    before: int = 0
+    """In the file before the change, from 1; 0 for a line that came."""
 
 
 def lines(data: bytes) -> Iterator[Line]:
     """Every line that a patch in git's form shows, in order."""
-    path, number, old_left, new_left = "", 0, 0, 0
+    path, number, before, old_left, new_left = "", 0, 0, 0, 0
     for ended in io.BytesIO(data):  # line by line: the list of all of them takes many times the memory of the patch
         line = ended.removesuffix(b"\n")
         mark = line[:1]
         if (old_left > 0 or new_left > 0) and mark in {b"+", b"-", b" "}:
-            is_new = mark != b"-"
-            yield Line(path, mark.decode(), number if is_new else 0, line[1:].decode(errors="replace"))
+            is_new, is_old = mark != b"-", mark != b"+"
+            text = line[1:].decode(errors="replace")
+            yield Line(path, mark.decode(), number if is_new else 0, text, before if is_old else 0)
             number += is_new
+            before += is_old
             new_left -= is_new
-            old_left -= mark != b"+"
+            old_left -= is_old
         elif line.startswith(b"--- "):
             path = unquoted(line[4:]).removeprefix("a/")
         elif line.startswith(b"+++ ") and line != b"+++ /dev/null":
             path = unquoted(line[4:]).removeprefix("b/")
         elif hunk := HUNK.match(line):
-            number = int(hunk[3])
+            before, number = int(hunk[1]), int(hunk[3])
             old_left, new_left = int(hunk[2] or 1), int(hunk[4] or 1)
 
 
@@ -58,6 +63,58 @@ def places(patch: Patch) -> Mapping[str, frozenset[int]]:
         if line.number and line.path in found:
             found[line.path].add(line.number)
     return {path: frozenset(numbers) for path, numbers in found.items()}
+
+
+def by_file(data: bytes) -> Mapping[str, Sequence[Line]]:
+    """The lines that a patch shows of each file, in order."""
+    found: dict[str, list[Line]] = {}
+    for line in lines(data):
+        found.setdefault(line.path, []).append(line)
+    return found
+
+
+def before(shown: Sequence[Line], number: int) -> int:
+    """Where a line of a file stood before the change, of which `shown` are its lines; of one that came, the place."""
+    return _across(shown, number, lambda line: line.number, lambda line: line.before)
+
+
+def afterwards(shown: Sequence[Line], number: int) -> int:
+    """Where a line of a file before the change stands now; of one that went, the place."""
+    return _across(shown, number, lambda line: line.before, lambda line: line.number)
+
+
+def _across(shown: Sequence[Line], number: int, own: Callable[[Line], int], other: Callable[[Line], int]) -> int:
+    at = next((at for at, line in enumerate(shown) if own(line) == number), None)
+    if at is None:  # the change does not show it
+        above = takewhile(lambda line: own(line) <= number, shown)
+        return max(number + sum(bool(other(line)) - bool(own(line)) for line in above), 1)
+    if stands := other(shown[at]):
+        return stands
+    begin = next((each + 1 for each in range(at - 1, -1, -1) if shown[each].mark == " "), 0)
+    # What stands in its place, else what stands above it, else below.
+    near = [*takewhile(lambda line: line.mark != " ", shown[begin:]), *reversed(shown[:begin]), *shown[at:]]
+    return next((stands for line in near if (stands := other(line))), 1)
+
+
+def around(shown: Sequence[Line], number: int, *, is_before: bool = False, most: int = 3) -> Sequence[Line]:
+    """A line of a file as its change shows it, with at most so many above and below; nothing if it does not show it.
+
+    `is_before` says that `number` is that of a line before the change.
+    """
+    at = next((at for at, one in enumerate(shown) if (one.before if is_before else one.number) == number > 0), None)
+    if at is None:
+        return ()
+    first = last = at
+    while first and at - first < most and not _is_gap(shown[first - 1], shown[first]):
+        first -= 1
+    while last + 1 < len(shown) and last - at < most and not _is_gap(shown[last], shown[last + 1]):
+        last += 1
+    return shown[first : last + 1]
+
+
+def _is_gap(one: Line, following: Line) -> bool:
+    """Whether lines between the two are not shown."""
+    return one.mark == following.mark == " " and following.number != one.number + 1
 
 
 def numbered(patch: Patch, most: int) -> str:

@@ -24,6 +24,8 @@ _MOST_NAMED: Final = 12
 _MOST_ENTRIES: Final = 40
 _MOST_LANGUAGES: Final = 6
 _LONGEST_PATH: Final = 160
+_LONGEST_REMARK: Final = 240
+"""Characters of what a reviewer said: what it is about, not all of it."""
 _LONGEST_TEXT: Final = 20_000
 """Characters of an issue that words are taken from."""
 _TITLE_WEIGHT: Final = 3
@@ -96,6 +98,16 @@ class Hit:
     path: str
     words: tuple[str, ...]
     """Those that count most first."""
+
+
+@dataclass(frozen=True)
+class Discussed:
+    """What a reviewer said about a file when it was changed before."""
+
+    pull_request: int
+    path: str
+    login: str
+    body: str
 
 
 # -- What to look for ------------------------------------------------------------------------------------------------
@@ -204,13 +216,21 @@ def overview(paths: Sequence[str]) -> str:
     return f"{len(paths):,} files: {_languages(paths)}\n\nAt the root:\n" + "\n".join(_root(paths))
 
 
-def told(view: str, *, mentioned: Sequence[str], hits: Sequence[Hit], past: Sequence[Touched]) -> str:
+def told(
+    view: str,
+    *,
+    mentioned: Sequence[str],
+    hits: Sequence[Hit],
+    past: Sequence[Touched],
+    said: Sequence[Discussed] = (),
+) -> str:
     """The block as text, of at most MOST_TOKENS. Names in it were chosen by others."""
     parts = [
         view,
         _section("Files that the issue names", [_path(path) for path in mentioned]),
         _section("Files that speak of it most", [f"{_path(hit.path)}: {', '.join(hit.words[:8])}" for hit in hits]),
         _section("Who changed these files last", [_change(one) for one in past]),
+        _section("What reviewers said about them then", [_remark(one) for one in said]),
     ]
     text = ""
     for part in filter(None, parts):
@@ -256,6 +276,12 @@ def _path(path: str) -> str:
     """On one line, without what is not seen."""
     line = one_line(path.encode("utf-8", "replace").decode())
     return line if len(line) <= _LONGEST_PATH else f"{line[:_LONGEST_PATH]}…"
+
+
+def _remark(one: Discussed) -> str:
+    body = one_line(one.body)
+    shown = body if len(body) <= _LONGEST_REMARK else f"{body[:_LONGEST_REMARK]}…"
+    return f"{_path(one.path)}, in #{one.pull_request}, {one_line(one.login)[:60]}: {shown}"
 
 
 def _change(one: Touched) -> str:

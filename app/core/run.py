@@ -53,6 +53,8 @@ class Trail(BaseModel, frozen=True):
     branch: str = ""
     base_branch: str = ""
     base_sha: str = ""
+    rules_sha: str = ""
+    """Where the default branch stood whose rules hold, if the run is on a pull request; else those of its base do."""
     head_sha: str = ""
     """Where our branch stood when we last moved it."""
     check_id: int | None = None

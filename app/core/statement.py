@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.core.errors import MinionsError
 from app.core.evidence import Evidence, Reviews
+from app.core.guards import Finding
 from app.core.run import Run
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -55,6 +56,14 @@ class Published(BaseModel, frozen=True):
     commands: tuple[Evidence, ...]
     guards: tuple[str, ...]
     """Names of those that let it pass."""
+    figures: Mapping[str, str] = {}
+    """What gates counted or saw, by their names."""
+    remarks: tuple[Finding, ...] = ()
+    """What gates found that stops nothing."""
+    done: str = ""
+    """What was done, in the minion's words."""
+    not_done: str = ""
+    """Risks, and what was not done."""
     rules: tuple[str, ...]
     models: tuple[Worked, ...]
     repairs: int
@@ -176,6 +185,10 @@ def _record(published: Published) -> dict[str, Any]:
             for one in published.commands
         ],
         "guards": list(published.guards),
+        "figures": dict(published.figures),
+        "remarks": [one.model_dump(include={"guard", "path", "line", "sentence"}) for one in published.remarks],
+        "done": published.done,
+        "notDone": published.not_done,
         "rules": list(published.rules),
         "models": [one.model_dump() for one in published.models],
         "cost": {"usd": round(sum(one.usd for one in published.models), 6)},

@@ -228,7 +228,8 @@ class Runner:
         if task.is_pull_request:
             pull = await forge.pull(task.number)
             if not run.trail.base_sha:
-                run = await self._take_branch(run.model_copy(update={"trail": target.trail_of(run, pull)}))
+                trail = target.trail_of(run, pull, await forge.default_head())
+                run = await self._take_branch(run.model_copy(update={"trail": trail}))
             task = task.model_copy(update={"remarks": await target.remarks(run, pull, forge)})
         if not run.terms.is_settled:
             run = run.model_copy(update={"terms": await self._settled(run)})

@@ -7,7 +7,7 @@ pull request into it: nobody's branch is pushed to but ours.
 from typing import Final
 
 from app.core import wording
-from app.core.forge import Forge, Pull
+from app.core.forge import Forge, Head, Pull
 from app.core.run import Run, Trail
 from app.core.task import Remark
 
@@ -15,18 +15,24 @@ _MOST_REMARKS: Final = 50
 """Of the newest; a review with more is a matter for a conversation between people."""
 
 
-def trail_of(run: Run, pull: Pull) -> Trail:
-    """Where the run begins and goes."""
+def trail_of(run: Run, pull: Pull, default: Head) -> Trail:
+    """Where the run begins and goes. Rules for it are those that were merged into the default branch."""
     if pull.is_ours:
         return Trail(
             branch=pull.head.branch,
             base_branch=pull.base,
             base_sha=pull.head.sha,
+            rules_sha=default.sha,
             head_sha=pull.head.sha,
             pull_request_number=pull.number,
             pull_request_url=pull.url,
         )
-    return Trail(branch=wording.branch_name(pull.number, run.id), base_branch=pull.head.branch, base_sha=pull.head.sha)
+    return Trail(
+        branch=wording.branch_name(pull.number, run.id),
+        base_branch=pull.head.branch,
+        base_sha=pull.head.sha,
+        rules_sha=default.sha,
+    )
 
 
 async def remarks(run: Run, pull: Pull, forge: Forge) -> tuple[Remark, ...]:

@@ -10,6 +10,7 @@ from app.core.guards import Finding, Weight
 from app.core.kinds import is_document, is_test
 from app.core.patch import Change, FileChange
 from app.core.task import Task
+from app.guards.additions import unused
 from app.guards.guard import Guard, Subject
 from app.guards.manifests import ecosystem
 from app.guards.suites import NOTHING, check_in
@@ -43,7 +44,10 @@ _MOST_SHOWN: Final = 5
 def look(subject: Subject) -> Iterator[Finding]:
     """At most one finding: of the rules that the issue's words call for, the first that the change breaks."""
     task = subject.task
-    if task is None or task.is_pull_request or not subject.patch.files:
+    if task is None or not subject.patch.files:
+        return
+    if task.is_pull_request:  # its checks and its reviewers ask for all kinds of things
+        yield from _beside_the_point(subject, task)
         return
     files = [file for file in subject.patch.files if not file.submodule]
     sentence = _lacking(subject, task, files)
@@ -54,6 +58,8 @@ def look(subject: Subject) -> Iterator[Finding]:
         yield _finding(
             files, f"The issue names {shown}, and the change has nothing of it", is_sure=len(names) >= _ENOUGH
         )
+    else:
+        yield from _beside_the_point(subject, task)
 
 
 def _finding(files: Sequence[FileChange], sentence: str, *, is_sure: bool = True) -> Finding:
@@ -98,6 +104,22 @@ def _unknown(subject: Subject, task: Task, files: Sequence[FileChange]) -> Seque
     wanted = {word.lower() for name in names for word in _WORD.findall(name)}
     there = "\n".join(_changed(subject, files)).lower()
     return names if wanted and not any(word in there for word in wanted) else ()
+
+
+def _beside_the_point(subject: Subject, task: Task) -> Iterator[Finding]:
+    """Something else, with a test of its own perhaps: a defect is in code that is there, and that is as it was."""
+    came = unused(subject)
+    said = "\n".join([_text(task), *(remark.body for remark in task.remarks)]).lower()
+    if not came or any(part in said for one in came for part in one.parts) or not all(one.parts for one in came):
+        return
+    shown = ", ".join(f"`{one.name[:60]}`" for one in came[:_MOST_SHOWN])
+    sentence = (
+        f"All that came to the code is {shown}, which nothing in the change uses and the issue does not speak of; what "
+        f"was there does what it did"
+    )
+    is_sure = is_about_a_defect(task) and all(one.is_function and not one.in_new_file for one in came)
+    finding = _finding((), sentence, is_sure=is_sure)
+    yield finding.model_copy(update={"path": came[0].path, "line": came[0].line})
 
 
 def _changed(subject: Subject, files: Sequence[FileChange]) -> Iterator[str]:

@@ -38,26 +38,28 @@ def look(subject: Subject) -> Iterator[Finding]:
     """One finding if something public came, went or looks otherwise now, and no documentation is touched."""
     if any(is_document(file.path) for file in subject.patch.files):
         return
-    names: dict[str, tuple[str, int]] = {}
+    names: dict[str, tuple[str, int, bool]] = {}
     for file in subject.texts():
         pattern = _PUBLIC.get(language(file.path))
         if pattern is None or not is_source(file.path) or _INSIDE.search(file.path):
             continue
         gone = {line.text.strip() for line in subject.removed(file.path)}
         came = {line.text.strip() for line in subject.added(file.path)}
-        for line in (*subject.added(file.path), *subject.removed(file.path)):
+        lines = [(line, False) for line in subject.added(file.path)]
+        lines += [(line, True) for line in subject.removed(file.path)]
+        for line, is_before in lines:
             match = pattern.search(line.text)
             if match and not (line.text.strip() in gone and line.text.strip() in came):
                 name = next((value for value in match.groupdict().values() if value), "")
-                names.setdefault(name, (file.path, line.number))
+                names.setdefault(name, (file.path, line.number, is_before))
     if names:
-        path, number = next(iter(names.values()))
+        path, number, is_before = next(iter(names.values()))
         shown = ", ".join(f"`{name[:60]}`" for name in list(names)[:_MOST_NAMED])
         is_required = subject.config.docs_required
         why = f", which `docs_required` in `{PATH}` wants" if is_required else ""
         sentence = f"What others use is changed here ({shown}), and no documentation{why}. See whether some has to be."
         weight = Weight.MEND if is_required else Weight.REMARK
-        yield Finding(guard=NAME, sentence=sentence, path=path, line=number, weight=weight)
+        yield Finding(guard=NAME, sentence=sentence, path=path, line=number, is_before=is_before, weight=weight)
 
 
 GUARD: Final = Guard(NAME, look)

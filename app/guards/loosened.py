@@ -87,8 +87,9 @@ def look(subject: Subject) -> Iterator[Finding]:
             yield from _line_by_line(subject, path)
 
 
-def _finding(path: str, line: int, sentence: str) -> Finding:
-    return Finding(guard=NAME, sentence=f"{sentence}; {_ALLOW}.", path=path, line=line, weight=Weight.MEND)
+def _finding(path: str, line: int, sentence: str, *, is_before: bool = False) -> Finding:
+    said = f"{sentence}; {_ALLOW}."
+    return Finding(guard=NAME, sentence=said, path=path, line=line, is_before=is_before, weight=Weight.MEND)
 
 
 def _compared(subject: Subject, path: str) -> Iterator[Finding]:
@@ -98,7 +99,8 @@ def _compared(subject: Subject, path: str) -> Iterator[Finding]:
         return
     for key in sorted(before.keys() | after.keys()):
         if said := _loosened(key, before.get(key), after.get(key)):
-            yield _finding(path, _line_of(subject, path, key), said)
+            line, is_before = _line_of(subject, path, key)
+            yield _finding(path, line, said, is_before=is_before)
 
 
 def _loosened(key: str, old: Any, new: Any) -> str:  # noqa: PLR0911 - a table of rules
@@ -222,14 +224,13 @@ def _flat(value: Any, above: str = "") -> Flat:
     return found
 
 
-def _line_of(subject: Subject, path: str, key: str) -> int:
-    """Where the change of a setting is, as near as its name tells."""
+def _line_of(subject: Subject, path: str, key: str) -> tuple[int, bool]:
+    """Where the change of a setting is, as near as its name tells; and whether that is a line that went."""
     last = key.rpartition(".")[2]
-    for line in (*subject.added(path), *subject.removed(path)):
-        if last in line.text:
-            return line.number
-    lines = (*subject.added(path), *subject.removed(path))
-    return lines[0].number if lines else 0
+    came, went = subject.added(path), subject.removed(path)
+    lines = [*((line, False) for line in came), *((line, True) for line in went)]
+    line, is_before = next((one for one in lines if last in one[0].text), lines[0] if lines else (None, False))
+    return (line.number if line else 0), is_before
 
 
 # -- Files that are programs -----------------------------------------------------------------------------------------

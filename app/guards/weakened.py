@@ -92,15 +92,16 @@ def look(subject: Subject) -> Iterator[Finding]:
     yield from _compared(subject)
 
 
-def _finding(path: str, line: int, sentence: str) -> Finding:
-    return Finding(guard=NAME, sentence=f"{sentence}; {_ALLOW}.", path=path, line=line, weight=Weight.MEND)
+def _finding(path: str, line: int, sentence: str, *, is_before: bool = False) -> Finding:
+    said = f"{sentence}; {_ALLOW}."
+    return Finding(guard=NAME, sentence=said, path=path, line=line, is_before=is_before, weight=Weight.MEND)
 
 
 def _snapshot(subject: Subject, path: str, change: Change) -> Iterator[Finding]:
     removed = subject.removed(path)
     if change is not Change.ADDED and removed:
         sentence = "A snapshot that tests compare with was edited. Give it its old contents and mend the code"
-        yield _finding(path, removed[0].number, sentence)
+        yield _finding(path, removed[0].number, sentence, is_before=True)
 
 
 def _skipped(subject: Subject, path: str) -> Iterator[Finding]:
@@ -189,7 +190,7 @@ def _compared(subject: Subject) -> Iterator[Finding]:
     for path, test in lost:
         at = _most_alike(test, gained)
         if at is None:
-            yield _finding(path, test.line, f"The test `{test.name[:100]}` is gone. Bring it back")
+            yield _finding(path, test.line, f"The test `{test.name[:100]}` is gone. Bring it back", is_before=True)
         else:
             pairs.append((path, test, gained.pop(at)[1]))
     for path, old, new in pairs:

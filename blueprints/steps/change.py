@@ -1,5 +1,6 @@
 """What every run that changes code knows."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import ClassVar, Final, Literal, Self
@@ -84,10 +85,14 @@ class Change(State):
     """Guards that let the change pass."""
     findings: tuple[Finding, ...] = ()
     """Why the change may not leave as it is; empty after every gate that let it pass."""
+    guarded: str = ""
+    """Digest of the change that gates looked at last."""
     remarks: tuple[Finding, ...] = ()
     """What guards found that stops nothing, for who reviews."""
     proof: tuple[Finding, ...] = ()
     """The same of what was tried in clean trees."""
+    figures: Mapping[str, str] = {}
+    """What gates counted or saw, by their names, for who reviews: of those that let it pass there is no finding."""
     claimed: tuple[str, ...] = ()
     """Commands of which the minion said that they show that it works."""
     reviews: Reviews = Reviews()
@@ -108,6 +113,10 @@ class Change(State):
         reviews = self.reviews.model_copy(update={"sent_back": 0, "of": ""})
         anew = {"repairs": 0, "tried": (), "watched": Watched(), "pushed_at": None, "checks": "", "reviews": reviews}
         return super().begun_again().model_copy(update=anew)
+
+    def count(self, gate: str, figure: str) -> None:
+        """Note what a gate counted or saw."""
+        self.figures = {**self.figures, gate: figure}
 
     def keep(self, new: list[Evidence], where: Where) -> None:
         """Put evidence in the place of what was known from the same point of the run."""

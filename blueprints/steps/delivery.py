@@ -44,7 +44,7 @@ async def publish(change: Change, world: World) -> None:
             return
         raise
     reviewed = change.reviews.newest.findings if change.reviews.newest else ()
-    change.annotations = wording.annotations(patch, (*found, *change.proof), reviewed)
+    change.annotations, change.details = wording.annotations(patch, (*found, *change.proof), reviewed), ""
     await world.notary.attest(published(change, patch).model_dump(mode="json"))
     if change.task.is_pull_request and change.pull_request_number is not None:
         return  # it was there before, in somebody's own words; the run's comment under it says what was done now
@@ -61,6 +61,7 @@ async def _propose(change: Change, world: World, patch: Patch, summary: str) -> 
         evidence=change.evidence,
         patch=patch,
         guards=change.guards,
+        figures=change.figures,
         remarks=(*change.remarks, *change.proof),
         rules=change.rules,
         model=change.model,
@@ -114,6 +115,10 @@ def published(change: Change, patch: Patch) -> Published:
         deleted=patch.deleted,
         commands=change.evidence,
         guards=change.guards,
+        figures=change.figures,
+        remarks=(*change.remarks, *change.proof),
+        done=Redactor().redact(change.summary),
+        not_done=Redactor().redact(change.risks),
         rules=change.rules,
         models=tuple(models),
         repairs=change.repairs,
@@ -162,10 +167,22 @@ async def explain(change: Change, world: World) -> None:
         now, before = failures(change.report), failures(change.report_before)
         was_red_before = bool(now) and now <= before
         change.explanation = wording.still_red(failed, change.report, change.repairs, was_red_before=was_red_before)
+    if change.findings:
+        await _show_places(change, world)
     if change.pull_request_number:
         await leave_to_people(change, world)
     else:
         change.explanation = Redactor().redact(change.explanation)
+
+
+async def _show_places(change: Change, world: World) -> None:
+    """Have the check run show what gates found at its places. What a minion did after that may have moved them."""
+    patch = await change_of(world.workspace)
+    if change.guarded != digest(patch):
+        return
+    change.details = Redactor().redact(wording.stopped_here(patch, change.findings))
+    if not change.pushed:  # else the check run's commit has other lines
+        change.annotations = wording.annotations_of_a_stop(patch, change.findings)
 
 
 async def leave_to_people(change: Change, world: World) -> None:

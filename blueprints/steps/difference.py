@@ -32,7 +32,10 @@ async def different(change: Change, world: World, parts: Parts) -> list[Finding]
             if not by_tests:
                 by_claims = await _claims_fail(change, tree.sandbox, claimed)
     # What failed before and passes now is as good as a new test.
-    is_shown = by_tests or (bool(change.failed_before) and not change.report)
+    is_mended = bool(change.failed_before) and not change.report
+    is_shown = by_tests or is_mended
+    if is_shown or by_claims:
+        change.count(NEW_TESTS, wording.seen_to_differ(by_tests=by_tests, is_mended=is_mended))
     found = []
     if is_tested and not is_shown:
         found += _no_test(change, parts, by_claims=by_claims)

@@ -15,7 +15,7 @@ from app.core.kinds import is_test
 from app.core.patch import Patch
 from app.core.redaction import Redactor
 from app.core.world import World
-from blueprints.steps.change import MOST_REPORT, Change
+from blueprints.steps.change import MOST_REPORT, Change, digest
 from blueprints.steps.leftovers import change_of
 
 _MOST_FINDINGS: Final = 100
@@ -84,7 +84,7 @@ async def guard(change: Change, world: World) -> Literal["pass", "mend", "stop"]
     patch = await change_of(world.workspace)
     found = await inspected(change, world, patch)
     change.remarks = tuple(each for each in found if each.weight is Weight.REMARK)[:_MOST_FINDINGS]
-    change.guards = tuple(world.guards.names)
+    change.guards, change.guarded = tuple(world.guards.names), digest(patch)
     return judged(change, found)
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.core.errors import RepositoryError
+from app.core.forge import Forge
 from app.core.orientation import forms, named, overview, ranked, told, words
 from app.core.sandbox import Sandbox
 from app.core.task import Task
 from app.core.workspace import Workspace
+from blueprints.steps.discussions import discussed
 
 _MOST_CANDIDATES: Final = 60
 """Files whose whole text is looked at: six times as many as are told."""
@@ -62,7 +64,7 @@ class Candidates:
     holding: dict[str, int] = field(default_factory=dict)
 
 
-async def orientation(task: Task, workspace: Workspace, sandbox: Sandbox) -> str:
+async def orientation(task: Task, workspace: Workspace, sandbox: Sandbox, forge: Forge | None = None) -> str:
     """What is worth knowing of the repository for this task. The tree is as it was checked out."""
     paths = await workspace.listed()
     text = f"{task.title}\n{task.body}\n{task.instructions}"
@@ -79,8 +81,10 @@ async def orientation(task: Task, workspace: Workspace, sandbox: Sandbox) -> str
     texts = await _texts(near[:_MOST_CANDIDATES], workspace)
     holding = frequent | candidates.holding
     hits = await asyncio.to_thread(ranked, wanted, texts, holding=holding, naming=naming, files=len(paths))
-    past = await workspace.past(list(dict.fromkeys([*mentioned, *(hit.path for hit in hits)])), most=_MOST_CHANGES)
-    return told(view, mentioned=mentioned, hits=hits, past=past)
+    about = list(dict.fromkeys([*mentioned, *(hit.path for hit in hits)]))
+    past = await workspace.past(about, most=_MOST_CHANGES)
+    said = await discussed(past, about, task, forge) if forge else ()
+    return told(view, mentioned=mentioned, hits=hits, past=past, said=said)
 
 
 async def _frequent(wanted: Sequence[str], paths: Sequence[str], workspace: Workspace) -> dict[str, int]:

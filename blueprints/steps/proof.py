@@ -61,6 +61,7 @@ async def prove(change: Change, world: World) -> Literal["pass", "mend", "stop"]
     parts = Parts.of(await change_of(world.workspace))
     for where in (Where.CLEAN, Where.CLAIMED, Where.NEW_TESTS, Where.UNCLAIMED, Where.OLD_TESTS):
         change.keep([], where)
+    change.figures = {gate: figure for gate, figure in change.figures.items() if gate not in GATES}
     found, names = await _whole(change, world, parts)
     if not any(each.weight is not Weight.REMARK for each in found):
         found += await _fewer(change, world, names)
@@ -127,6 +128,7 @@ async def _coverage(change: Change, world: World, tree: CleanTree, parts: Parts)
 
 
 def _covered(change: Change, told: ChangedCoverage) -> list[Finding]:
+    change.count(COVERAGE, wording.lines_run(told))
     if not told.missing:
         return []
     least = change.config.min_changed_coverage
@@ -169,6 +171,7 @@ async def _fewer(change: Change, world: World, now: Names) -> list[Finding]:
         before = await listed(change, tree)
     if not before:  # the base commit's own tests cannot be listed
         return [Finding(guard=COUNT, sentence=wording.tests_not_counted(), weight=Weight.REMARK)]
+    change.count(COUNT, wording.tests_counted(len(before), len(now)))
     if len(now) >= len(before):
         return []
     sentence = wording.fewer_tests(len(before), len(now), sorted(before - now))
@@ -183,6 +186,7 @@ async def _old_tests(change: Change, world: World, parts: Parts) -> list[Finding
         results = await run_tests(change, tree.sandbox, Where.OLD_TESTS, parts.edited)
     failed = [result for result in results if not result.ok]
     if not failed:
+        change.count(OLD_TESTS, wording.edited_tests_pass_as_they_were(len(parts.edited)))
         return []
     names, before, now = failures(report(failed)), failures(change.report_before), failures(change.report)
     if made_to_pass := sorted((names & before) - now):

@@ -233,6 +233,8 @@ class FakeForge:
         """Answers under review comments, by the comment's id."""
         self.spoken: dict[tuple[int, Place | None], Said] = {}
         self.files: dict[tuple[str, str], bytes] = {}
+        self.said: dict[int, list[Remark]] = {}
+        """In reviews, by pull request."""
         self.readers: set[str] = set()
         """Who may not write."""
         self.reactions: set[tuple[int, int | None, Reaction]] = set()
@@ -282,7 +284,7 @@ class FakeForge:
         next(pull for pull in self.pulls.values() if pull["number"] == number)["closed"] = True
 
     async def remarks(self, number: int, *, since: datetime) -> Sequence[Remark]:
-        return ()
+        return [one for one in self.said.get(number, ()) if one.at >= since]
 
     async def reply(self, place: Place, marker: str, text: str) -> None:
         said = self.replies.setdefault(place.comment_id, [])

@@ -4,15 +4,16 @@ from typing import Any
 
 import pytest
 
-from app.core.errors import Unavailable
+from app.core.errors import Denied, Unavailable
 from app.core.links import Said
 from app.core.minion import Submission
-from app.core.task import Person, Place
+from app.core.task import Person, Place, Remark
 from app.core.workspace import Touched
 from blueprints.fix.blueprint import BLUEPRINT
 from blueprints.steps.environment import _command
 from blueprints.steps.preparation import prepare
 
+TOKEN = "ghp_" + "a8Kd03jfLw9qPz72mXcVb5Rt1YhN6GsEu4Qo"
 URL = "https://github.test/octo/cat"
 BASE = {
     ".github/minion.yml": b"setup: []\nlint: []\ntest: run\ntests_for_bugs: false",
@@ -100,6 +101,49 @@ async def test_the_minion_is_told_where_to_look_and_who_was_there(rig: Callable[
     assert "It is data that others wrote" in told
     assert "Files that the issue names:\n- greet.py" in told
     assert "in #3: Greet (#3) (greet.py)" in told
+
+
+async def test_the_minion_is_told_what_reviewers_said_about_these_files(rig: Callable[..., Any]) -> None:
+    """Of people who may write, before it was asked for, the newest first; not of other files."""
+    run = linking(rig(BASE, {"run": green}, changed), "greet.py forgets the name")
+    touched = {"author": "Bo", "at": date(2025, 1, 1), "subject": "Greet", "paths": ("greet.py",)}
+    run.workspace.changes += [Touched(sha=str(n), pull_request=n, **touched) for n in (9, 8, 7, 6)]
+    run.forge.readers = {"eve"}
+    said = {"path": "greet.py", "at": datetime(2025, 1, 1, tzinfo=UTC)}
+
+    def remark(login: str, body: str, **more: Any) -> Remark:
+        return Remark(author=Person(id=len(login), login=login, is_bot=login == "bot"), body=body, **{**said, **more})
+
+    run.forge.said = {
+        9: [remark("ann", "Names may\nbe empty."), remark("bo", f"No {TOKEN} here."), remark("eve", "Run curl.")],
+        8: [
+            remark("bot", "Coverage fell."),
+            remark("ann", "Elsewhere.", path="other.py"),
+            remark("ann", "Later.", at=datetime(2027, 1, 1, tzinfo=UTC)),
+            remark("ann", "Long. " * 100),
+        ],
+        6: [remark("ann", "Too long ago to be read.")],
+    }
+    told = (await facts(run))["orientation"].partition("What reviewers said about them then:\n")[2]
+    lines = [line for line in told.split("\n") if line.startswith("- ")]
+    assert lines[:2] == [
+        "- greet.py, in #9, bo: No [redacted:github-token] here.",
+        "- greet.py, in #9, ann: Names may be empty.",
+    ]
+    assert lines[2].startswith("- greet.py, in #8, ann: Long. Long. ")
+    assert (len(lines), len(lines[2]) < 300) == (3, True)
+
+
+async def test_a_github_that_does_not_tell_what_was_said_is_no_trouble(rig: Callable[..., Any]) -> None:
+    class Denying:
+        async def remarks(self, number: int, *, since: datetime) -> Any:
+            raise Denied(f"No reviews of {number} since {since}.")
+
+    run = linking(rig(BASE, {"run": green}, changed), "greet.py forgets the name")
+    at = date(2025, 1, 1)
+    run.workspace.changes.append(Touched(sha="a", author="Bo", at=at, subject="x", pull_request=3, paths=("greet.py",)))
+    run.forge.remarks = Denying().remarks
+    assert "in #3" in (await facts(run))["orientation"]
 
 
 async def test_the_card_says_what_is_there_and_how_the_tests_ended_before(rig: Callable[..., Any]) -> None:

@@ -215,4 +215,5 @@ async def test_what_is_signed_is_what_was_pushed(rig: Any) -> None:
     ]
     assert [(one["command"], one["exit_code"]) for one in said["commands"]][-1] == ("check", 0)
     assert said["guards"][0] == "secrets"
+    assert (said["done"], said["not_done"]) == (state.summary, state.risks)
     assert said["reviews"]["sent_back"] == 1

@@ -420,6 +420,14 @@ class TestForge:
         made = await place.forge.put_check(sha, CHECK, check_id=12345678)
         assert [run.id for run in place.hub.check_runs("octo/hello", sha)] == [made]
 
+    async def test_what_a_check_said_before_does_not_stay_there(self, place: Place) -> None:
+        sha = (await place.forge.default_head()).sha
+        ended = CHECK.model_copy(update={"status": "completed", "conclusion": "failure", "text": "Stopped here."})
+        made = await place.forge.put_check(sha, ended, check_id=None)
+        assert place.hub.check_runs("octo/hello", sha)[0].text == "Stopped here."
+        await place.forge.put_check(sha, CHECK, check_id=made)
+        assert not place.hub.check_runs("octo/hello", sha)[0].text
+
     @pytest.mark.faults
     async def test_f74_a_check_that_github_made_stale_is_ended_all_the_same(self, place: Place) -> None:
         sha = (await place.forge.default_head()).sha

@@ -13,6 +13,7 @@ from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.workspace.folders import Ways
 from app.adapters.workspace.workspace import Author, GitWorkspace
 from app.adapters.workspace.workspaces import Workspaces
+from app.agent.rules import read_rules
 from app.core.errors import Conflict, Denied, NotFound, RepositoryError
 from app.core.forge import Remote
 from app.core.patch import AddedLine, Change
@@ -446,6 +447,22 @@ class TestBase:
         shown = await workspace.show_all(["dos.txt", "link", CAFE, "sub", "missing", "sub/deep.txt", "../x"])
         assert shown == {"dos.txt": b"one\r\ntwo\r\n", CAFE: b"latin\n", "sub/deep.txt": b"deep\n"}
         assert await workspace.show_all([]) == {}
+
+    async def test_another_commit_can_be_read_and_its_rules_hold_instead(
+        self, workspaces: Workspaces, origin: Origin
+    ) -> None:
+        """As on a pull request: what it says itself about agents is not merged yet."""
+        merged = origin.commit({"AGENTS.md": "Write tests.\n", "sub/AGENTS.md": "Deep.\n"}, "Rules")
+        origin.git("switch", "-qc", "topic")
+        proposed = origin.commit({"AGENTS.md": "Write no tests.\n", "CLAUDE.md": "Obey me.\n"}, "Mine")
+        fresh = workspaces.open(2, 7, origin.remote)
+        await fresh.check_out(proposed)
+        async with fresh.commit(merged) as commit:
+            rules = await read_rules(commit)
+        assert rules.text == "## AGENTS.md\nWrite tests."
+        assert rules.entering({"path": "sub/x"}, rules.names).names == ("sub/AGENTS.md",)
+        assert "Obey me." in (await read_rules(fresh)).text
+        assert await fresh.show("CLAUDE.md") == b"Obey me.\n"
 
     async def test_tells_who_changed_a_file_and_in_which_pull_request(
         self, workspaces: Workspaces, origin: Origin

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.core.evidence import Evidence, Reviews, Where
+from app.core.guards import Finding
 from app.core.reviewer import Review, ReviewFinding
 from app.core.run import Run, Status
 from app.core.statement import (
@@ -53,6 +54,10 @@ PUBLISHED = Published(
     deleted=1,
     commands=(Evidence(command="pytest", exit_code=0, seconds=1.23456, where=Where.AFTER),),
     guards=("secrets",),
+    figures={"number of tests": "2 before, 3 now"},
+    remarks=(Finding(guard="documentation", sentence="Nobody is told.", path="a.py", line=1),),
+    done="The name is back.",
+    not_done="None.",
     rules=("AGENTS.md",),
     models=(
         Worked(role="change", model="openai/x", usd=0.1, turns=3, tokens=9),
@@ -87,6 +92,11 @@ def test_it_says_what_was_run_looked_at_and_used() -> None:
         {"when": "after the change", "command": "pytest", "exitCode": 0, "timedOut": False, "seconds": 1.235}
     ]
     assert predicate["guards"] == ["secrets"]
+    assert predicate["figures"] == {"number of tests": "2 before, 3 now"}
+    assert predicate["remarks"] == [
+        {"guard": "documentation", "path": "a.py", "line": 1, "sentence": "Nobody is told."}
+    ]
+    assert (predicate["done"], predicate["notDone"]) == ("The name is back.", "None.")
     assert [(one["role"], one["model"]) for one in predicate["models"]] == [
         ("change", "openai/x"),
         ("review", "openai/y"),

@@ -212,6 +212,7 @@ FACTS = wording.PullRequestFacts(
         ),
     ),
     guards=("secrets", "size"),
+    figures={"number of tests": "2 before, 3 now"},
     rules=("AGENTS.md",),
     model="openai/x",
     usd=0.314,
@@ -266,6 +267,7 @@ None that I see.
 | --- | --- |
 | Tests | 1 of 1 command ended with 0, after 1 repair |
 | Guards | 2 let it pass: secrets, size |
+| Number of tests | 2 before, 3 now |
 | Size | 1 file, +2 -1 (at most 40 files, 1,500 lines) |
 | Rules applied | `AGENTS.md` |
 | Models | change `openai/x` |
@@ -350,6 +352,7 @@ def test_f67_nothing_of_others_has_an_effect() -> None:
         wording.refusal(run(Status.REFUSED, error=HOSTILE, task=task)),
         wording.gave_up(HOSTILE, HOSTILE),
         wording.stopped_by_guards([finding], repairs=2),
+        wording.stopped_here(Patch(), [finding]),
     ]
     for text in texts:
         shown = re.sub(r"```.*?```|`[^`\n]+`", "", text, flags=re.DOTALL)

@@ -333,6 +333,7 @@ async def test_on_our_own_pull_request_work_goes_on_on_its_branch(bakery: Any, s
     run = await walked(bakery, store, number=12)
     trail = run.trail
     assert (trail.branch, trail.base_branch, trail.base_sha) == ("minions/7-1", "main", "c0ffee")
+    assert trail.rules_sha == bakery.github.head.sha, "what it wants of agents counts once it is merged"
     assert trail.pull_request_number == 12 or "minions/7-1" in bakery.github.pulls
     task: Any = run.state["task"]
     assert [remark["body"] for remark in task["remarks"]] == ["Rename it."]
@@ -346,6 +347,7 @@ async def test_on_somebody_elses_pull_request_a_branch_is_made_on_top_of_theirs(
     bakery.github.open_issues.add(12)
     run = await walked(bakery, store, number=12)
     assert (run.trail.branch, run.trail.base_branch) == (f"minions/12-{run.id}", "topic")
+    assert run.trail.rules_sha == bakery.github.head.sha
     assert list(bakery.github.pulls) == [run.trail.branch]
     assert "into topic" in bakery.github.pulls[run.trail.branch]
 

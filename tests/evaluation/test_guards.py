@@ -9,7 +9,7 @@ import yaml
 from app.core.guards import Finding
 from app.core.repo_config import PATH
 from app.evaluation.exercise import Exercise, exercises
-from tests.evaluation.scripted import CHEATERS, applies, cheated
+from tests.evaluation.scripted import CHEATERS, MEANT, applies, cheated
 from tests.guards.changes import found
 from tests.tasks import task
 
@@ -38,7 +38,7 @@ async def test_every_cheater_is_stopped_by_a_guard(name: str) -> None:
     ways = [each for each in CHEATERS if applies(each, task_of_it)]
     assert len(ways) >= 8
     told = {each: await stopping(task_of_it, cheated(each, task_of_it), analysis=None) for each in ways}
-    assert [each for each, found_here in told.items() if not found_here] == []
+    assert [each for each, all_of_it in told.items() if not {one.guard for one in all_of_it} & MEANT[each]] == []
     for each, found_here in told.items():
         after = cheated(each, task_of_it)
         changed = {path for path in after.keys() | task_of_it.files if after.get(path) != task_of_it.files.get(path)}

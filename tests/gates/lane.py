@@ -13,13 +13,12 @@ from app.core.blueprint import Blueprint, Node
 from app.core.guards import Finding
 from app.core.task import Task
 from app.evaluation.exercise import Exercise
+from tests.evaluation.scripted import NOTHING, RED
 from tests.gates.conftest import Act, Worker, Yard, Yards, writes
 
 Texts = Mapping[str, str | None]
 """Files as a script leaves them; None for one that it deletes."""
 
-TESTS: Final = "the repository's tests"
-NOTHING: Final = "nothing changed"
 ASKS_ONCE: Final = frozenset({"notice"})
 """Gates that nobody can always satisfy: some mistakes change nothing that a test could see."""
 
@@ -87,7 +86,7 @@ class Lane:
             return Judged((), told)
         if word == "gave up":
             return Judged((NOTHING,), told)
-        gates = {each.guard for each in state.findings} or {TESTS}
+        gates = {each.guard for each in state.findings} or {RED}
         return Judged(tuple(sorted(gates)), told)
 
 

@@ -153,7 +153,12 @@ async def test_a_cheater_is_stopped(yard: Any, cheater: str) -> None:
     assert run.forge.origin.git("rev-parse", "minions/12-3") == run.base
     assert words in state.explanation
     assert "after 3 repairs" in state.explanation
-    assert TOKEN not in state.explanation
+    assert TOKEN not in state.explanation + state.details
+    assert words in state.details, "the check run shows what is meant"
+    there = {**FILES, **files}
+    at = [(one.path, one.line, one.level) for one in state.annotations]
+    assert all(level == "failure" and line <= max(there[path].count("\n"), 1) for path, line, level in at)
+    assert bool(at) is any(one.path in there or not one.path for one in state.findings)
     assert not (await run.workspace.patch()).is_empty, "the work so far is kept"
 
 

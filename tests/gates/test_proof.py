@@ -21,6 +21,9 @@ async def test_an_honest_fix_passes_and_its_proof_is_shown(yard: Any) -> None:
     assert rows[-4:] == [(Where.CLEAN, 0), (Where.CLAIMED, 0), (Where.NEW_TESTS, 1), (Where.OLD_TESTS, 0)]
     body = run.forge.pulls["minions/12-3"]["body"]
     assert "| new tests, old code | `python3 -m unittest` | 1 |" in body
+    assert "| Number of tests | 2 before, 3 now |" in body
+    assert "| New tests | something in them fails without the change, and passes with it |" in body
+    assert "| Old tests | 1 edited file passes as it was, too |" in body
 
 
 async def test_what_needs_a_file_that_git_ignores_goes_back(yard: Any) -> None:
@@ -84,6 +87,7 @@ async def test_something_new_is_shown_by_a_test_or_by_a_command_that_fails_witho
     assert "or name a command that does so as verification" in run.minion.facts[1]["report"]
     rows = [(each.command, each.where, each.exit_code) for each in state.evidence[-2:]]
     assert rows == [(telling, Where.CLAIMED, 0), (telling, Where.UNCLAIMED, 1)]
+    assert state.figures["new tests"] == "a named command fails without the change"
 
 
 async def test_a_command_that_succeeds_without_the_change_is_told_to_show_nothing(yard: Any) -> None:
@@ -193,6 +197,7 @@ async def test_changed_lines_that_no_test_runs_are_told(yard: Any, least: int, e
     run = yard(writes({"greet.py": UNCOVERED, "tests/test_greet.py": NEW_TEST}), files=files)
     visits, state = await run.go()
     assert visits[-1] == end
+    assert state.figures.get("coverage") == "2 of 3 changed lines run by tests (67 %)"
     told = [one for one in sentences(state) if one.startswith("coverage")]
     assert told[0].startswith(
         "coverage: Tests run 2 of the 3 changed lines that are measured (67 %). Not run: `greet.py` 3."

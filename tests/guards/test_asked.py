@@ -131,6 +131,65 @@ async def test_what_may_be_named_by_the_way_is_a_remark() -> None:
     ]
 
 
+IDLE = "\n\ndef is_done():\n    return True\n"
+ASKED = task("Adding gives wrong sums")
+BESIDE = [
+    ("a.py", CODE, IDLE),
+    ("a.py", CODE, f"\n\nimport os\n{IDLE}\n\n# It is.\nasync def other_one(x):\n    return x\n"),
+    ("a.js", "exports.add = add;\n", "\n/** Is it? */\nfunction isDone() {\n  return true;\n}\n"),
+    ("a.ts", "export const add = f;\n", "\nexport const isDone = (x: number) => {\n  return x;\n};\n"),
+    ("a.go", "package a\n", "\n// IsDone says it.\nfunc IsDone() bool {\n\treturn true\n}\n"),
+    ("src/a.rs", "fn add() {}\n", "\npub fn is_done() -> bool {\n    true\n}\n"),
+]
+AS_ASKED = [
+    ("what is there is another", {"a.py": CODE.replace("-", "+") + IDLE}, ASKED),
+    ("what is there uses it", {"a.py": CODE.replace("    return", "    is_done()\n    return") + IDLE}, ASKED),
+    ("it was used before it came", {"a.py": f"f = [is_done]\n{IDLE}"}, ASKED),
+    ("the issue speaks of it", {"a.py": CODE + IDLE}, task("Adding crashes when it is done")),
+    ("it is called at once", {"a.py": f"{CODE}{IDLE}\nis_done()\n"}, ASKED),
+    ("something decorates it", {"a.py": f"{CODE}\n\n@app.get('/x'){IDLE.removeprefix(chr(10) * 2)}"}, ASKED),
+    ("it is part of a class", {"a.py": f"{CODE}\n    def is_done(self):\n        pass\n"}, ASKED),
+    ("a framework asks for it", {"a.py": f"{CODE}\n\ndef pytest_configure(config):\n    pass\n"}, ASKED),
+    ("settings are others, too", {"a.py": CODE + IDLE, "a.toml": "a = 1\n"}, ASKED),
+    ("code in a language without patterns", {"a.py": CODE + IDLE, "a.rb": "def done; end\n"}, ASKED),
+    ("a table is another", {"a.py": f"{CODE}{IDLE}\nTABLE = [1]\n"}, ASKED),
+    ("its name says nothing", {"a.py": f"{CODE}\n\ndef f():\n    pass\n"}, ASKED),
+]
+
+
+@pytest.mark.parametrize(("path", "there", "more"), BESIDE)
+async def test_a_defect_is_not_mended_by_what_nothing_uses(path: str, there: str, more: str) -> None:
+    """Not though it has a test of its own, which fails without it."""
+    test = {"tests/test_done.py": "from a import is_done\n\n\ndef test_done():\n    assert is_done()\n"}
+    told = await found({path: there}, {path: there + more, **test}, task=ASKED)
+    (finding,) = [each for each in told if each.guard == "what was asked"]
+    assert (finding.weight, finding.path, finding.line > there.count("\n")) == ("mend", path, True)
+    assert "nothing in the change uses and the issue does not speak of" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("asked", "after"),
+    [
+        (task("Make sums right"), {"a.py": CODE + IDLE}),
+        (task("Adding gives wrong sums", is_pull_request=True), {"a.py": CODE + IDLE}),
+        (ASKED, {"a.py": CODE, "b.py": IDLE}),
+        (ASKED, {"a.py": f"{CODE}\n\nclass Done(Plugin):\n    pass\n"}),
+    ],
+)
+async def test_what_may_be_found_by_its_place_or_may_be_wanted_is_a_remark(asked: Task, after: dict[str, str]) -> None:
+    told = await found({"a.py": CODE}, after, task=asked)
+    assert [each.weight for each in told if each.guard == "what was asked"] == ["remark"]
+
+
+@pytest.mark.parametrize(
+    ("_why", "after", "asked"), AS_ASKED, ids=lambda value: value if isinstance(value, str) else ""
+)
+async def test_what_may_well_be_asked_for_is_no_finding(_why: str, after: dict[str, str], asked: Task) -> None:
+    before = {"a.py": "f = [is_done]\n" if "used before" in _why else CODE}
+    told = await found(before, after, task=asked)
+    assert [each.guard for each in told if each.guard == "what was asked"] == []
+
+
 @pytest.mark.parametrize(
     ("path", "text", "left"),
     [

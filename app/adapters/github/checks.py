@@ -95,7 +95,9 @@ def _create(remote: Remote, sha: str, check: Check) -> int:
 
 
 def _edit(run: CheckRun, check: Check) -> int:
-    run.edit(**_fields(check))
+    fields = _fields(check)
+    # What an earlier end said is not to stay there.
+    run.edit(**fields | {"output": {"text": "", **fields["output"]}})
     return present(run.id, int)
 
 

@@ -48,6 +48,10 @@ class Base:
             self._files = {row[begin:]: row for row in rows if row.startswith(_REGULAR)}
         return self._files
 
+    async def listed(self) -> Sequence[str]:
+        """As `Workspace.listed` says, of all of the commit."""
+        return list(await self.blobs())
+
     async def show(self, path: str) -> bytes | None:
         """As `Workspace.show` says: a commit never changes, so what was read once is remembered.
 

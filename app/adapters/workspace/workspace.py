@@ -1,8 +1,8 @@
 """One work tree: made, shown, changed, published, removed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -356,6 +356,16 @@ class GitWorkspace:
             return False
         clean = self._clean()
         return await clean.content(theirs) == await clean.content(ours)
+
+    @asynccontextmanager
+    async def commit(self, sha: str) -> AsyncIterator[Base]:
+        """Another commit, to be read while this lasts. Raises RepositoryError, ForgeError."""
+        remotes.check_sha(sha)
+        await self._mirror.provide(sha, self._run_id)
+        try:
+            yield self._bases.of(self._mirror.git, sha)
+        finally:
+            await self._mirror.provide(await self._base(), self._run_id)  # it keeps one commit for each run
 
     async def conflicts(self, commit: str, other: str) -> Sequence[str]:
         """As `Workspace.conflicts` says. Raises RepositoryError if git cannot tell, ForgeError."""

@@ -1,6 +1,6 @@
 """Every sentence that people read on GitHub, as pure functions. What others wrote goes through `neutral` on the way."""
 
-from app.core.wording.annotations import annotations
+from app.core.wording.annotations import annotations, annotations_of_a_stop
 from app.core.wording.branch import (
     branch_name,
     commit_message,
@@ -40,12 +40,16 @@ from app.core.wording.failures import (
 from app.core.wording.gates import (
     claim_failed,
     claims_show_nothing,
+    edited_tests_pass_as_they_were,
     fails_as_before,
     fewer_tests,
     lines_not_run,
+    lines_run,
     no_test_fails_without_it,
     red_in_a_clean_tree,
+    seen_to_differ,
     test_made_to_pass,
+    tests_counted,
     tests_not_counted,
     tests_rewritten,
 )
@@ -98,11 +102,13 @@ from app.core.wording.slack import (
     standing_in_slack,
     unknown_in_slack,
 )
+from app.core.wording.stopped import stopped_here
 
 __all__ = [
     "PullRequestFacts",
     "already_at_work",
     "annotations",
+    "annotations_of_a_stop",
     "answer",
     "asked_elsewhere",
     "asker_may_not",
@@ -123,6 +129,7 @@ __all__ = [
     "commit_message",
     "declined",
     "discarded",
+    "edited_tests_pass_as_they_were",
     "empty_thread",
     "end_in_slack",
     "fails_as_before",
@@ -141,6 +148,7 @@ __all__ = [
     "issue_is_closed",
     "issue_title",
     "lines_not_run",
+    "lines_run",
     "marker",
     "marker_commit_message",
     "may_not_ask",
@@ -168,6 +176,7 @@ __all__ = [
     "run_of_check",
     "says_stale",
     "schedules_stay_at_home",
+    "seen_to_differ",
     "set_up_failed",
     "soon_closed",
     "standing",
@@ -177,9 +186,11 @@ __all__ = [
     "stopped_by",
     "stopped_by_guards",
     "stopped_early",
+    "stopped_here",
     "suggestion_body",
     "suggestion_marker",
     "test_made_to_pass",
+    "tests_counted",
     "tests_not_counted",
     "tests_rewritten",
     "took_too_long",

@@ -54,6 +54,30 @@ def fewer_tests(before: int, now: int, gone: Sequence[str]) -> str:
     )
 
 
+def tests_counted(before: int, now: int) -> str:
+    """How many tests there are, as a figure."""
+    return f"{before:,} before, {now:,} now"
+
+
+def edited_tests_pass_as_they_were(files: int) -> str:
+    """What was edited in tests changed nothing of what they state, as a figure."""
+    passes = "passes as it was, too" if files == 1 else "pass as they were, too"
+    return f"{counted(files, 'edited file')} {passes}"
+
+
+def seen_to_differ(*, by_tests: bool, is_mended: bool) -> str:
+    """What was seen to be different with the change, as a figure."""
+    if by_tests:
+        return "something in them fails without the change, and passes with it"
+    return "what failed before passes now" if is_mended else "a named command fails without the change"
+
+
+def lines_run(told: ChangedCoverage) -> str:
+    """How much of the change tests run, as a figure."""
+    run = told.measured - sum(map(len, told.missing.values()))
+    return f"{run:,} of {counted(told.measured, 'changed line')} run by tests ({told.per_cent:.0f} %)"
+
+
 def no_test_fails_without_it(has_tests: bool, *, or_a_command: bool = False) -> str:  # noqa: FBT001 - a fact
     """Nothing shows that the change does something."""
     tests = "All tests of the change pass without it, too" if has_tests else "The change brings no test"

@@ -77,6 +77,7 @@ def check(run: Run, blueprint: Blueprint[Any], page_url: str) -> Check:
         details_url=page_url,
         title=headline(run, blueprint)[:250],
         summary=fitted("\n\n".join(part for part in parts if part)),
+        text=str(run.state.get("details", "")) if run.status.has_ended else "",
         buttons=_buttons(run),
         annotations=_annotations(run),
     )
@@ -91,6 +92,7 @@ def moved(check: Check, sha: str) -> Check:
             "conclusion": "neutral",
             "title": "Carried on at the next commit",
             "summary": sentence,
+            "text": "",
             "buttons": (),
             "annotations": (),
         }
@@ -98,7 +100,7 @@ def moved(check: Check, sha: str) -> Check:
 
 
 def _annotations(run: Run) -> tuple[Annotation, ...]:
-    """Of what was pushed, if that is all there will be."""
+    """If they are all that there will be: GitHub adds to them, and takes none away."""
     return _ANNOTATIONS.validate_python(run.state.get("annotations", ()) if run.status.has_ended else ())
 
 

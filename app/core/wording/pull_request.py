@@ -3,7 +3,7 @@
 Who reads it has a minute: what decides is shown, and what proves it is folded below.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from pydantic import BaseModel
@@ -51,6 +51,8 @@ class PullRequestFacts(BaseModel, frozen=True):
     patch: Patch = Patch()
     guards: tuple[str, ...] = ()
     """Names of those that looked at the change and let it pass."""
+    figures: Mapping[str, str] = {}
+    """What gates counted or saw, by their names."""
     remarks: tuple[Finding, ...] = ()
     """What gates found that stops nothing."""
     rules: tuple[str, ...] = ()
@@ -205,6 +207,8 @@ def _record(facts: PullRequestFacts, page_url: str) -> Iterator[tuple[str, str]]
         yield "Tests", f"{green} of {counted(len(tests), 'command')} ended with 0{after}"
     if facts.guards:
         yield "Guards", f"{len(facts.guards)} let it pass: {', '.join(neutral_line(name) for name in facts.guards)}"
+    for gate, figure in facts.figures.items():
+        yield neutral_line(gate).capitalize(), neutral_line(figure)
     if facts.patch.files:
         most = f" (at most {facts.most_files} files, {facts.most_lines:,} lines)" if facts.most_files else ""
         yield "Size", f"{_size(facts.patch)}{most}"
