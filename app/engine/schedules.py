@@ -7,14 +7,14 @@ the last time that a schedule was due follows from the clock, and whether it was
 import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from croniter import CroniterBadDateError, croniter
 
 from app.core import wording
-from app.core.errors import ConfigError, MinionsError, NotFound, RateLimited, Unavailable
+from app.core.errors import ConfigError, ForgeError, MinionsError, NotFound, RateLimited, Unavailable
 from app.core.repo_config import RepoConfig, Schedule
 from app.core.requests import Requests, Wanted
 from app.core.schedules import Entry, Everywhere, Timetable
@@ -29,6 +29,8 @@ EVERY_S: Final = 30.0
 """Between two looks: what is due begins within a minute."""
 _READ_AT_ONCE: Final = 50
 """Files read in one look, with a call each."""
+_MOST_AWAY: Final = 3
+"""Files that cannot be read: then it is GitHub, and not one of them."""
 _LIST_EVERY: Final = timedelta(days=1)
 LATE: Final = timedelta(days=1)
 """What was due while nobody was there is made up for this long, once: nobody wants the news of last week."""
@@ -69,9 +71,28 @@ class Schedules:
             await self._ask()  # first: it must not wait for what GitHub says about others
             await self._list()
             known = {repository.id: entries for repository, entries in await self._timetable.entries()}
-            for repository in await self._timetable.stale(_READ_AT_ONCE):
-                await self._read_again(repository, {one.digest: one for one in known.get(repository.id, ())})
+            in_the_way = await self._read_all(known)
             await self._ask()
+            if in_the_way:
+                raise in_the_way
+
+    async def _read_all(self, known: Mapping[int, Sequence[Entry]]) -> ForgeError | None:
+        """Read what has to be read; answer with what was in the way somewhere, which holds up nobody else."""
+        found: list[ForgeError] = []
+        slowed_down: set[int] = set()
+        for repository in await self._timetable.stale(_READ_AT_ONCE):
+            if repository.installation_id in slowed_down:
+                continue
+            try:
+                await self._read_again(repository, {one.digest: one for one in known.get(repository.id, ())})
+            except RateLimited as error:
+                slowed_down.add(repository.installation_id)
+                found.append(error)
+            except Unavailable as error:
+                found.append(error)
+                if len(found) >= _MOST_AWAY:
+                    break
+        return found[0] if found else None
 
     async def keep_looking(self) -> None:
         """Look until cancelled."""

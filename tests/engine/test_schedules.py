@@ -71,6 +71,7 @@ class Clockwork:
         self.files: dict[str, object] = {"octo/cat": {"schedules": [NIGHTLY]}}
         self.reads = 0
         self.is_away = False
+        self.broken = set[str]()
         self.there = [CAT]
 
     def schedules(self) -> Schedules:
@@ -82,7 +83,7 @@ class Clockwork:
 
     async def read(self, repository: Repository) -> RepoConfig:
         self.reads += 1
-        if self.is_away:
+        if self.is_away or repository.full_name in self.broken:
             raise Unavailable("GitHub does not answer.")
         if repository.full_name not in self.files:
             raise NotFound("There is no such file.")
@@ -177,6 +178,26 @@ async def test_while_github_is_away_what_is_known_is_asked_for_all_the_same(cloc
     with pytest.raises(Unavailable):
         await worker.look()
     assert len(await clockwork.asked()) == 1
+
+
+async def test_a_file_that_cannot_be_read_holds_up_no_other(clockwork: Clockwork) -> None:
+    """Also if it is the first to be read again, each time. Many that cannot be read are a GitHub that is away."""
+    dogs = [Repository(id=number, full_name=f"octo/dog-{number}", installation_id=3) for number in range(6, 10)]
+    clockwork.there = [CAT, *dogs]
+    clockwork.files |= {one.full_name: {"schedules": [NIGHTLY]} for one in dogs}
+    clockwork.broken = {"octo/cat"}
+    worker = clockwork.schedules()
+    for reads in (5, 6):
+        with pytest.raises(Unavailable):
+            await worker.look()
+        assert clockwork.reads == reads
+    assert [one.id for one, _ in await clockwork.store.timetable().entries()] == [6, 7, 8, 9]
+    clockwork.is_away = True
+    for one in (CAT, *dogs):
+        await clockwork.store.accept(None, Pushed(repository=one, branch="main"), "moved")
+    with pytest.raises(Unavailable):
+        await worker.look()
+    assert clockwork.reads == 9
 
 
 @pytest.mark.parametrize(
