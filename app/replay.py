@@ -2,6 +2,7 @@
 
 Steps, tools and gates are done anew, in a real work tree and box, so it shows what a changed blueprint, gate or tool
 makes of the same answers. What GitHub said afterwards is not in the record: it ends where checks would be waited for.
+A run on a pull request begins as that one stood then, with what reviewers had said and the checks that it found red.
 """
 
 import tempfile
@@ -28,6 +29,7 @@ from app.database import database
 from app.evaluation.trial import git
 from app.local import carried_out, own_server, without_pages
 from app.models import Models
+from app.recorded import RecordedForge
 from app.registry import Blueprints
 from app.registry import load as load_blueprints
 from app.settings import Settings
@@ -146,8 +148,12 @@ async def played(settings: Settings, store: Store, record: Record, copy: Path, t
     """The run as it goes now, at its end."""
     models = RecordedModels({}, {}, left=deque(record.conversations()))
     worker = replace(await without_pages(settings.with_model("openai/recorded"), store), models=models)
-    forge = LocalForge(copy, copy.parent / "report.md")
-    task = record.run.task.model_copy(update={"number": 0, "comment_id": None})
+    report = copy.parent / "report.md"
+    forge, task = LocalForge(copy, report), record.run.task.model_copy(update={"comment_id": None, "campaign": None})
+    if task.is_pull_request:
+        forge = RecordedForge(copy, report, record.run)
+    else:
+        task = task.model_copy(update={"number": 0})
     known = worker.blueprints[record.run.blueprint]
     wanted = Draft(
         intent=f"replay {record.run.key}",
@@ -164,8 +170,8 @@ def copied(repository: Path, record: Record, folder: Path, blueprints: Blueprint
     run = record.run
     if run.blueprint not in blueprints:
         raise SettingsError(f"There is no blueprint {run.blueprint!r} any more.")
-    if run.task.is_pull_request or not run.trail.base_sha or not run.visits:
-        raise SettingsError("It cannot be replayed: only runs can that began at an issue and came to their first node.")
+    if not run.trail.base_sha or not run.visits:
+        raise SettingsError("It cannot be replayed: it did not come to the end of its first node.")
     copy = folder / "repository"
     try:
         git(folder, "clone", "--quiet", "--no-hardlinks", "--no-checkout", str(repository.resolve()), str(copy))

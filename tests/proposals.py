@@ -21,7 +21,7 @@ async def opened(stage: Stage, repository: str, task: Exercise, *, by: str) -> P
     hub, known, author = stage.hub, stage.hub.repository(repository), stage.hub.user(by)
     git = Git(known.path)
     before = await git.refs()
-    sha = await asyncio.to_thread(_commit, git, task.files, before["refs/heads/main"])
+    sha = await asyncio.to_thread(committed, git, task.files, before["refs/heads/main"])
     await git.move(f"refs/heads/{BRANCH}", sha, NOTHING)
     hub.run_on_push(repository, checks_of(task.proposal))
     await hub.branches.moved(known, author, before)
@@ -31,7 +31,7 @@ async def opened(stage: Stage, repository: str, task: Exercise, *, by: str) -> P
     return pull
 
 
-def _commit(git: Git, files: Mapping[str, str], parent: str) -> str:
+def committed(git: Git, files: Mapping[str, str], parent: str) -> str:
     """A commit that holds these files and nothing else."""
     with tempfile.TemporaryDirectory(prefix="minions-proposal-") as folder:
         for name, text in files.items():

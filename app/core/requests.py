@@ -21,7 +21,10 @@ from app.core.store import Draft
 from app.core.task import Person, Repository
 
 Door = Literal["api", "slack", "schedule", "event", "campaign"]
-"""By `event` nobody asks: an issue is opened about what was noticed, and no run is started."""
+"""By `event` nobody asks: an issue is opened about what was noticed, and no run is started.
+
+Without a `suggestion` it is about what is wrong with the repository's own file.
+"""
 
 
 class Differs(MinionsError):

@@ -13,7 +13,7 @@ from typing import Final
 from app.core import wording
 from app.core.campaign import CampaignDraft, Campaigns, Standing
 from app.core.campaign_wish import NAME, Wish
-from app.core.errors import MinionsError, RateLimited, Unavailable
+from app.core.errors import ForgeError, MinionsError, RateLimited, Unavailable
 from app.core.events import WorkRequested
 from app.core.forms import answered, fields
 from app.core.hidden import strip_hidden
@@ -23,6 +23,7 @@ from app.core.shift import HandedOver
 from app.core.store import StoreDown
 from app.core.task import Person, Repository, Task
 from app.core.wording import campaign as words
+from app.core.wording.faults import Fault
 from app.engine.dispatch import Blueprints, draft
 
 _log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ PATIENCE: Final = timedelta(days=1)
 """For so long a request waits for a GitHub that is away; later on, nobody expects it any more."""
 
 _AGAIN_AFTER: Final = timedelta(days=30)
-"""So long after an issue about a workflow there may be another one about the same."""
+"""So long after an issue about a workflow, or about a fault of the file, there may be another one about the same."""
 SUGGESTED: Final = "suggested"
 """Label of issues that nobody asked for. It starts nothing."""
 
@@ -93,27 +94,27 @@ class Opener:
                 raise
             await self._refuse(request, wording.took_too_long(str(error)))
         except MinionsError as error:
+            if request.wanted.door == "schedule":
+                await self._tell(request, wording.not_begun(request.wanted, str(error)))
             await self._refuse(request, str(error))
 
     async def _open(self, request: Request) -> None:
+        """Raises MinionsError, with why nothing can come of it or with what is in the way for now."""
         if request.wanted.door == "event":
-            await self._suggest(request)
+            await (self._suggest(request) if request.wanted.suggestion else self._tell(request, fault_of(request)))
             return
         wanted = self._redacted(await self.complete(request))
         if wanted.blueprint not in self.blueprints:
             known = ", ".join(self.blueprints)
-            await self._refuse(request, f"There is no blueprint {wanted.blueprint!r}. There are: {known}.")
-            return
+            raise MinionsError(f"There is no blueprint {wanted.blueprint!r}. There are: {known}.")
         repository = request.repository or await self.trackers.find(wanted.full_name)
         tracker = self.trackers.tracker(repository)
         asker = await tracker.asker(wanted.login)
         if asker is None or not asker.may_ask:
-            await self._refuse(request, wording.asker_may_not(wanted.login, repository.full_name))
-            return
+            raise MinionsError(wording.asker_may_not(wanted.login, repository.full_name))
         wish = campaign_of(wanted)
         if wish is not None and (why := _hindrance(wish, wanted, repository)):
-            await self._refuse(request, why)
-            return
+            raise MinionsError(why)
         number = request.number or await tracker.find_or_create_issue(
             marker=wording.request_marker(request),
             title=wording.issue_title(wanted),
@@ -145,6 +146,28 @@ class Opener:
         )
         await self.requests.opened(request, repository, number)
 
+    async def _tell(self, request: Request, fault: Fault) -> None:
+        """Open an issue about what is wrong with the repository's file, once in 30 days about the same.
+
+        Where GitHub takes none, as in a repository without issues, the log has it. Raises what may pass.
+        """
+        redacted = Fault(fault.title, self.redactor.redact(fault.why))
+        try:
+            repository = request.repository or await self.trackers.find(request.wanted.full_name)
+            number = await self.trackers.tracker(repository).find_or_create_issue(
+                marker=wording.fault_marker(repository.full_name, redacted),
+                title=redacted.title,
+                body=wording.fault_body(redacted),
+                since=request.asked_at - _AGAIN_AFTER,
+                labels=(SUGGESTED,),
+            )
+        except ForgeError as error:
+            if isinstance(error, RateLimited | Unavailable) and self.now() - request.asked_at < PATIENCE:
+                raise
+            _log.warning("Nobody in %s could be told: %s %s", request.wanted.full_name, fault.why, error)
+            return
+        await self.requests.opened(request, repository, number)
+
     def _redacted(self, wanted: Wanted) -> Wanted:
         said = {"title": wanted.title, "body": wanted.body, "instructions": wanted.instructions}
         return wanted.model_copy(update={name: self.redactor.redact(text) for name, text in said.items()})
@@ -152,6 +175,11 @@ class Opener:
     async def _refuse(self, request: Request, why: str) -> None:
         _log.info("Request %s is refused: %s", request.id, why)
         await self.requests.refuse(request, why)
+
+
+def fault_of(request: Request) -> Fault:
+    """What is told, where the request is that and nothing else."""
+    return Fault(request.wanted.title, request.wanted.body)
 
 
 def _hindrance(wish: Wish, wanted: Wanted, repository: Repository) -> str:

@@ -4,19 +4,23 @@ A repository's file is read when its default branch moved, and once a day. Betwe
 the last time that a schedule was due follows from the clock, and whether it was taken is known by its word.
 """
 
+import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
-from app.core.errors import MinionsError, NotFound, RateLimited, Unavailable
+from app.core import wording
+from app.core.errors import ConfigError, ForgeError, MinionsError, NotFound, RateLimited, Unavailable
 from app.core.repo_config import RepoConfig, Schedule
 from app.core.requests import Requests, Wanted
 from app.core.schedules import Entry, Everywhere, Timetable
 from app.core.store import StoreDown
 from app.core.task import Repository
+from app.core.wording.faults import Fault
 from app.engine import rounds
 
 _log = logging.getLogger(__name__)
@@ -25,9 +29,14 @@ EVERY_S: Final = 30.0
 """Between two looks: what is due begins within a minute."""
 _READ_AT_ONCE: Final = 50
 """Files read in one look, with a call each."""
+_MOST_AWAY: Final = 3
+"""Files that cannot be read: then it is GitHub, and not one of them."""
 _LIST_EVERY: Final = timedelta(days=1)
 LATE: Final = timedelta(days=1)
 """What was due while nobody was there is made up for this long, once: nobody wants the news of last week."""
+
+_LOT: Final = re.compile(r"[HhRr](/.*)?")
+"""How croniter is asked for any hour, or any day: https://github.com/pallets-eco/croniter#hashed-expressions"""
 
 Read = Callable[[Repository], Awaitable[RepoConfig]]
 
@@ -62,9 +71,28 @@ class Schedules:
             await self._ask()  # first: it must not wait for what GitHub says about others
             await self._list()
             known = {repository.id: entries for repository, entries in await self._timetable.entries()}
-            for repository in await self._timetable.stale(_READ_AT_ONCE):
-                await self._read_again(repository, {one.digest: one for one in known.get(repository.id, ())})
+            in_the_way = await self._read_all(known)
             await self._ask()
+            if in_the_way:
+                raise in_the_way
+
+    async def _read_all(self, known: Mapping[int, Sequence[Entry]]) -> ForgeError | None:
+        """Read what has to be read; answer with what was in the way somewhere, which holds up nobody else."""
+        found: list[ForgeError] = []
+        slowed_down: set[int] = set()
+        for repository in await self._timetable.stale(_READ_AT_ONCE):
+            if repository.installation_id in slowed_down:
+                continue
+            try:
+                await self._read_again(repository, {one.digest: one for one in known.get(repository.id, ())})
+            except RateLimited as error:
+                slowed_down.add(repository.installation_id)
+                found.append(error)
+            except Unavailable as error:
+                found.append(error)
+                if len(found) >= _MOST_AWAY:
+                    break
+        return found[0] if found else None
 
     async def keep_looking(self) -> None:
         """Look until cancelled."""
@@ -86,32 +114,60 @@ class Schedules:
         self._listed_at = self._now()
 
     async def _read_again(self, repository: Repository, known: dict[str, Entry]) -> None:
-        wanted: tuple[Schedule, ...] = ()
+        wanted, faults = list[Schedule](), list[Fault]()
         try:
-            wanted = (await self._read(repository)).schedules
+            wanted, faults = sorted_out((await self._read(repository)).schedules, self._now())
         except (RateLimited, Unavailable, StoreDown):
             raise
         except NotFound:
             _log.debug("%s has no file of ours.", repository.full_name)
+        except ConfigError as error:
+            faults = [wording.file_fault(str(error))]
         except MinionsError as error:
             _log.warning("%s: nothing is scheduled: %s", repository.full_name, error)
-        entries = [
-            Entry(schedule=schedule, since=self._now()) for schedule in wanted if _is_usable(schedule, repository)
-        ]
+        for fault in faults:
+            await self._tell(repository, fault)
+        entries = [Entry(schedule=schedule, since=self._now()) for schedule in wanted]
         await self._timetable.keep(repository, [known.get(one.digest, one) for one in entries])
+
+    async def _tell(self, repository: Repository, fault: Fault) -> None:
+        """Have the people of the repository told, where they look: once a day it is looked whether they were."""
+        _log.warning("%s: %s %s", repository.full_name, fault.title, fault.why)
+        said = hashlib.sha256(f"{fault.title}\n{fault.why}".encode()).hexdigest()[:16]
+        wanted = Wanted(
+            door="event", full_name=repository.full_name, title=fault.title, body=fault.why, blueprint="", login=""
+        )
+        await self._requests.take(f"fault/{repository.id}/{said}/{self._now().date().isoformat()}", wanted)
 
 
 def due(entry: Entry, now: datetime) -> datetime | None:
     """When the schedule was due last, if that is to be taken still. All times are UTC."""
+    if not comes(entry.schedule.cron, now):  # kept by a program that did not look
+        return None
     last: datetime = croniter(entry.schedule.cron, now + timedelta(seconds=1)).get_prev(datetime)
     return last if last > max(entry.since, now - LATE) else None
 
 
-def _is_usable(schedule: Schedule, repository: Repository) -> bool:
-    if croniter.is_valid(schedule.cron):
-        return True
-    _log.warning("%s: %r is no time that can come.", repository.full_name, schedule.cron)
-    return False
+def sorted_out(schedules: Iterable[Schedule], now: datetime) -> tuple[list[Schedule], list[Fault]]:
+    """Those that can be kept to, and what is wrong with the others."""
+    usable, faults = list[Schedule](), list[Fault]()
+    for schedule in schedules:
+        if comes(schedule.cron, now):
+            usable.append(schedule)
+        else:
+            faults.append(wording.never_comes(schedule))
+    return usable, faults
+
+
+def comes(cron: str, now: datetime) -> bool:
+    """Whether these are times that come: not the 30th of February, and none that are drawn by lot at each look."""
+    if any(_LOT.fullmatch(field) for field in cron.split()) or not croniter.is_valid(cron):
+        return False
+    try:
+        croniter(cron, now).get_prev(datetime)
+    except CroniterBadDateError:
+        return False
+    return True
 
 
 def _wanted(repository: Repository, schedule: Schedule) -> Wanted:

@@ -119,6 +119,28 @@ async def test_what_was_spent_before_there_was_a_budget_counts(store: PostgresSt
     assert (await capped.purse(run).reserve(1.0)).is_granted
 
 
+async def test_a_budget_that_is_new_does_not_get_back_what_it_never_held(store: PostgresStore) -> None:
+    """A run whose worker was restarted with one budget more goes on with the call that it had begun."""
+    run = await started(store, 1)
+    assert (await with_caps(store, Caps(repository=9.0)).purse(run).reserve(2.0)).is_granted
+    capped = with_caps(store, Caps(repository=9.0, month=1.0))
+    assert not (await capped.purse(run).reserve(2.0)).is_granted
+    assert await kept(store) == {"repository": (0, 0), "month": (0, 0)}
+    assert (await capped.purse(run).reserve(0.6)).is_granted
+    assert await kept(store) == {"repository": (0, 0.6), "month": (0, 0.6)}
+
+
+async def test_a_part_of_a_forgotten_campaign_has_the_budgets_that_there_are(store: PostgresStore) -> None:
+    """None at all, if there is none: what is not limited is not used up."""
+    run = await started(store, 1)
+    part = run.model_copy(update={"task": run.task.model_copy(update={"campaign": 7})})
+    assert (await store.purse(part).look()).is_granted
+    assert (await store.purse(part).reserve(9.0)).is_granted
+    capped = with_caps(store, Caps(month=1.0))
+    assert not (await capped.purse(part).reserve(9.0)).is_granted
+    assert (await capped.purse(part).look()).level == "month"
+
+
 async def test_runs_like_this_one_say_what_it_will_cost(store: PostgresStore) -> None:
     for number, usd in enumerate((0.2, 0.9, 0.4), 1):
         run = await started(store, number)

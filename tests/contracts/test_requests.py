@@ -168,10 +168,6 @@ async def test_a_github_that_is_away_for_a_day_ends_the_request(desk: Desk) -> N
             {"blueprint": "migrate", "body": "Use httpx.\n\nrepositories: octo/cat, octo/dog"},
             "It is not said what the campaign may cost. Add a line such as `budget: $20`.",
         ),
-        (
-            {"blueprint": "migrate", "body": "repositories: octo/cat, octo/dog\nbudget: $9", "door": "schedule"},
-            "A schedule works in its own repository, which is octo/cat, and this one names others.",
-        ),
         ({"login": "nobody"}, "nobody may not ask for work in octo/cat"),
         ({"full_name": "octo/dog"}, "The App is not installed on octo/dog"),
         ({"blueprint": "fxi"}, "There is no blueprint 'fxi'. There are: fix"),
@@ -183,6 +179,66 @@ async def test_what_may_not_be_opens_no_issue(desk: Desk, changed: dict[str, Any
     assert told in (await desk.requests.load(asked.id)).error
     assert desk.tracker.issues == []
     assert await desk.requests.run_of(asked) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"login": "mallory"}, "mallory may not ask for work in octo/cat"),
+        ({"blueprint": "fxi"}, "There is no blueprint 'fxi'. There are: fix"),
+        (
+            {"blueprint": "migrate", "body": "repositories: octo/cat, octo/dog\nbudget: $9"},
+            "A schedule works in its own repository, which is octo/cat, and this one names others.",
+        ),
+    ],
+)
+async def test_what_a_schedule_may_not_is_told_in_one_issue_however_often_it_is_due(
+    desk: Desk, changed: dict[str, Any], told: str
+) -> None:
+    """Nobody looks at a log there. It is one also if the answer of GitHub got lost."""
+    desk.tracker.trouble = [Unavailable("GitHub did not answer.")]
+    first = await desk.taken("monday", door="schedule", source="0 6 * * *", **changed)
+    with pytest.raises(Unavailable):
+        await desk.opener.open(first.id)
+    for _ in range(2):
+        await desk.opener.open(first.id)
+    second = await desk.taken("tuesday", door="schedule", source="0 6 * * *", **changed)
+    await desk.opener.open(second.id)
+    ((_, title, body),) = desk.tracker.issues
+    assert title == "A schedule in .github/minion.yml could not begin"
+    assert told in body
+    assert "wants `Greet` at `0 6 * * *`" in body
+    assert "@everyone" not in body
+    assert set(desk.tracker.labels) == {"suggested"}
+    for request in (first, second):
+        assert told in (await desk.requests.load(request.id)).error
+        assert await desk.requests.run_of(request) is None
+
+
+async def test_a_refusal_that_nobody_can_be_told_is_one_all_the_same(desk: Desk) -> None:
+    """As where a repository has no issues, or GitHub is away for a day."""
+    gone = await desk.taken("monday", door="schedule", full_name="octo/dog")
+    await desk.opener.open(gone.id)
+    assert "The App is not installed on octo/dog" in (await desk.requests.load(gone.id)).error
+    away = await desk.taken("tuesday", door="schedule", blueprint="fxi")
+    desk.tracker.trouble = [Unavailable("GitHub did not answer.")]
+    late = replace(desk.opener, now=lambda: datetime.now(UTC) + timedelta(days=1, minutes=1))
+    await late.open(away.id)
+    assert "There is no blueprint 'fxi'" in (await desk.requests.load(away.id)).error
+
+
+async def test_a_fault_of_the_file_is_told_in_one_issue_without_a_voice_or_a_secret(desk: Desk) -> None:
+    secret = f"ghp_{'a1B2' * 10}"
+    said = {"door": "event", "title": ".github/minion.yml cannot be used", "blueprint": "", "login": ""}
+    for day in ("monday", "tuesday"):
+        await desk.taken(day, body=f"It has an unknown key '{secret} @everyone'.", **said)
+    await desk.work()
+    await desk.work()
+    ((_, title, body),) = desk.tracker.issues
+    assert title == ".github/minion.yml cannot be used"
+    assert secret not in body
+    assert "`@everyone`" in body
+    assert await desk.store.counts() == {}
 
 
 async def test_a_request_that_was_refused_meanwhile_starts_nothing(desk: Desk) -> None:

@@ -10,11 +10,13 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
+from app.adapters.store.campaigns import PostgresCampaigns
 from app.adapters.store.connections import Connections
 from app.adapters.store.jobs import Queue
 from app.adapters.store.requests import PostgresRequests
 from app.adapters.store.url import with_driver
 from app.core.access import digest_of
+from app.core.campaign import CampaignDraft
 from app.core.errors import NotFound
 from app.core.requests import Request, Wanted
 from app.core.store import Draft
@@ -30,11 +32,27 @@ from tests.crash.worker import Fuse, Order, answer_orders
 
 LOGIN = "ann-at-the-door"
 TOKEN = f"mnn_{'d' * 43}"
+CAMPAIGNS = 10
+"""Numbers above it ask for a campaign."""
 
 
 def repository_of(number: int) -> str:
     """Where the work of this number is wanted."""
     return f"doors-{number}/slugs"
+
+
+def is_campaign(number: int) -> bool:
+    """Whether the work of this number is a campaign, and not a run."""
+    return number > CAMPAIGNS
+
+
+def wish_of(number: int) -> dict[str, str]:
+    """What the client sends, each time."""
+    wish = {"repository": repository_of(number), "title": "Greet the moon", "body": "As the sun."}
+    if not is_campaign(number):
+        return wish
+    places = ", ".join(f"doors-{number}/place-{place}" for place in (1, 2))
+    return wish | {"blueprint": "migrate", "body": f"As the sun.\n\nrepositories: {places}\nbudget: $5"}
 
 
 class FusedRequests(PostgresRequests):
@@ -64,6 +82,19 @@ class FusedRequests(PostgresRequests):
         await self._fuse.commit("started", lambda: start(request, draft, reason))
 
 
+class FusedCampaigns(PostgresCampaigns):
+    """Campaigns, whose beginning is a commit."""
+
+    def __init__(self, engine: AsyncEngine, queue: Queue, fuse: Fuse) -> None:
+        super().__init__(engine, queue)
+        self._fuse = fuse
+
+    async def begin(self, request_id: int, draft: CampaignDraft) -> None:
+        """As `Campaigns` says."""
+        begin = super().begin
+        await self._fuse.commit("started", lambda: begin(request_id, draft))
+
+
 class FusedDoors(PostgresStore):
     """The store of one attempt."""
 
@@ -75,6 +106,10 @@ class FusedDoors(PostgresStore):
         """As `PostgresStore` says."""
         return FusedRequests(self._engine, self._queue, self._fuse)
 
+    def campaigns(self) -> PostgresCampaigns:
+        """As `PostgresStore` says."""
+        return FusedCampaigns(self._engine, self._queue, self._fuse)
+
 
 async def advance(settings: Settings, order: Order, pipe: int) -> None:
     """One attempt: the call at the web server's application, then what a worker does for its job."""
@@ -82,7 +117,7 @@ async def advance(settings: Settings, order: Order, pipe: int) -> None:
     redactor = redactor_of(settings)
     async with connected(url) as engine, github(settings, redactor) as (_, forges):
         store = FusedDoors(engine, ProcrastinateQueue(url), Fuse(order, pipe))
-        await store.api_tokens().add("door", LOGIN, ["doors-*/slugs"], digest_of(TOKEN))
+        await store.api_tokens().add("door", LOGIN, ["doors-*/*"], digest_of(TOKEN))
         key = await _called(settings, store, order.run)
         open_one = opener(store, forges, BLUEPRINTS, None, redactor, label=settings.label)
         await open_one.open((await store.requests().find(key)).id)
@@ -90,11 +125,10 @@ async def advance(settings: Settings, order: Order, pipe: int) -> None:
 
 async def _called(settings: Settings, store: PostgresStore, number: int) -> str:
     """Ask, and answer with the key of the run. Raises NotFound if it was not taken."""
-    wish = {"repository": repository_of(number), "title": "Greet the moon", "body": "As the sun."}
     headers = {"Authorization": f"Bearer {TOKEN}", "Idempotency-Key": f"once-{number}"}
     transport = httpx.ASGITransport(web_app(settings, store))
     async with httpx.AsyncClient(transport=transport, base_url=settings.page_url, headers=headers) as client:
-        answer = await client.post("/api/v1/runs", json=wish)
+        answer = await client.post("/api/v1/runs", json=wish_of(number))
     if answer.status_code != 202:
         raise NotFound(answer.text)
     return str(answer.json()["id"])

@@ -9,8 +9,9 @@ from app.adapters.local import LocalForge
 from app.adapters.store import PostgresStore
 from app.core.errors import SettingsError
 from app.demo import models
-from app.evaluation.exercise import exercises
-from app.evaluation.trial import make_repository
+from app.evaluation.exercise import Exercise, exercises
+from app.evaluation.proposed import on_pull_request
+from app.evaluation.trial import make_repository, posed
 from app.local import carried_out, draft, without_pages
 from app.new_blueprint.new_blueprint import write
 from app.registry import load
@@ -57,6 +58,38 @@ async def test_a_run_is_replayed_without_a_model(
     ]
 
 
+@pytest.mark.parametrize(("blueprint", "name"), [("ci", "older-python"), ("review", "out-of-range")])
+async def test_a_run_on_a_pull_request_is_replayed_as_that_stood_then(
+    settings: Settings, store: PostgresStore, home: Path, blueprint: str, name: str
+) -> None:
+    """With checks that were red, or with what reviewers had said; also a part of a campaign that is not there now."""
+    record = await of_pull_request(settings, store, home, blueprint, exercises(blueprint)[name])
+    assert record.run.visits[0].outcome in {"red", "said"}
+    (home / "copy").mkdir()
+    copy = copied(home / "ground" / f"1-{name}", record, home / "copy", BLUEPRINTS)
+    again = await played(settings, store, record, copy, print)
+    assert visited(again, BLUEPRINTS) == visited(record.run, BLUEPRINTS)
+    assert "publish: done" in visited(again, BLUEPRINTS)
+    assert list(differences(record, again, await store.patch(again.id), BLUEPRINTS)) == []
+
+
+async def of_pull_request(
+    settings: Settings, store: PostgresStore, home: Path, blueprint: str, exercise: Exercise
+) -> Record:
+    """The record of a run that solved a task on a pull request."""
+    ground = await posed(exercise, home / "ground").open(1)
+    async with models.serve({"oracle": oracle([exercise])}) as server:
+        await warm_up()
+        known = settings.with_model("openai/oracle").model_copy(update={"model_api_base": server.url})
+        worker = await without_pages(known, store)
+        wanted = on_pull_request(draft(exercise.name, exercise.text, blueprint, blueprints=worker.blueprints))
+        task = wanted.task.model_copy(update={"campaign": 7})
+        asked = wanted.model_copy(update={"task": task})
+        run = await carried_out(worker, ground.forge, ground.head, asked, tell=print)
+        assert run.trail.pull_request_number, run.error
+    return await Record.of(store, run)
+
+
 async def test_a_record_without_an_answer_says_where_it_ends(
     record: Record, settings: Settings, store: PostgresStore, home: Path
 ) -> None:
@@ -76,7 +109,7 @@ async def test_what_cannot_be_replayed_is_told(record: Record, tmp_path: Path) -
     with pytest.raises(SettingsError, match="does not have the commit"):
         copied(tmp_path / "other", record, tmp_path / "copy", BLUEPRINTS)
     never = Record(record.run.model_copy(update={"visits": ()}), (), b"")
-    with pytest.raises(SettingsError, match="only runs can that began at an issue"):
+    with pytest.raises(SettingsError, match="did not come to the end of its first node"):
         copied(tmp_path / "other", never, tmp_path / "copy", BLUEPRINTS)
 
 

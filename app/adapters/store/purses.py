@@ -48,9 +48,11 @@ class PostgresPurse:
             held = weighed(caps, await self._used(connection, month), usd)
             if held.is_granted:
                 owners = owners_of(self._task)
-                await _add(connection, owners, month, held=usd)
+                # Only where it is held: a purse that is made later, for a budget that is new, must not give it back.
+                held_at = await _add(connection, owners, month, held=usd)
+                at = {level: owners[level] for level in LEVELS if level in held_at}
                 await connection.execute(
-                    upsert(tables.holds).values(run_id=self._run_id, month=month, usd=usd, owners=owners)
+                    upsert(tables.holds).values(run_id=self._run_id, month=month, usd=usd, owners=at)
                 )
         return held
 
@@ -62,6 +64,8 @@ class PostgresPurse:
             month, caps = await self._opened(connection)
             used = await self._used(connection, month)
         found = weighed(caps, used, 0.0)
+        if found.level is None:  # of a campaign that was forgotten, where nothing else has a budget
+            return found
         return found.model_copy(update={"is_granted": found.left_usd > 0})
 
     @property
@@ -193,6 +197,8 @@ async def _lock(connection: AsyncConnection, owners: Mapping[Level, str], month:
 
 async def _add(
     connection: AsyncConnection, owners: Mapping[Level, str], month: str, *, spent: float = 0, held: float = 0
-) -> None:
+) -> set[str]:
+    """Count it at every level that has a purse; answer with these."""
     more = {"spent_usd": _purse.spent_usd + spent, "held_usd": _purse.held_usd + held}
-    await connection.execute(update(tables.purses).where(_are(owners, month)).values(**more))
+    change = update(tables.purses).where(_are(owners, month)).values(**more).returning(_purse.level)
+    return set((await connection.execute(change)).scalars())

@@ -37,6 +37,7 @@ from app.core.wording.failures import (
     tried_in_vain,
     went_round,
 )
+from app.core.wording.faults import fault_body, fault_marker, file_fault, never_comes, not_begun
 from app.core.wording.gates import (
     claim_failed,
     claims_show_nothing,
@@ -133,7 +134,10 @@ __all__ = [
     "empty_thread",
     "end_in_slack",
     "fails_as_before",
+    "fault_body",
+    "fault_marker",
     "fewer_tests",
+    "file_fault",
     "found_by_gates",
     "gave_up",
     "gone",
@@ -155,12 +159,14 @@ __all__ = [
     "mending_message",
     "moved",
     "moved_by_others",
+    "never_comes",
     "newer_blueprint",
     "no_checks_to_fix",
     "no_repository_in_slack",
     "no_review",
     "no_test_fails_without_it",
     "no_way_to_test",
+    "not_begun",
     "nothing_changed",
     "nothing_there",
     "noticed_body",
