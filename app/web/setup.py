@@ -57,7 +57,12 @@ class Setup:
         router.add_api_route("/setup/created", self.created, methods=["GET"], response_class=HTMLResponse)
         for path in ("/", "/readyz"):
             router.add_api_route(path, self.not_yet, methods=["GET"], response_class=HTMLResponse)
+        router.add_api_route("/healthz", self.alive, methods=["GET"])
         return router
+
+    async def alive(self) -> dict[str, str]:
+        """This process answers: who starts it anew for not being ready would make a new token each time."""
+        return {"status": "waits for its GitHub App"}
 
     async def not_yet(self) -> Response:
         """Everything else has to wait."""
