@@ -136,11 +136,11 @@ def next_version(folder: Path, newest: str) -> dict[str, str]:
     return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
 
 
-def asked(url: str, question: str) -> Any:
+def asked(url: str, question: str, **given: object) -> Any:
     """What the database answers."""
     engine = create_engine(url)
     with engine.connect() as connection:
-        found = connection.execute(text(question)).scalar_one()
+        found = connection.execute(text(question), given).scalar_one()
     engine.dispose()
     return found
 
@@ -248,3 +248,32 @@ async def test_a_run_waits_while_the_private_key_changes_and_goes_on_without_a_r
     )
     (stage.home / "app.pem").write_bytes(pem)
     assert f"#{number}" in (await one_pull(office))["body"]
+
+
+async def test_a_worker_finds_out_that_it_was_uninstalled_and_leaves_what_another_github_has(
+    office: Office, database_url: str
+) -> None:
+    """Nobody tells it: GitHub's word got lost. Another GitHub has an App of the same id, on the same database."""
+    url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    office.stage.environment = {**office.stage.environment, "MINIONS_DATABASE_URL": url}
+    accounts = office.stage.hub.accounts
+    (installation,) = accounts.installations
+    first = await office.worker("first")
+    noted = "SELECT count(*) FROM installations WHERE id = :id AND app_id IS NOT NULL"
+    await office.until("noted where the App is", lambda: asked(database_url, noted, id=installation.id))
+    first.kill()
+    await first.wait()
+    accounts.remove(installation)
+    days_ago = """
+        WITH other AS (INSERT INTO installations (id, account, state, app_id, missing_since)
+            VALUES (:other, 'other', 'active', :app, now() - interval '2 days'))
+        UPDATE installations SET missing_since = now() - interval '2 days' RETURNING id
+    """
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text(days_ago), {"other": 9, "app": f"{office.stage.app.id}@github.other.example"})
+    engine.dispose()
+    await office.worker("second")
+    state = "SELECT state FROM installations WHERE id = :id"
+    await office.until("found removed", lambda: asked(database_url, state, id=installation.id) == "deleted")
+    assert asked(database_url, state, id=9) == "active"
