@@ -9,11 +9,14 @@ import kubernetes_validate
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from pydantic import SecretStr
 
+from app.core.app_manifest import Created
 from app.core.repo_schema import schema
 from app.core.vitals import Vitals
 from app.settings import Settings
 from app.web.metrics import FAMILIES
+from app.web.setup import variables
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "manifests"
@@ -45,6 +48,7 @@ def test_nothing_runs_as_root_or_writes_to_its_image(thing: dict[str, Any]) -> N
     assert pod["automountServiceAccountToken"] is False
     for container in pod["containers"]:
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert container["resources"]["limits"]["memory"]
 
@@ -115,3 +119,38 @@ def test_all_that_readiness_tells_is_in_the_documentation() -> None:
 def test_every_metric_is_in_the_documentation() -> None:
     rows = re.findall(r"(?m)^\| `(minions_[a-z_]+)` \| (.*?) \|$", (ROOT / "docs/operating.md").read_text("utf-8"))
     assert dict(rows) == FAMILIES
+
+
+def test_an_app_that_was_made_in_the_browser_has_its_place_in_the_secret() -> None:
+    example = yaml.safe_load((MANIFESTS / "kubernetes/secret.example.yaml").read_text("utf-8"))
+    made = Created(
+        slug="m",
+        html_url="https://github.test/m",
+        id=1,
+        client_id="i",
+        client_secret=SecretStr("s"),
+        pem=SecretStr("p"),
+        webhook_secret=SecretStr("w"),
+    )
+    assert {name for name, _ in variables(made)} <= set(example["stringData"])
+
+
+def test_the_ports_of_everything_that_is_called_are_let_through() -> None:
+    """GitHub and models, PostgreSQL, the collector of traces; and never where clouds tell credentials."""
+    (policy,) = [
+        one
+        for one in yaml.safe_load_all((MANIFESTS / "kubernetes/network.yaml").read_text("utf-8"))
+        if one["spec"]["policyTypes"] == ["Egress"]
+    ]
+    names, others = policy["spec"]["egress"]
+    assert {one["port"] for one in names["ports"]} == {53}
+    assert {one["port"] for one in others["ports"]} == {443, 5432, 4318}
+    assert others["to"][0]["ipBlock"]["except"] == ["169.254.0.0/16"]
+    (into,) = [
+        one["spec"]["ingress"]
+        for one in yaml.safe_load_all((MANIFESTS / "kubernetes/network.yaml").read_text("utf-8"))
+        if "ingress" in one["spec"]
+    ]
+    port = kind("web")["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"]
+    assert into == [{"ports": [{"port": port}]}]
+    assert port == Settings.model_fields["port"].default
