@@ -357,6 +357,26 @@ def revoke_token(name: Annotated[str, typer.Argument(help="Its name.")]) -> None
 
 
 @cli.command()
+def backup(
+    to: Annotated[str, typer.Argument(metavar="file", help="A file that is not there yet; `-` is standard output.")],
+) -> None:
+    """Write all of this installation that is missed when it is lost to one file, also while it works."""
+    from app.backup import back_up
+
+    print(back_up(_settings(quiet=True), to), file=sys.stderr)
+
+
+@cli.command()
+def restore(
+    source: Annotated[str, typer.Argument(metavar="file", help="What `minions backup` wrote; `-` is standard input.")],
+) -> None:
+    """Make an installation of a backup, in an empty database and data folder. Exit code 2 if there is one."""
+    from app.backup import restore as restore_backup
+
+    print(restore_backup(_settings(quiet=True), source))
+
+
+@cli.command()
 def schema() -> None:
     """Print the JSON Schema of `.github/minion.yml`, for editors."""
     import json

@@ -28,6 +28,7 @@ from app.registry import load
 from app.settings import Settings
 from app.web.access import Access, OnLoopback, Shut
 from app.web.api import CALLS_PER_MINUTE, PATH, Api
+from app.web.editors import Editors
 from app.web.health import Health
 from app.web.hints import Hints
 from app.web.html import Paper
@@ -94,7 +95,7 @@ def web_app(settings: Settings, store: PostgresStore, blueprints: Blueprints = B
     metrics = Metrics(store, counts, settings.metrics_token.get_secret_value())
     overview = OverviewPages(store.figures(), pages)
     models = ModelsPage(roles_of(settings), store.rollouts(), pages)
-    routers = [part.router() for part in (webhook, pages, overview, models, Health(store, counts), metrics)]
+    routers = [part.router() for part in (webhook, pages, overview, models, Health(store, counts), metrics, Editors())]
     if isinstance(access, SignIn):
         routers.append(access.router())
     for router in routers:

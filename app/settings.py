@@ -410,6 +410,11 @@ class Settings(BaseSettings):
         return bool(self.client_id and self.client_secret.get_secret_value())
 
     @property
+    def app_there(self) -> str:
+        """The App and its GitHub: ids are each GitHub's own, and several count from 1."""
+        return self.app_id if self.github_url == _GITHUB else f"{self.app_id}@{urlsplit(self.github_url).netloc}"
+
+    @property
     def is_on_loopback(self) -> bool:
         """Whether only this machine can reach this server."""
         return all(urlsplit(url).hostname in _LOOPBACK for url in (self.page_url, f"http://{self.host}"))

@@ -1,12 +1,10 @@
 """`minions token …`: tokens of the HTTP API, on the database of this installation."""
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from app.adapters.postgres import EmbeddedPostgres
 from app.adapters.store import ProcrastinateQueue, opened
@@ -17,9 +15,6 @@ from app.database import check_tables, database
 from app.settings import Settings
 
 T = TypeVar("T")
-
-_SOCKET: Final = ".s.PGSQL.5432"
-"""By which PostgreSQL is found in its folder."""
 
 
 def create(settings: Settings, name: str, login: str, repositories: Sequence[str]) -> str:
@@ -67,23 +62,13 @@ def _on_tokens(settings: Settings, do: Callable[[ApiTokens], Awaitable[T]]) -> T
 def _reached(settings: Settings) -> Iterator[str]:
     """The database: of a server that runs on this machine, if there is one, which has it up to date."""
     embedded = EmbeddedPostgres(settings.home)
-    if settings.database_url or _answers(settings.home / "postgres" / _SOCKET):
+    if settings.database_url or embedded.answers():
         url = with_driver(settings.database_url) if settings.database_url else embedded.url
         check_tables(url)
         yield url
         return
     with database(settings) as url:
         yield url
-
-
-def _answers(place: Path) -> bool:
-    """Whether somebody listens there: one that was killed leaves its socket behind."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(place))
-        except OSError:
-            return False
-    return True
 
 
 def _day(at: datetime | None) -> str:

@@ -94,7 +94,7 @@ def work(settings: Settings) -> None:
                 _warmed_up(),
                 Sweeps(store, MachineLeftovers(settings.home, worker.boxes.end_ownerless)).keep_sweeping(),
                 recovery(settings, store, app, lookups, blueprints=blueprints).keep_looking(),
-                Installations(store, store.register(settings.app_id), GitHubInstalled(app)).keep_looking(),
+                Installations(store, store.register(settings.app_there), GitHubInstalled(app)).keep_looking(),
                 Watch(store).keep_watching(),
                 Retention(store.archive(), kept(settings)).keep_clearing(),
                 schedules(store, forges, history).keep_looking(),

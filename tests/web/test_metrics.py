@@ -88,6 +88,7 @@ async def test_tells_runs_deliveries_and_what_models_took(store: PostgresStore) 
         await answered(store, run_id, 1)
         before = await figures(http)
         assert before["minions_runs", "fix", "queued"] == before["minions_queue_runs",] == 1
+        assert before["minions_runs", "fix", "failed"] == 0, "what fails first shall be seen as a rise"
         assert before["minions_queue_oldest_seconds",] > 0
         assert before["minions_deliveries_total", "issues"] == 3
         assert before["minions_deliveries_refused_total", "401"] == 2

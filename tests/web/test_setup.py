@@ -94,6 +94,11 @@ async def test_who_was_not_told_by_the_server_gets_nowhere(browser: Browser, pat
     assert not browser.made.codes
 
 
+async def test_who_looks_whether_it_lives_leaves_it_alone_and_sends_nobody_else(browser: Browser) -> None:
+    """Started anew, it would have another token."""
+    assert [(await browser.http.get(path)).status_code for path in ("/healthz", "/readyz")] == [200, 503]
+
+
 async def test_an_organisation_is_asked_in_its_own_settings(browser: Browser) -> None:
     page = await browser.http.get(f"{browser.setup.url}&organization=octo-org")
     assert 'action="https://github.test/organizations/octo-org/settings/apps/new?' in page.text

@@ -252,7 +252,8 @@ installations = Table(
     Column("app_id", Text, nullable=True),
     _moment("missing_since"),
 )
-"""`app_id` is of the App for which GitHub listed it, `missing_since` when GitHub first said that there is none."""
+"""`app_id` is of the App for which GitHub listed it, with its host where that is not github.com, and `missing_since` of
+when it first said that there is none."""
 
 floor = Table(
     "floor",
