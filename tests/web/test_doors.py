@@ -26,6 +26,7 @@ LOOKED_AT: Final = {
     "/overview/figures.csv": AWAY,
     "/overview/figures.json": AWAY,
     "/overview/runs.csv": AWAY,
+    "/overview/runs.json": AWAY,
     "/models": AWAY,
     "/runs/{key}": AWAY,
     "/runs/{key}/live": AWAY,
