@@ -46,6 +46,9 @@ SELECT id, repository_id, task#>>'{repository,full_name}', number, task->>'title
     number % 3, number % 7 / 6
 FROM runs WHERE key LIKE 'filled-%'
 """
+_AT_ONCE: Final = "SET CONSTRAINTS summarise IMMEDIATE"
+_FORGET: Final = "DELETE FROM summaries WHERE run_id IN (SELECT id FROM runs WHERE key LIKE 'filled-%')"
+"""The database sums up a run by its usage, which these have none of: what it wrote makes room for what they came to."""
 _TRIED: Final = """
 WITH worked AS (
     INSERT INTO ledger (run_id, visit, turn, model, input_tokens, output_tokens, cached_tokens, usd)
@@ -76,6 +79,8 @@ async def fill(url: str, *, runs: int, repositories: Mapping[int, str], weeks: i
     values = {"runs": runs, "hours": weeks * 7 * 24, "ids": list(repositories), "names": json.dumps(names)}
     async with engine.begin() as connection:
         await connection.execute(text(_RUNS), values)
+        await connection.execute(text(_AT_ONCE))
+        await connection.execute(text(_FORGET))
         await connection.execute(text(_SUMMARIES))
         await connection.execute(text("ANALYZE runs, summaries"))
     await engine.dispose()

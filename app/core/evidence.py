@@ -30,6 +30,10 @@ class Where(StrEnum):
     UNCLAIMED = "claimed, old code"
 
 
+_WITHOUT_IT: Final = frozenset({Where.NEW_TESTS, Where.UNCLAIMED})
+"""Where the change itself is left out: what ends well there shows nothing, and what fails shows that it is needed."""
+
+
 class Evidence(BaseModel, frozen=True):
     """One command and how it ended; its output is in the journal, not here."""
 
@@ -45,6 +49,16 @@ class Evidence(BaseModel, frozen=True):
     def ok(self) -> bool:
         """Whether the command succeeded."""
         return self.exit_code == 0
+
+    @property
+    def has_to_fail(self) -> bool:
+        """Whether it shows something by failing."""
+        return self.where in _WITHOUT_IT
+
+    @property
+    def speaks_for_it(self) -> bool:
+        """Whether it ended as it does when the change is good."""
+        return not self.timed_out and self.ok is not self.has_to_fail
 
 
 class Reviews(BaseModel, frozen=True):

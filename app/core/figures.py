@@ -125,37 +125,44 @@ class Definition(NamedTuple):
     anchor: str
     name: str
     meaning: str
+    columns: tuple[str, ...]
+    """What it is made of and called where figures are taken along: fields and properties of `Group`."""
 
 
 DEFINITIONS: Final = (
-    Definition("runs", "Runs", "Tasks that somebody asked for in this time, whatever came of them."),
+    Definition("runs", "Runs", "Tasks that somebody asked for in this time, whatever came of them.", ("runs",)),
     Definition(
         "opened",
         "Pull requests",
         "Pull requests that runs opened. What a run adds to one that exists is not counted anew.",
+        ("opened",),
     ),
-    Definition("merged", "Merged", "Those of them that somebody merged."),
+    Definition("merged", "Merged", "Those of them that somebody merged.", ("merged",)),
     Definition(
         "untouched",
         "Untouched",
         "Merged ones whose branch stood, when they were merged, where a run had pushed it: no person added a commit.",
+        ("untouched",),
     ),
     Definition(
         "green",
         "Green at first",
         "Of pull requests whose checks came to a verdict: the share in which the first verdict was green. Those "
         "without checks are left out.",
+        ("checked", "green_at_first", "share_green"),
     ),
     Definition(
         "rounds",
         "CI rounds",
         "How often a run waited for checks, on the average of runs that waited at all: 1 means that nothing was "
         "mended.",
+        ("rounds",),
     ),
     Definition(
         "comments",
         "Review comments",
         "Comments at lines of the change, on the average of pull requests that were closed or merged.",
+        ("comments",),
     ),
     Definition(
         "reverted",
@@ -163,6 +170,7 @@ DEFINITIONS: Final = (
         "Merged ones that were taken back within 14 days: by a pull request that GitHub's button “Revert” made, or by "
         "a commit on the default branch whose message says “This reverts commit …” of the merge or of the branch's "
         "last commit.",
+        ("reverted",),
     ),
     Definition(
         "satisfaction",
@@ -170,18 +178,21 @@ DEFINITIONS: Final = (
         "👍 as a share of all 👍 and 👎 on pull requests that runs opened and on the comments in which they say how "
         "they stand. GitHub is asked for them now and then, until 14 days after a pull request was closed and 60 days "
         "after the run was asked for. Who reacts in both places counts twice; where nobody does there is no figure.",
+        ("thumbs_up", "thumbs_down", "satisfaction"),
     ),
     Definition(
         "time",
         "Time to pull request",
         "From asking to the opened pull request, waiting in the queue included. The geometric mean, so that one run "
         "of a day does not outweigh a hundred of ten minutes.",
+        ("seconds",),
     ),
     Definition(
         "cost",
         "Cost per merged",
         "What all runs in the row cost by the ledger of model calls, also those that came to nothing, for each merged "
         "pull request.",
+        ("usd", "usd_per_merged"),
     ),
 )
 """In the order of the columns."""

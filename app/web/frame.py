@@ -13,6 +13,7 @@ from app.core.glance import BEFORE_ALL, Place, Reader, Standing
 from app.core.run import Run
 from app.web.change import File, files
 from app.web.drawing import drawing
+from app.web.gist import gist
 from app.web.html import Paper
 from app.web.record import Item, Passage, Record, commands, passages, titles
 from app.web.stretches import Stretch, Stretches
@@ -132,6 +133,7 @@ class Frame:
     def _made(self, standing: Standing, touched: Sequence[Item], patch: bytes | None) -> Iterator[tuple[str, str, str]]:
         run, blueprint = standing.run, self.blueprint_of(standing.run.blueprint)
         yield "head", "", self._part("head", standing=standing, run=run, budget=self._budget(standing))
+        yield "gist", "", self._part("gist", gist=gist(run))
         where = (run.at, run.status, len(run.visits))
         if blueprint is not None and where != self._drawn:
             self._drawn = where

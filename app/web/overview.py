@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
 
-from app.core.figures import BY, DEFINITIONS, MOST_LISTED, OUTCOMES, Figures, Group, Overview, Wanted
+from app.core.figures import BY, DEFINITIONS, MOST_LISTED, OUTCOMES, Figures, Group, Listed, Overview, Wanted
 from app.web.access import TurnedAway, Visitor
 from app.web.html import HEADERS
 from app.web.pages import Pages
@@ -22,8 +22,11 @@ _MOST_WEEKS: Final = 26
 _SPANS: Final = ((4, "4 weeks"), (12, "12 weeks"), (52, "a year"), (0, "all time"))
 _SHARES: Final = ("usd_per_merged", "share_green", "satisfaction")
 """What is made of the other figures of a group."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet run a text."""
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a spreadsheet run a text; the last four are the first in full width.
+https://owasp.org/www-community/attacks/CSV_Injection"""
+_TAKEN: Final = [name for name in Listed.model_fields if name != "key"]
+"""What is told of a run where runs are taken along: whoever has the key of its page need not be who took them."""
 
 
 class OverviewPages:
@@ -41,6 +44,7 @@ class OverviewPages:
             ("/overview/figures.csv", self.figures_csv),
             ("/overview/figures.json", self.figures_json),
             ("/overview/runs.csv", self.runs_csv),
+            ("/overview/runs.json", self.runs_json),
         ):
             router.add_route(path, self._pages.guarded(page), methods=["GET"], include_in_schema=False)
         return router
@@ -64,6 +68,7 @@ class OverviewPages:
             spans=_SPANS,
             query=urlencode(query),
             weeks=bars(found),
+            most_taken=_MOST_RUNS,
         )
 
     async def figures_csv(self, request: Request, visitor: Visitor) -> Response:
@@ -79,7 +84,7 @@ class OverviewPages:
         found = await self._figures.overview(wanted, visitor.readable)
         body = {
             "wanted": wanted.model_dump(exclude={"page"}),
-            "definitions": {one.anchor: one.meaning for one in DEFINITIONS},
+            "definitions": {column: one.meaning for one in DEFINITIONS for column in one.columns},
             "groups": [group.model_dump() | {name: getattr(group, name) for name in _SHARES} for group in found.groups],
             "causes": [cause.model_dump(exclude={"examples"}) for cause in found.causes],
         }
@@ -87,11 +92,20 @@ class OverviewPages:
 
     async def runs_csv(self, request: Request, visitor: Visitor) -> Response:
         """The runs that were looked for, the newest first."""
-        wanted = _wanted(request).model_copy(update={"page": 1})
-        runs = await self._figures.listed(wanted, visitor.readable, _MOST_RUNS)
-        rows = [list(run.model_dump(mode="json", exclude={"key"}).values()) for run in runs]
-        heads = [name for name in type(runs[0]).model_fields if name != "key"] if runs else ["run_id"]
-        return _csv("minions-runs.csv", heads, rows)
+        rows = [list(row.values()) for row in await self._taken(_wanted(request), visitor)]
+        return _csv("minions-runs.csv", _TAKEN, rows)
+
+    async def runs_json(self, request: Request, visitor: Visitor) -> Response:
+        """The same for programs."""
+        wanted = _wanted(request)
+        body = {"wanted": wanted.model_dump(exclude={"page"}), "runs": await self._taken(wanted, visitor)}
+        return JSONResponse(body, headers=HEADERS)
+
+    async def _taken(self, wanted: Wanted, visitor: Visitor) -> list[dict[str, Any]]:
+        """All of them rather than one page."""
+        all_of_it = wanted.model_copy(update={"page": 1})
+        runs = await self._figures.listed(all_of_it, visitor.readable, _MOST_RUNS)
+        return [{name: one for name, one in run.model_dump(mode="json").items() if name in _TAKEN} for run in runs]
 
 
 def bars(found: Overview) -> list[dict[str, Any]]:

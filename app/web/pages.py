@@ -170,6 +170,7 @@ class Pages:
             recorded=recorded,
             sections=sections(recorded.entry),
             among=frame.among(place),
+            has_more=await self._has(frame, Place(place.visit, place.number + 1)),
         )
 
     async def turns(self, request: Request, visitor: Visitor) -> Response:
@@ -237,6 +238,14 @@ class Pages:
         if not visitor.reads(frame.run.task.repository.id):
             raise NotFound("There is no such run.")
         return frame
+
+    async def _has(self, frame: Frame, place: Place) -> bool:
+        """Whether there is such an entry."""
+        try:
+            await self._reader.entry(frame.run.id, place)
+        except NotFound:
+            return False
+        return True
 
     def _blueprint(self, name: str) -> Blueprint[Any] | None:
         return self._blueprints.get(name)

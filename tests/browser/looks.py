@@ -41,6 +41,16 @@ async def narrowed(page: Page, width: int = 390) -> list[str]:
     return found
 
 
+async def tabbed_to(page: Page, words: str, at_most: int = 40) -> None:
+    """Go on by the Tab key, until what has the focus says these words, and can be seen to have it."""
+    for _ in range(at_most):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("document.activeElement.textContent.trim()") == words:
+            assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+            return
+    raise AssertionError(f"the Tab key does not lead to “{words}”")
+
+
 async def pictured(page: Page, name: str) -> None:
     """Pictures for people who work on pages, where PICTURES names a folder."""
     folder = os.environ.get("PICTURES")

@@ -14,7 +14,9 @@ from app.demo.script import Act, Call, Script, Turn
 from app.demo.stage import Stage, furnish, seed, staged
 from tests.browser.looks import narrowed, pictured, serious
 from tests.browser.person import asked, page_of
+from tests.forks import Forks
 from tests.summaries import fill, tried
+from tests.turns import number_of, write
 
 pytestmark = pytest.mark.browser
 
@@ -30,6 +32,9 @@ GIVES_UP = Script(
         ),
     )
 )
+LONG = "filled-7"
+TURNS = 600
+"""Of one run: as many as a page shows, and two stretches more."""
 MODELS = """
 [models.slugs]
 name = "openai/slugs"
@@ -54,9 +59,9 @@ model = "none"
 
 
 @pytest.fixture(scope="module")
-async def stage() -> AsyncIterator[tuple[Stage, str]]:
+async def stage(forks: Forks) -> AsyncIterator[tuple[Stage, str]]:
     """A running Minions, and the address of a run that came to nothing."""
-    async with staged(scripts={"slugs": GIVES_UP, "other": GIVES_UP}) as stage:
+    async with staged(scripts={"slugs": GIVES_UP, "other": GIVES_UP}, start=forks.start) as stage:
         headers = furnish(stage, seed())
         models = stage.home / "models.toml"
         models.write_text(MODELS.format(base=stage.models.url))
@@ -67,6 +72,7 @@ async def stage() -> AsyncIterator[tuple[Stage, str]]:
             run = await page_of(person, await asked(person, title=f"Rename {WORD}", body=f"{WORD}\n" * 3))
         database = f"postgresql+psycopg://postgres@/postgres?host={stage.home / 'minions' / 'postgres'}"
         await fill(database, runs=10, repositories={stage.hub.repository(seed().repository).id: seed().repository})
+        write(database, number_of(database, LONG), 1, TURNS, words=3)
         await tried(database, role="implement", stable="slugs", model="other")
         async with connected(database) as engine:
             gone = Candidate(model="gone", share=0.01, round=2)
@@ -113,6 +119,30 @@ async def test_each_page(
     assert await narrowed(page) == []
     if status != 200:  # which the browser itself puts into its console
         complaints.clear()
+
+
+async def test_older_turns_of_a_long_run_are_unfolded_by_the_keyboard(stage: tuple[Stage, str], page: Page) -> None:
+    await page.goto(f"{stage[0].app_url}/runs/{LONG}")
+    older = page.locator("details.older")
+    await expect(older.locator("summary")).to_have_text(["Turns 1 to 50", "Turns 51 to 100"])
+    await expect(page.locator(".turn")).to_have_count(500)
+    assert await narrowed(page) == []
+    first = older.first
+    await first.locator("summary").focus()
+    await page.keyboard.press("Enter")
+    await expect(first.locator(".turn")).to_have_count(50)
+    call = first.locator("details.call").first
+    await call.locator("summary").focus()
+    await page.keyboard.press("Enter")
+    await expect(call.locator(".fetched pre").first).to_contain_text("pytest -x tests/test_parser.py")
+    await first.get_by_role("link", name="On a page of their own").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Turns 1 to 50")
+    await pictured(page, "turns")
+    assert await serious(page) == []
+    assert await narrowed(page) == []
+    await page.get_by_role("link", name="Turns 51 to 100").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Turns 51 to 100")
+    await expect(page.get_by_role("link", name="Turns 101 to 150")).to_be_visible()
 
 
 async def test_models_are_compared_and_what_was_taken_back_says_why(stage: tuple[Stage, str], page: Page) -> None:

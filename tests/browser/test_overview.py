@@ -1,5 +1,7 @@
 """Signing in, and looking for runs, as somebody does it with a browser."""
 
+import csv
+import io
 import re
 from collections.abc import AsyncIterator
 
@@ -45,12 +47,18 @@ async def test_somebody_signs_in_and_looks_for_runs(stage: Stage, page: Page) ->
     assert await narrowed(page) == []
     await page.get_by_label("Outcome").select_option("merged")
     await page.get_by_label("Search").fill("parser")
-    await page.get_by_role("button", name="Show").click()
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**text=parser**")
     rows = page.locator("section[aria-labelledby=runs-title] tbody tr")
     await expect(rows.first).to_contain_text("merged")
     for said in await rows.all_inner_texts():
         assert "merged" in said
         assert "parser" in said
+    async with page.expect_download() as taken:
+        await page.get_by_role("link", name="These runs as CSV").click()
+    file = await (await taken.value).path()
+    titles = {(row["title"], row["outcome"]) for row in csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")))}
+    assert titles == {("The parser is slow on long lines", "merged")}
     await page.get_by_role("link", name="Untouched").first.click()
     await expect(page.locator("#def-untouched")).to_be_in_viewport()
     await rows.first.get_by_role("link").click()

@@ -7,11 +7,12 @@ import pytest
 from playwright.async_api import Page, expect
 
 from app.demo.stage import Stage, furnish, seed, staged
-from tests.browser.looks import narrowed, pictured, serious
+from tests.browser.looks import narrowed, pictured, serious, tabbed_to
 from tests.browser.person import asked, page_of
 from tests.forks import Forks
 
 pytestmark = pytest.mark.browser
+MOVES = "getComputedStyle(document.querySelector('#drawing .pulse')).animationName"
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,10 @@ async def test_a_run_is_watched_from_its_start_to_its_end(stage: tuple[Stage, ht
     _, person = stage
     await page.goto(await page_of(person, await asked(person)))
     await expect(page.locator("#head .status")).to_have_text("running")
+    await page.emulate_media(reduced_motion="reduce")
+    assert await page.evaluate(MOVES) == "none"
+    await page.emulate_media(reduced_motion="no-preference")
+    assert await page.evaluate(MOVES) == "breathe"
     await pictured(page, "run-live")
     assert await serious(page) == []
     assert await narrowed(page) == []
@@ -40,6 +45,7 @@ async def test_a_run_is_watched_from_its_start_to_its_end(stage: tuple[Stage, ht
     call = page.locator("details.call").first
     await call.locator("summary").click()
     await expect(call.locator(".fetched pre").first).to_be_visible()
+    await expect(page.locator("#gist")).to_contain_text("The new tests fail without the change.")
     await pictured(page, "run-done")
     assert await serious(page) == []
     assert await narrowed(page) == []
@@ -48,11 +54,16 @@ async def test_a_run_is_watched_from_its_start_to_its_end(stage: tuple[Stage, ht
     assert len(await page.locator("#visits").inner_text()) >= len(said) // 2
 
 
-async def test_a_run_is_stopped_from_its_page(stage: tuple[Stage, httpx.AsyncClient], page: Page) -> None:
+async def test_a_run_is_stopped_by_the_keyboard(stage: tuple[Stage, httpx.AsyncClient], page: Page) -> None:
     _, person = stage
     await page.goto(await page_of(person, await asked(person)))
-    await page.get_by_role("button", name="Stop").click()
-    await page.get_by_role("button", name="Really stop?").click()
+    await tabbed_to(page, "Skip to the content", 1)
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "main"
+    await tabbed_to(page, "Stop")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Really stop?")).to_be_focused()
+    await page.keyboard.press("Enter")
     await expect(page.locator("#head .status")).to_have_text("stopped", timeout=60_000)
     await expect(page.locator("#head .error")).to_contain_text("ann")
     await expect(page.get_by_role("button", name="Retry")).to_be_visible()

@@ -11,7 +11,8 @@ from app.core.errors import MinionsError
 from app.demo.stage import furnish, seed, staged
 from tests.browser.looks import narrowed, pictured, serious
 from tests.browser.person import asked, page_of
-from tests.newcomer import NOBODY, told_url
+from tests.forks import Forks
+from tests.newcomer import NOBODY, doctor, told_url
 
 pytestmark = pytest.mark.browser
 A_PERSON_S: Final = 170.0
@@ -25,8 +26,8 @@ async def looked_at(page: Page, name: str) -> None:
     assert await narrowed(page) == []
 
 
-async def test_from_the_log_to_a_run_in_three_steps(page: Page) -> None:
-    async with staged(settings=NOBODY) as stage:
+async def test_from_the_log_to_a_run_in_three_steps(page: Page, forks: Forks) -> None:
+    async with staged(settings=NOBODY, start=forks.start) as stage:
         headers, wanted = furnish(stage, seed()), seed()
         starting = asyncio.create_task(stage.start_app(within_s=A_PERSON_S))
         url = await told_url(stage, starting)
@@ -46,6 +47,7 @@ async def test_from_the_log_to_a_run_in_three_steps(page: Page) -> None:
         await page.get_by_role("link", name="Choose the repositories").click()
         await page.get_by_role("button", name="Install on acme").click()
         await expect(page.locator("body")).to_contain_text(wanted.repository)
+        assert await doctor(stage, forks) == 0
         api = f"{stage.hub.url}/api/v3/repos/{wanted.repository}"
         async with httpx.AsyncClient(base_url=api, headers=headers, timeout=30) as person:
             await page.goto(await page_of(person, await asked(person)))

@@ -2,16 +2,15 @@
 
 import asyncio
 import html
-import os
 import re
 import stat
 
 import httpx
 import pytest
 
-from app.demo.stage import Stage, furnish, seed, staged
+from app.demo.stage import furnish, seed, staged
 from tests.forks import Forks
-from tests.newcomer import NOBODY, told_url
+from tests.newcomer import NOBODY, doctor, told_url
 
 pytestmark = pytest.mark.story
 
@@ -57,10 +56,3 @@ async def test_from_nothing_to_a_labelled_issue_and_a_content_doctor(forks: Fork
         await browser.post(f"{api}/issues/{number}/labels", json={"labels": [wanted.label]}, headers=headers)
         while not (await browser.get(f"{api}/pulls", headers=headers)).json():
             await asyncio.sleep(0.1)
-
-
-async def doctor(stage: Stage, forks: Forks) -> int:
-    """The exit code of `minions doctor` with the settings of this installation."""
-    process = await forks.heard("doctor", environment={**os.environ, **stage.environment})
-    await process.communicate()
-    return await process.wait()

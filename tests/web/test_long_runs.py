@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import create_engine, text
 
 from app.adapters.store import PostgresStore
 from app.core.errors import NotFound
@@ -22,31 +21,10 @@ from app.web.pages import Pages
 from app.web.record import Item
 from app.web.stretches import LENGTH, MOST_BYTES, MOST_OPEN, Stretches
 from blueprints import BLUEPRINTS
+from tests.turns import write
 
 TURNS = 1_250
 """Of four entries each: 5,000 events."""
-JOURNAL = """
-INSERT INTO journal (run_id, visit, number, entry)
-SELECT :run_id, 0, 4 * (turn - 1) + place, CASE place
-    WHEN 0 THEN json_build_object('kind', 'model asked', 'turn', turn, 'reserved_usd', 0.01)
-    WHEN 1 THEN json_build_object('kind', 'model answered', 'turn', turn, 'finish_reason', 'tool_calls', 'seconds', 2,
-        'message', json_build_object('content', repeat('I look at <where> a line ends. ', :words)),
-        'usage', json_build_object('turns', 1, 'input_tokens', 40000, 'output_tokens', 200, 'usd', 0.01))
-    WHEN 2 THEN json_build_object('kind', 'tool called', 'call_id', 'c' || turn, 'tool', 'bash',
-        'arguments', json_build_object('command', repeat('pytest -x tests/test_parser.py ', 20)))
-    ELSE json_build_object('kind', 'tool returned', 'call_id', 'c' || turn, 'ok', true, 'seconds', 1,
-        'text', repeat('. ', 2000)) END
-FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS turn, generate_series(0, 3) AS place
-ORDER BY turn, place
-"""
-
-
-def write(url: str, run_id: int, first: int, last: int, *, words: int = 50) -> None:
-    """Turns of a minion, from the first to the last; it says more than is shown, or little."""
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text(JOURNAL), {"run_id": run_id, "first": first, "last": last, "words": words})
-    engine.dispose()
 
 
 @pytest.fixture

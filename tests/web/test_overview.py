@@ -12,7 +12,7 @@ from app.core.figures import DEFINITIONS
 from app.core.store import Draft
 from app.core.task import Person, Repository, Task
 from app.web.access import OnLoopback, Shut
-from app.web.overview import OverviewPages
+from app.web.overview import OverviewPages, _cell
 from app.web.pages import Pages
 from blueprints import BLUEPRINTS
 
@@ -73,9 +73,30 @@ async def test_what_is_taken_along_runs_nothing_in_a_spreadsheet(client: httpx.A
 async def test_figures_are_to_be_had_for_programs(client: httpx.AsyncClient) -> None:
     told = (await client.get("/overview/figures.json")).json()
     assert {(group["by"], group["runs"]) for group in told["groups"]} >= {("all", 53), ("repository", 53), ("week", 53)}
-    assert set(told["definitions"]) == {one.anchor for one in DEFINITIONS}
+    assert set(told["definitions"]) == set(told["groups"][0]) - {"by", "name"}, "every figure is defined"
     rows = list(csv.DictReader(io.StringIO((await client.get("/overview/figures.csv")).text)))
     assert [row["runs"] for row in rows if row["by"] == "blueprint"] == ["53"]
+    assert set(rows[0]) == set(told["groups"][0])
+
+
+@pytest.mark.parametrize(("query", "runs"), [("", 53), ("text=%237", 1), ("requester=bob", 0), ("page=3", 53)])
+async def test_what_is_taken_along_is_what_was_looked_for(client: httpx.AsyncClient, query: str, runs: int) -> None:
+    written = (await client.get(f"/overview/runs.csv?{query}")).text
+    rows = list(csv.DictReader(io.StringIO(written)))
+    told = (await client.get(f"/overview/runs.json?{query}")).json()
+    assert len(rows) == len(told["runs"]) == runs
+    assert written.startswith("run_id,repository,number,title,requester,blueprint,model,outcome,asked_at,usd,")
+    assert [row["number"] for row in rows] == [str(run["number"]) for run in told["runs"]]
+    figures = (await client.get(f"/overview/figures.json?{query}")).json()
+    assert [group["runs"] for group in figures["groups"] if group["by"] == "all"] == [runs]
+    assert figures["wanted"] == told["wanted"]
+
+
+@pytest.mark.injection
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_no_cell_begins_with_what_a_spreadsheet_runs(first: str) -> None:
+    assert _cell(f"{first}1+1") == f"'{first}1+1"
+    assert (_cell(-1.5), _cell(None), _cell("a=1")) == (-1.5, "", "a=1")
 
 
 @pytest.mark.parametrize("query", ["page=x", "weeks=-", "page=1e9"])

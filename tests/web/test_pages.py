@@ -134,6 +134,10 @@ async def test_each_entry_has_an_address_and_is_shown_in_full(client: httpx.Asyn
             assert f"{words} &lt;script&gt;" in shown
             assert "<script" not in shown
     assert (await client.get(f"/runs/{run.key}/events/0/99")).status_code == 404
+    last = (await client.get(f"/runs/{run.key}/events/0/{len(JOURNAL) - 1}")).text
+    assert "Entry before" in last
+    assert "Entry after" not in last
+    assert "Entry after" in (await client.get(f"/runs/{run.key}/events/0/0")).text
 
 
 async def test_the_page_shows_the_commands_and_what_they_reached(
@@ -148,6 +152,36 @@ async def test_the_page_shows_the_commands_and_what_they_reached(
     for words in ("set-up", "npm ci", "exit code 7", connections[0], "is not an allowed registry"):
         assert words in page, words
     assert page.count("<script") == 1
+
+
+@pytest.mark.parametrize(("detail", "shown"), [("Which release?", "Which release?"), ("", "needs_human")])
+async def test_who_gave_up_says_why_in_their_own_words(
+    client: httpx.AsyncClient, store: PostgresStore, detail: str, shown: str
+) -> None:
+    run = await started(store)
+    gave_up = {"kind": "gave up", "reason": "needs_human", "detail": detail}
+    await store.journal(run.id, 0).append(Closed(result=gave_up))
+    ended = {"status": Status.DONE, "error": f"It gave up: {detail}", "visits": (visit("implement", Kind.AGENT),)}
+    await store.save(run.model_copy(update=ended))
+    page = (await client.get(f"/runs/{run.key}")).text
+    assert f'<p class="said result">{shown}</p>' in page
+    assert '<strong class="status nothing">done</strong>' in page, "nothing that looks like a success"
+
+
+async def test_a_reviewer_is_told_in_short_what_was_done_and_what_shows_it(
+    client: httpx.AsyncClient, store: PostgresStore
+) -> None:
+    run = await started(store)
+    ran = [Evidence(command="pytest", exit_code=code, seconds=1, where=Where.NEW_TESTS) for code in (1, 0)]
+    state = {"summary": f"Accents are kept. {HOSTILE}", "evidence": [one.model_dump(mode="json") for one in ran]}
+    assert "In short" not in (await client.get(f"/runs/{run.key}")).text
+    await store.save(run.model_copy(update={"status": Status.RUNNING, "state": state}))
+    page = (await client.get(f"/runs/{run.key}")).text
+    short = page[page.index("In short") : page.index('aria-label="On this page"')]
+    for words in ("Accents are kept. &lt;script&gt;", "The new tests fail without the change."):
+        assert words in short
+    assert '<td class="good">exit code 1, as it has to</td>' in page
+    assert '<td class="bad">exit code 0, so it shows nothing</td>' in page
 
 
 async def test_a_blueprint_may_call_something_else_evidence(client: httpx.AsyncClient, store: PostgresStore) -> None:

@@ -1,104 +1,21 @@
 """Signing in, with a real GitHub on loopback and a browser that only keeps cookies."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import jwt
 import pytest
-from fastapi import FastAPI
 
-from app.adapters.github.sign_in import GitHubGate
 from app.adapters.store import PostgresStore
-from app.core.run import Run, Status
-from app.core.store import Draft
-from app.core.task import Person, Repository, Task
-from app.demo.github.server import serve
-from app.demo.github.state import Hub
-from app.web.html import Paper
-from app.web.overview import OverviewPages
-from app.web.pages import Pages
-from app.web.sign_in import SignIn
-from blueprints import BLUEPRINTS
-
-OURS = "http://127.0.0.1:8030"
-SAME = {"Origin": OURS}
-
-
-@dataclass
-class Door:
-    """Pages with a sign-in, the GitHub behind it, and two runs: of a repository that is shown, and of a secret one."""
-
-    hub: Hub
-    http: httpx.AsyncClient
-    github: httpx.AsyncClient
-    shown: Run
-    secret: Run
-
-    async def sign_in(self, login: str, path: str = "/overview") -> httpx.Response:
-        """As a browser: from our page to GitHub, there a choice, and back."""
-        self.http.cookies.clear()
-        to_us = await self.http.get(path)
-        to_github = await self.http.get(to_us.headers["location"])
-        query = urlsplit(to_github.headers["location"]).query
-        assert login in (await self.github.get(to_github.headers["location"])).text
-        back = await self.github.get(f"{self.hub.url}/login/oauth/approve?{query}&login={login}")
-        return await self.http.get(back.headers["location"])
-
-
-async def run_in(store: PostgresStore, repository_id: int, full_name: str) -> Run:
-    task = Task(
-        repository=Repository(id=repository_id, full_name=full_name, installation_id=3),
-        number=7,
-        title=f"Broken in {full_name}",
-        body="",
-        requester=Person(id=1, login="ann"),
-        asked_at=datetime(2026, 1, 2, tzinfo=UTC),
-    )
-    draft = Draft(intent=full_name, task=task, blueprint="fix", blueprint_version=1, start="prepare")
-    run = await store.load((await store.accept(None, draft, "why")).run_id or 0)
-    return await store.save(run.model_copy(update={"status": Status.RUNNING}))
+from app.core.run import Run
+from tests.web.door import SAME, Door, opened_door
 
 
 @pytest.fixture
 async def door(store: PostgresStore, tmp_path: Path) -> AsyncIterator[Door]:
-    hub = Hub(tmp_path / "github")
-    app = hub.register_app(
-        "Minions",
-        public_key_pem="",
-        webhook_url=f"{OURS}/webhook",
-        webhook_secret="s",
-        permissions={"metadata": "read"},
-        events=[],
-    )
-    for login in ("ann", "tim", "eve"):
-        hub.add_user(login)
-    for name in ("octo/shown", "octo/secret"):
-        hub.add_repository(name, private=True)
-    hub.add_collaborator("octo/shown", "ann", "write")
-    hub.add_collaborator("octo/shown", "tim", "read")
-    hub.install(app, ["octo/shown", "octo/secret"])
-    async with serve(hub), httpx.AsyncClient() as outward, httpx.AsyncClient() as github:
-        gate = GitHubGate(
-            outward,
-            github_url=hub.url,
-            api_url=f"{hub.url}/api/v3",
-            client_id=app.client_id,
-            client_secret=app.client_secret,
-        )
-        access = SignIn(gate, store.sessions(), Paper(), own_url=OURS, secret=app.client_secret)
-        facts = {"github_url": hub.url, "own_url": OURS}
-        pages = Pages(store, store.reader(), BLUEPRINTS, access, **facts, budget_usd=6.0)
-        site = FastAPI()
-        for part in (pages, OverviewPages(store.figures(), pages), access):
-            site.include_router(part.router())
-        runs = [await run_in(store, hub.repository(name).id, name) for name in ("octo/shown", "octo/secret")]
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url=OURS) as http:
-            yield Door(hub, http, github, *runs)
-        await pages.live.close()
+    async with opened_door(store, tmp_path) as door:
+        yield door
 
 
 async def test_who_signs_in_sees_the_runs_of_what_they_can_read(door: Door) -> None:

@@ -58,7 +58,8 @@ FROM (
                 entry#>>'{{arguments,command}}', entry#>>'{{arguments,path}}', entry#>>'{{arguments,pattern}}',
                 entry#>>'{{arguments,summary}}', entry#>>'{{arguments,reason}}', '')
             WHEN 'closed' THEN coalesce(
-                entry#>>'{{result,summary}}', entry#>>'{{result,reason}}', entry#>>'{{result,explanation}}', '')
+                entry#>>'{{result,summary}}', nullif(entry#>>'{{result,detail}}', ''), entry#>>'{{result,reason}}',
+                entry#>>'{{result,explanation}}', '')
             WHEN 'switched' THEN entry->>'why'
             ELSE coalesce(entry->>'text', '')
         END AS said

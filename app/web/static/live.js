@@ -95,12 +95,13 @@ document.getElementById("orders")?.addEventListener("submit", async (event) => {
     return;
   }
   submitter.disabled = true;
-  const answer = await fetch(form.action, {
+  const asked = await fetch(form.action, {
     method: "POST",
     body: new URLSearchParams({ order: submitter.value }),
-  });
-  connection.textContent = answer.ok ? `Asked for: ${submitter.value}.` : "That could not be asked for. Reload the page.";
-  if (submitter.value === "retry" && answer.ok) location.reload();
+  }).then((answer) => answer.ok, () => false); // the server, or the way to it, may be away
+  connection.textContent = asked ? `Asked for: ${submitter.value}.` : "That could not be asked for. Reload the page.";
+  submitter.disabled = asked;
+  if (submitter.value === "retry" && asked) location.reload();
 });
 
 function tick() {
