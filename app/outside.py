@@ -48,6 +48,7 @@ from app.core.proposals import Reviewed
 from app.core.redaction import Redactor
 from app.core.releases import Releases
 from app.core.repo_config import PATH as CONFIG
+from app.core.repo_config import RepoConfig
 from app.core.reviewer import NoReviewer, Reviewer
 from app.core.rollout import REVIEW, TRIAGE
 from app.core.run import Run
@@ -109,11 +110,11 @@ class Outside:
             shift=self.shift,
             leave=leave,
             arms=self.rollout.arms,
-            triage=lambda run: self.triage(run, blueprints),
+            triage=lambda run, forge: self.triage(run, forge, blueprints),
             most_open=most_open_for,
         )
 
-    async def triage(self, run: Run, blueprints: Blueprints) -> Decided:
+    async def triage(self, run: Run, forge: Forge, blueprints: Blueprints) -> Decided:
         """Which blueprint a run gets that nobody named one for."""
         pair = self.models.pair(TRIAGE, run.terms.arms)
         triage = Triage(
@@ -122,6 +123,7 @@ class Outside:
             journal=self.store.journal(run.id, VISIT),
             purse=self.store.purse(run),
             protected=EVERYWHERE,
+            config=await said_by(forge),
         )
         return await triage.decide(run.task)
 
@@ -247,14 +249,19 @@ async def most_open_for(run: Run, forge: Forge) -> MostOpen:
 
 
 async def most_open(forge: Reviewed | Forge) -> MostOpen:
-    """How many pull requests may wait for review, as a repository says itself; what cannot be read says nothing.
+    """How many pull requests may wait for review, as a repository says itself."""
+    return (await said_by(forge)).most_open
+
+
+async def said_by(forge: Reviewed | Forge) -> RepoConfig:
+    """What a repository says about itself before a run begins; what cannot be read says nothing.
 
     Runs tell people what is wrong with the file, once they have begun.
     """
     try:
-        return parsed(await forge.file(CONFIG, "HEAD")).most_open
+        return parsed(await forge.file(CONFIG, "HEAD"))
     except (NotFound, ConfigError):
-        return ANY_NUMBER
+        return RepoConfig()
 
 
 def allowed(settings: Settings, run: Run, usual: Budget, blueprints: Blueprints = BLUEPRINTS) -> Budget:

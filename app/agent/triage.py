@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.agent.replay import words
@@ -13,6 +13,7 @@ from app.core.journal import Journal, ModelAnswered, ModelAsked, Opened
 from app.core.model import Model
 from app.core.purse import Purse
 from app.core.redaction import Redactor
+from app.core.repo_config import RepoConfig
 from app.core.task import Task
 from app.core.triage import Decided, by_form, by_rule, by_secret, question, understood
 
@@ -38,13 +39,18 @@ class Triage:
     purse: Purse
     protected: Sequence[str] = ()
     """Globs of what no change may touch."""
+    config: RepoConfig = field(default_factory=RepoConfig)
+    """What the repository says itself."""
     clock: Callable[[], float] = time.monotonic
 
     async def decide(self, task: Task) -> Decided:
         """What the issue gets. Trouble with a model declines nothing. Raises StoreDown and Stale."""
-        if found := by_secret(task) or by_form(task, self.blueprints) or by_rule(task, self.protected):
+        if found := by_secret(task) or by_form(task, self.blueprints) or self._by_rule(task):
             return found
         return await self._asked(task) if self.models else Decided(by="nobody")
+
+    def _by_rule(self, task: Task) -> Decided | None:
+        return by_rule(task, self.protected, self.config.protected_paths, self.config.critical_paths)
 
     async def _asked(self, task: Task) -> Decided:
         entries = await self.journal.entries()

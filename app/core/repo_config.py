@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from app.core.allowances import ALLOWANCES
 from app.core.budget import Budget
+from app.core.critical import CRITICAL_PATHS
 from app.core.errors import ConfigError
 from app.core.layout import Layout, is_folder_name
 from app.core.patch import MOST_LINES
@@ -164,6 +165,8 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True, use_attrib
     """Seconds, likewise."""
     protected_paths: Globs = ()
     """Globs of what minions may not touch here, besides what they may touch nowhere."""
+    critical_paths: Globs = CRITICAL_PATHS
+    """Globs of code that triage leaves to people, until one asks for it by the name of a blueprint; `[]` for none."""
     max_changed_lines: Annotated[int, Field(ge=1, le=MOST_LINES)] = 1_500
     """Added and deleted together. Reviewers are known to skim beyond."""
     max_files: Annotated[int, Field(ge=1, le=500)] = 40

@@ -13,8 +13,10 @@ from typing import Final, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from app.core.budget import Usage
+from app.core.critical import critical
 from app.core.fence import fenced
 from app.core.globs import matches
+from app.core.repo_config import PATH as CONFIG
 from app.core.secret_patterns import SECRET_PATTERNS, is_invented
 from app.core.task import Task
 
@@ -79,18 +81,39 @@ def by_secret(task: Task) -> Decided | None:
     return None
 
 
-def by_rule(task: Task, protected: Collection[str] = ()) -> Decided | None:
+def by_rule(
+    task: Task, protected: Collection[str] = (), own: Collection[str] = (), critical_paths: Collection[str] = ()
+) -> Decided | None:
     """Why it is declined without asking anybody; None if nothing speaks against it.
 
-    `protected` are globs of what no change may touch.
+    `protected` are globs of what no change may touch anywhere, `own` of what the repository protects besides, and
+    `critical_paths` of code that is changed only when somebody says so by name.
     """
-    text = _text(task)
-    if path := _protected(text, protected):
+    return _by_path(task, protected, own, critical_paths) or _by_size(task)
+
+
+def _by_path(
+    task: Task, protected: Collection[str], own: Collection[str], critical_paths: Collection[str]
+) -> Decided | None:
+    if path := _protected(_text(task), (*protected, *own)):
+        why = "it runs by itself, decides what is reviewed, or instructs agents"
+        if not matches(path, protected):
+            why = f"`protected_paths` in `{CONFIG}` says so"
         return _declined(
-            f"The issue asks for a change of {path}, which minions may not touch: it runs by itself, decides what is "
-            "reviewed, or instructs agents.",
+            f"The issue asks for a change of {path}, which minions may not touch: {why}.",
             "Change that by hand. What belongs to it in other files can be asked for: name them.",
         )
+    if what := critical(task.title, f"{task.body}\n{task.instructions}"[:_MOST_SHOWN], critical_paths):
+        return _declined(
+            f"The issue asks for a change of {what}: code that decides who may do what, encrypts, or moves money.",
+            "Change that by hand; or, if somebody who knows that code will review it, ask by the name of a blueprint. "
+            f"`critical_paths` in `{CONFIG}` says which code is meant.",
+        )
+    return None
+
+
+def _by_size(task: Task) -> Decided | None:
+    text = _text(task)
     if len(re.findall(r"\w+", text)) < FEWEST_WORDS:
         return _declined(
             "The issue says too little to know when it is done.",

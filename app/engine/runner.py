@@ -75,7 +75,7 @@ async def no_arms(_: Run) -> Mapping[str, Arm]:
     return {}
 
 
-async def no_triage(_: Run) -> Decided:
+async def no_triage(_run: Run, _forge: Forge) -> Decided:
     """Where nobody chooses."""
     return Decided(by="nobody")
 
@@ -106,7 +106,7 @@ class Runner:
     tracer: Tracer | None = None
     arms: Callable[[Run], Awaitable[Mapping[str, Arm]]] = no_arms
     """Which models a new run has where a candidate is tried."""
-    triage: Callable[[Run], Awaitable[Decided]] = no_triage
+    triage: Callable[[Run, Forge], Awaitable[Decided]] = no_triage
     """Which blueprint a run gets that nobody named one for."""
     most_open: Callable[[Run, Forge], Awaitable[MostOpen]] = any_number
     """How many pull requests may wait for review in the repository of a run, as it says itself."""
@@ -204,7 +204,7 @@ class Runner:
             return await self._end(run, Status.REFUSED, why)
         if run.status is Status.RUNNING:
             return await self._visit(run, forge)
-        run, why = await self._weighed(run)
+        run, why = await self._weighed(run, forge)
         if why:
             return await self._end(run, Status.REFUSED, why)
         try:
@@ -239,19 +239,19 @@ class Runner:
         state: State = blueprint.state(task=task, **run.trail.model_dump(include=_KNOWN))
         return await self.store.save(run.model_copy(update={"state": state.model_dump(mode="json")}))
 
-    async def _weighed(self, run: Run) -> tuple[Run, str]:
+    async def _weighed(self, run: Run, forge: Forge) -> tuple[Run, str]:
         """The run with its blueprint, and why it is not worth beginning, or cannot be paid; empty if neither."""
         held = await self.store.purse(run).look()
         if not held.is_granted:
             return run, wording.budget_used_up(held)
         if run.terms.is_open and run.terms.triage is None:
-            run = await self._triaged(run)
+            run = await self._triaged(run, forge)
         decided = run.terms.triage
         return run, wording.declined(decided) if decided and decided.is_declined else ""
 
-    async def _triaged(self, run: Run) -> Run:
+    async def _triaged(self, run: Run, forge: Forge) -> Run:
         """The run with the blueprint that triage chose; saved, so that nobody is asked again."""
-        decided = await self.triage(run)
+        decided = await self.triage(run, forge)
         if decided.by == "nobody" and not decided.why:
             return run  # nobody looked: that is nothing to be kept
         chosen = self.blueprints.get(decided.blueprint)

@@ -4,10 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.core.critical import CRITICAL_PATHS
 from app.core.task import Person, Repository, Task
 from app.core.triage import Decided, by_form, by_rule, by_secret, question, understood
+from app.evaluation.exercise import exercises
 from app.guards.protected import EVERYWHERE
+from blueprints import BLUEPRINTS
 
+WORDS = "decides who may do what, encrypts, or moves money"
 NAMES = ("fix", "docs", "dependency")
 TOKEN = "ghp_" + "a8Kd03jfLw9qPz72mXcVb5Rt1YhN6GsEu4Qo"
 
@@ -126,3 +130,51 @@ def test_what_only_people_may_change_is_declined_where_nothing_else_is_named(tit
     if found:
         assert f"asks for a change of {path}, which minions may not touch" in found.why
         assert found.doable
+
+
+def test_what_the_repository_protects_is_declined_by_its_own_word() -> None:
+    found = by_rule(task("Update deploy/prod.yaml to five replicas", "We need more."), EVERYWHERE, ["deploy/"])
+    assert found
+    assert "`protected_paths` in `.github/minion.yml` says so" in found.why
+    assert by_rule(task("Update deploy/prod.yaml to five replicas", "We need more."), EVERYWHERE) is None
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "words"),
+    [
+        ("Token check accepts expired tokens", "In `src/auth/tokens.py` the comparison is the wrong way round.", WORDS),
+        ("Rounding in payments.py is off by a cent", "It rounds half up.", WORDS),
+        ("Add OAuth login", "With GitHub and Google.", WORDS),
+        ("feat: support two-factor authentication", "By TOTP.", WORDS),
+        ("Replace the password hashing by argon2", "bcrypt is slow to verify.", WORDS),
+        ("Disable CSRF protection for the API", "Clients have no cookie.", WORDS),
+        ("Encrypt backups with AES", "And encryption keys in the vault.", ""),
+        ("Typo in the login page", "`templates/auth/login.html` says Pasword.", ""),
+        ("Typo in src/auth/login.py", "It says Pasword.", ""),
+        ("Add tests for the password hashing", "src/auth/passwords.py has none.", ""),
+        ("Document how authentication works", "In docs/auth/index.md.", ""),
+        ("Change the colour of the payment button", "In web/payment/button.ts.", ""),
+        ("Test for refunds is flaky", "tests/billing/test_refunds.py", ""),
+        ("List of users shows the wrong time", "users/views.py calls auth/session.py for the zone.", ""),
+        ("Author's name is missing in authors.py", "And in author/index.ts.", ""),
+        ("Login fails with an empty name", "It should say that the name is missing.", ""),
+        ("Remove the unused import in jwt.py", "ruff says so.", ""),
+        ("Add a parser for tokens of the language", "lexer/tokens.py knows no strings.", ""),
+        ("Add a column for refunds to the report", "In report.py.", ""),
+    ],
+)
+def test_code_that_is_critical_for_security_is_left_to_people_and_what_stands_beside_it_is_not(
+    title: str, body: str, words: str
+) -> None:
+    found = by_rule(task(title, body), EVERYWHERE, (), CRITICAL_PATHS)
+    assert bool(found) == bool(words)
+    if found:
+        assert words in found.why
+        assert "by the name of a blueprint" in found.doable
+    assert by_rule(task(title, body), EVERYWHERE) is None, "a repository can say that it has no such code"
+
+
+@pytest.mark.parametrize("blueprint", sorted(BLUEPRINTS))
+def test_none_of_the_evaluation_tasks_is_declined_by_a_rule(blueprint: str) -> None:
+    for name, one in exercises(blueprint).items():
+        assert by_rule(task(one.title, one.body), EVERYWHERE, (), CRITICAL_PATHS) is None, name

@@ -10,8 +10,10 @@ from app.adapters.store import PostgresStore
 from app.agent.triage import VISIT, Triage
 from app.core.budget import Usage
 from app.core.errors import ModelUnavailable
+from app.core.forge import Forge
 from app.core.model import Profile, Reply
 from app.core.purse import Caps
+from app.core.repo_config import RepoConfig
 from app.core.run import Run, Status
 from app.core.store import Draft
 from app.core.task import Task
@@ -60,11 +62,12 @@ class Sorting(Bakery):
     """An engine with two blueprints, and a model that chooses."""
 
     sorters: tuple[Sorter, ...] = ()
+    config: RepoConfig = field(default_factory=RepoConfig)
 
-    async def triage(self, run: Run) -> Decided:
+    async def triage(self, run: Run, _forge: Forge | None = None) -> Decided:
         summaries = {name: one.summary for name, one in self.blueprints.items()}
         journal, purse = self.store.journal(run.id, VISIT), self.store.purse(run)
-        return await Triage(list(self.sorters), summaries, journal, purse).decide(run.task)
+        return await Triage(list(self.sorters), summaries, journal, purse, config=self.config).decide(run.task)
 
     async def once(self, *, is_open: bool = True, **words: str) -> Run:
         """One run, from the label to its end."""
@@ -138,6 +141,23 @@ async def test_without_a_model_rules_decline_all_the_same(sorting: Callable[...,
     run = await shop.once(title="?", body="")
     assert (run.status, run.visits, run.usage.usd) == (Status.REFUSED, (), 0)
     assert "Declined by a rule: The issue says too little" in shop.told()
+
+
+async def test_what_the_repository_leaves_to_people_is_declined_before_money_is_spent(
+    sorting: Callable[..., Sorting],
+) -> None:
+    """Whoever asks for it by the name of a blueprint gets it."""
+    sorter = Sorter(DOCS)
+    shop = sorting(sorter)
+    shop.config = RepoConfig(protected_paths=("ovens/",), critical_paths=("till.py",))
+    for title, words in (
+        ("Update ovens/hot.yaml to 250 degrees", "which minions may not touch: `protected_paths` in"),
+        ("till.py gives back a coin too many", "code that decides who may do what, encrypts, or moves money"),
+    ):
+        run = await shop.once(title=title)
+        assert (run.status, run.visits, run.usage.usd, sorter.asked) == (Status.REFUSED, (), 0, [])
+        assert words in shop.told()
+    assert (await shop.once(title="till.py gives back a coin too many", is_open=False)).status is Status.DONE
 
 
 async def test_a_form_chooses_without_a_model(sorting: Callable[..., Sorting]) -> None:
