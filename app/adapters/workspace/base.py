@@ -43,14 +43,14 @@ class Base:
         """
         if self._files is None:
             said = await self._git.tell("ls-tree", "-r", "-z", "--full-tree", self._sha)
-            rows = said.out.decode(errors="surrogateescape").split("\0")
-            begin = rows[0].find("\t") + 1  # the same in all of them: of modes, kinds and names none is longer
-            self._files = {row[begin:]: row for row in rows if row.startswith(_REGULAR)}
+            rows = [row for row in said.out.decode(errors="surrogateescape").split("\0") if row.startswith(_REGULAR)]
+            begin = rows[0].index("\t") + 1 if rows else 0  # as in all: their modes, kinds and names are of one length
+            self._files = {row[begin:]: row for row in rows}
         return self._files
 
     async def listed(self) -> Sequence[str]:
         """As `Workspace.listed` says, of all of the commit."""
-        return list(await self.blobs())
+        return list(await self.files())
 
     async def show(self, path: str) -> bytes | None:
         """As `Workspace.show` says: a commit never changes, so what was read once is remembered.
