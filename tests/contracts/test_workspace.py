@@ -442,6 +442,14 @@ class TestBase:
         await do(workspace, "rm code.py; echo x > new.txt")
         assert await workspace.listed() == sorted([".gitignore", CAFE, "code.py", "dos.txt", "run.sh", "sub/deep.txt"])
 
+    async def test_lists_them_behind_a_submodule(self, workspaces: Workspaces, origin: Origin) -> None:
+        """Its row of git's list is longer than theirs, and the first one here."""
+        origin.git("update-index", "--add", "--cacheinfo", f"160000,{origin.base},.a")
+        origin.git("commit", "--quiet", "--message", "a submodule")
+        workspace = workspaces.open(3, 7, origin.remote)
+        await workspace.check_out(origin.head)
+        assert await workspace.listed() == sorted([".gitignore", CAFE, "code.py", "dos.txt", "run.sh", "sub/deep.txt"])
+
     async def test_shows_several_at_once(self, workspace: GitWorkspace) -> None:
         await workspace.write("dos.txt", b"changed")
         shown = await workspace.show_all(["dos.txt", "link", CAFE, "sub", "missing", "sub/deep.txt", "../x"])
