@@ -6,6 +6,7 @@ GitHub is only read, by a token that cannot write. All work is done on a clone t
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from app.core.errors import SettingsError
 from app.core.forge import Remote
 from app.core.purse import Caps
 from app.core.rollout import IMPLEMENT
+from app.core.store import StoreDown
 from app.core.visible import visible
 from app.engine.rollout import Rollout
 from app.evaluation.report import row
@@ -137,8 +139,14 @@ class Backtest:
             await warm_up()
             reports = settings.home / "reports"
             scales = Scales(worker, past, reports)
-            await self._weigh(scales)
-            await self._try([(name, self._with(worker, settings, name)) for name in self.plan.candidates], scales)
+            before = self.record.spent_usd
+            try:
+                await self._weigh(scales)
+                await self._try([(name, self._with(worker, settings, name)) for name in self.plan.candidates], scales)
+            finally:
+                # Trials that were broken off were paid, too, and for a call without an answer nobody knows.
+                with suppress(StoreDown):
+                    self.record = self.record.spending(max(self.record.spent_usd, before + await store.used_usd()))
 
     def _past(self, remote: Remote, folder: Path) -> Past:
         """The clone. All that is needed is fetched at once: the token does not last."""

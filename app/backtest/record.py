@@ -54,6 +54,10 @@ class Record(BaseModel, frozen=True, extra="forbid"):
             update={"trials": (*self.trials, trial), "spent_usd": round(self.spent_usd + trial.usd, 6)}
         )
 
+    def spending(self, usd: float) -> "Record":
+        """With so much spent in all, in US dollars."""
+        return self.model_copy(update={"spent_usd": round(usd, 6)})
+
     def ending(self, standings: Sequence[Standing]) -> "Record":
         """With how candidates stand."""
         return self.model_copy(update={"standings": tuple(standings)})

@@ -16,7 +16,7 @@ from croniter import CroniterBadDateError, croniter
 from app.core import wording
 from app.core.errors import ConfigError, ForgeError, MinionsError, NotFound, RateLimited, Unavailable
 from app.core.repo_config import RepoConfig, Schedule
-from app.core.requests import Requests, Wanted
+from app.core.requests import Differs, Requests, Wanted
 from app.core.schedules import Entry, Everywhere, Timetable
 from app.core.store import StoreDown
 from app.core.task import Repository
@@ -104,7 +104,13 @@ class Schedules:
                 at = due(entry, self._now())
                 if at is not None:
                     wanted = _wanted(repository, entry.schedule)
-                    await self._requests.take(f"schedule/{repository.id}/{entry.digest}/{at.isoformat()}", wanted)
+                    await self._take(f"schedule/{repository.id}/{entry.digest}/{at.isoformat()}", wanted)
+
+    async def _take(self, intent: str, wanted: Wanted) -> None:
+        try:
+            await self._requests.take(intent, wanted)
+        except Differs:
+            _log.debug("%s was kept before, under the repository's former name.", intent)
 
     async def _list(self) -> None:
         """Hear of repositories that were there before us."""
@@ -137,7 +143,7 @@ class Schedules:
         wanted = Wanted(
             door="event", full_name=repository.full_name, title=fault.title, body=fault.why, blueprint="", login=""
         )
-        await self._requests.take(f"fault/{repository.id}/{said}/{self._now().date().isoformat()}", wanted)
+        await self._take(f"fault/{repository.id}/{said}/{self._now().date().isoformat()}", wanted)
 
 
 def due(entry: Entry, now: datetime) -> datetime | None:

@@ -44,6 +44,7 @@ async def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_else(
             "MINIONS_MODEL_API_BASE": server.url,
             "MINIONS_MODEL_API_KEY": "sk-of-the-script-1234567890",
             "MINIONS_REVIEW_MODEL": "none",
+            "MINIONS_MODEL_PRICE": "0,125",
         }
         words = ("--repo", str(units), "--pairs", str(pairs), "--candidate", "openai/slow", "--jobs", "1")
         process = await forks.heard("backtest", *words, "--json", str(found), environment=environment)
@@ -59,5 +60,7 @@ async def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_else(
     assert f"Stopped. The same command goes on from {found}. Until now:" in out
     kept = json.loads(found.read_text())
     assert [(one["task"], one["verdict"]) for one in kept["trials"]] == [("feet", "solved")], out
+    (solved,) = kept["trials"]
+    assert kept["spent_usd"] > solved["usd"] > 0, "the trial that was broken off was paid, too"
     assert await gone(lambda: processes_of(temporary)) == []
     assert list(temporary.glob("minions-run-*")) == []

@@ -180,6 +180,20 @@ async def test_while_github_is_away_what_is_known_is_asked_for_all_the_same(cloc
     assert len(await clockwork.asked()) == 1
 
 
+async def test_a_repository_that_is_renamed_is_not_asked_for_twice_and_holds_up_no_other(clockwork: Clockwork) -> None:
+    dog = Repository(id=6, full_name="octo/dog", installation_id=3)
+    hourly = Schedule.model_validate(NIGHTLY | {"cron": "0 * * * *"})
+    timetable = clockwork.store.timetable()
+    await timetable.keep(CAT, [entry("30 3 * * *")])
+    worker = clockwork.schedules()
+    clockwork.now = BEGUN + timedelta(hours=16)
+    await worker.look()
+    await timetable.keep(CAT.model_copy(update={"full_name": "octo/tiger"}), [entry("30 3 * * *")])
+    await timetable.keep(dog, [Entry(schedule=hourly, since=BEGUN)])
+    await worker.look()
+    assert [intent.split("/")[1] for intent in await clockwork.asked()] == ["5", "6"]
+
+
 async def test_a_file_that_cannot_be_read_holds_up_no_other(clockwork: Clockwork) -> None:
     """Also if it is the first to be read again, each time. Many that cannot be read are a GitHub that is away."""
     dogs = [Repository(id=number, full_name=f"octo/dog-{number}", installation_id=3) for number in range(6, 10)]

@@ -290,6 +290,11 @@ class PostgresStore:
         async with reachable(), self._reads.connect() as connection:
             return float((await connection.execute(query)).scalar_one())
 
+    async def used_usd(self) -> float:
+        """What all runs spent and hold in US dollars, as the budget of everybody together counts it; 0 without one."""
+        async with reachable(), self._reads.connect() as connection:
+            return await purses.used_of_all(connection)
+
     async def unfinished(self) -> Sequence[int]:
         """Runs that have not ended, or that ended and were not reported yet."""
         query = select(tables.runs.c.id).where(~tables.runs.c.is_reported).order_by(tables.runs.c.id)

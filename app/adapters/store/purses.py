@@ -104,6 +104,12 @@ class PostgresPurse:
         return {one.level: Used(spent_usd=one.spent_usd, held_usd=one.held_usd) for one in found}
 
 
+async def used_of_all(connection: AsyncConnection) -> float:
+    """What everybody spent since there is a budget for all of it, and holds for calls without an answer, in dollars."""
+    both = func.coalesce(func.sum(_purse.spent_usd + _purse.held_usd), 0.0)
+    return float((await connection.execute(select(both).where(_purse.level == "month"))).scalar_one())
+
+
 def owners_of(task: Task) -> dict[Level, str]:
     """Whose purse a run draws on at each level."""
     installation = str(task.repository.installation_id)
