@@ -120,7 +120,8 @@ class Settings(BaseSettings):
     model_window: int = Field(
         default=0,
         ge=0,
-        description="Tokens that the model can read, where its name does not tell. More than 128,000 are not used.",
+        description="Tokens that the model can read, where its name does not tell. More than 128,000 are not used. "
+        "Ollama is told to read so many, 32,768 where nothing is said.",
     )
     model_effort: Effort = Field(
         default="",
