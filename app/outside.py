@@ -34,7 +34,7 @@ from app.agent.tools.tool import Tool
 from app.agent.triage import VISIT, Triage
 from app.ahead import make_ready
 from app.core import wording
-from app.core.blueprint import AgentSpec, Node, State
+from app.core.blueprint import AgentSpec, Kind, Node, State
 from app.core.budget import Budget
 from app.core.errors import BlueprintError, ConfigError, MinionsError, NotFound, SettingsError
 from app.core.forge import Forge, Remote
@@ -270,7 +270,13 @@ def allowed(settings: Settings, run: Run, usual: Budget, blueprints: Blueprints 
     wanted = state.config.budget(usual) if isinstance(state, Change) else usual
     most = wanted.within(turns=settings.most_turns, usd=settings.most_usd, seconds=settings.most_seconds)
     # What people added to it comes on top, in the loop.
-    return most.within_run(settings.run_usd - run.usage.usd, settings.run_usd)
+    worked_s = sum(visit.seconds for visit in run.visits if visit.kind is Kind.AGENT)
+    return most.within_run(
+        usd_left=settings.run_usd - run.usage.usd,
+        usd=settings.run_usd,
+        seconds_left=settings.run_seconds - worked_s,
+        seconds=settings.run_seconds,
+    )
 
 
 def _state_of(run: Run, blueprints: Blueprints) -> State:

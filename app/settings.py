@@ -120,7 +120,8 @@ class Settings(BaseSettings):
     model_window: int = Field(
         default=0,
         ge=0,
-        description="Tokens that the model can read, where its name does not tell. More than 128,000 are not used.",
+        description="Tokens that the model can read, where its name does not tell. More than 128,000 are not used. "
+        "Ollama is told to read so many, 32,768 where nothing is said.",
     )
     model_effort: Effort = Field(
         default="",
@@ -164,6 +165,11 @@ class Settings(BaseSettings):
     )
     run_usd: float = Field(
         default=6.0, ge=0, description="US dollars of all minions of one run together, besides what people add to it."
+    )
+    run_seconds: float = Field(
+        default=3_600,
+        ge=1,
+        description="Seconds of all minions of one run together; what tests and checks take does not count.",
     )
     repository_usd: float = Field(
         default=0.0,

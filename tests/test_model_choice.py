@@ -83,11 +83,13 @@ TASK = Task(
     asked_at=NOW,
 )
 OF_RUN = "the run's budget of 6.00 US dollars"
+OF_HOUR = "the run's budget of 3600 seconds"
 USUAL = Budget(turns=80, tokens=4_000_000, usd=3.0, seconds=1_800)
 
 
-def run(config: RepoConfig, *, spent: float = 0.0) -> Run:
-    visit = Visit(node="implement", title="x", kind=Kind.AGENT, outcome="changed", started_at=NOW, seconds=1)
+def run(config: RepoConfig, *, spent: float = 0.0, worked_s: float = 1.0) -> Run:
+    visit = Visit(node="implement", title="x", kind=Kind.AGENT, outcome="changed", started_at=NOW, seconds=worked_s)
+    step = Visit(node="test", title="x", kind=Kind.STEP, outcome="green", started_at=NOW, seconds=9_000)
     return Run(
         id=1,
         key="k",
@@ -97,7 +99,7 @@ def run(config: RepoConfig, *, spent: float = 0.0) -> Run:
         status=Status.RUNNING,
         at="repair",
         state=Fix(task=TASK, config=config).model_dump(mode="json"),
-        visits=(visit.model_copy(update={"usage": Usage(usd=spent)}),),
+        visits=(visit.model_copy(update={"usage": Usage(usd=spent)}), step),
         asked_at=NOW,
     )
 
@@ -115,6 +117,16 @@ def run(config: RepoConfig, *, spent: float = 0.0) -> Run:
 def test_a_minion_may_use_what_is_usual_asked_for_and_allowed(
     config: dict[str, Any], spent: float, budget: Budget | None
 ) -> None:
-    """200 turns, 7,200 seconds and 6 dollars a run at the most, where the operator says nothing else."""
+    """200 turns and 7,200 seconds in a node, and 6 dollars a run at the most, where the operator says nothing else."""
     most = Budget(turns=200, tokens=45_000_000, usd=6.0, seconds=7_200, usd_of=OF_RUN)
-    assert allowed(settings(), run(RepoConfig(**config), spent=spent), USUAL) == (budget or most)
+    assert allowed(settings(run_seconds=90_000), run(RepoConfig(**config), spent=spent), USUAL) == (budget or most)
+
+
+@pytest.mark.parametrize(
+    ("worked_s", "left_s", "whose"),
+    [(1_800.0, 1_800.0, ""), (3_000.0, 600.0, OF_HOUR), (4_000.0, 0.0, OF_HOUR)],
+)
+def test_all_minions_of_a_run_share_an_hour(worked_s: float, left_s: float, whose: str) -> None:
+    """What steps take, such as tests, does not count."""
+    budget = allowed(settings(), run(RepoConfig(), worked_s=worked_s), USUAL)
+    assert (budget.seconds, budget.seconds_of) == (left_s, whose)

@@ -9,6 +9,7 @@ import inspect
 import logging
 import os
 import random
+import re
 import threading
 import uuid
 import warnings
@@ -58,7 +59,7 @@ _TOOL_TOKENS: Final = 2_000
 _AROUND: Final = 6
 """Bytes of quotes, colons and commas around a name in JSON."""
 _NEEDED: Final = frozenset(
-    {"model", "messages", "max_tokens", "tools", "api_base", "api_key"}
+    {"model", "messages", "max_tokens", "tools", "api_base", "api_key", "num_ctx"}
     | {"timeout", "max_retries", "num_retries", "drop_params"}
 )
 """Of a request. What else it may hold makes it better or cheaper, and some provider may not know it."""
@@ -115,7 +116,9 @@ class LiteLLMModel:
         self._try_timeout_s = usual_s if try_timeout_s is None else try_timeout_s
         self._sleep = sleep
         self._jitter = jitter
-        self._provider = name.partition("/")[0]
+        # Under the one name litellm asks Ollama for a text that looks like a call, under the other one for calls.
+        self._asked = re.sub(r"\Aollama/", "ollama_chat/", name)
+        self._provider = self._asked.partition("/")[0]
         self._waits = self._provider not in _READY or not api_key
         """Whether making a request ready may take long: then it is done in a thread."""
         self._must_go_on_thinking = must_go_on_thinking(name)
@@ -207,7 +210,7 @@ class LiteLLMModel:
         self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]], max_output_tokens: int
     ) -> dict[str, Any]:
         request: dict[str, Any] = {
-            "model": self._name,
+            "model": self._asked,
             "messages": [dict(message) for message in messages],  # litellm puts its marks in what it is given
             "max_tokens": min(max_output_tokens, most_output(self._name) or max_output_tokens),
             "timeout": self._try_timeout_s,
@@ -223,6 +226,8 @@ class LiteLLMModel:
             request["api_key"] = self._api_key
         if self._provider == "anthropic":
             request["cache_control_injection_points"] = [dict(point) for point in _CACHE_POINTS]
+        if self._provider == "ollama_chat":  # which otherwise reads 4,096 tokens and leaves out the others silently
+            request["num_ctx"] = self._profile.window
         if self._profile.effort and not (self._must_go_on_thinking and _are_thoughts_lost(messages)):
             request["reasoning_effort"] = self._profile.effort
         request |= self._params

@@ -99,8 +99,8 @@ def out_of(bound: str, budget: Budget) -> GaveUp:
         "dollars": f"{max(budget.usd, 0):.2f} US dollars",
         "seconds": f"{budget.seconds:.0f} seconds",
     }[bound]
-    if bound == "dollars" and budget.usd_of:
-        return GaveUp(reason=bound, detail=f"What was left of {budget.usd_of} was used up: {limit}.")
+    if whose := {"dollars": budget.usd_of, "seconds": budget.seconds_of}.get(bound):
+        return GaveUp(reason=bound, detail=f"What was left of {whose} was used up: {limit}.")
     return GaveUp(reason=bound, detail=f"The budget of {limit} was used up before anything was submitted.")
 
 

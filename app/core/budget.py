@@ -16,6 +16,8 @@ class Budget(BaseModel, frozen=True):
     """Wall-clock time."""
     usd_of: str = ""
     """Whose the dollars are, if they are not the node's own: "the run's budget of 6.00 US dollars"."""
+    seconds_of: str = ""
+    """Whose the seconds are, in the same way."""
 
     def asked_for(self, *, turns: int | None, usd: float | None, seconds: float | None) -> "Budget":
         """The same with other limits where they are said; the tokens follow the turns."""
@@ -25,11 +27,14 @@ class Budget(BaseModel, frozen=True):
             more["tokens"] = self.tokens * turns // max(self.turns, 1)
         return self.model_copy(update=more)
 
-    def within_run(self, left: float, limit: float) -> "Budget":
-        """The same, with no more dollars than are left to the run of its `limit`."""
-        if left >= self.usd:
-            return self
-        return self.model_copy(update={"usd": left, "usd_of": f"the run's budget of {limit:.2f} US dollars"})
+    def within_run(self, *, usd_left: float, usd: float, seconds_left: float, seconds: float) -> "Budget":
+        """The same, with no more dollars and seconds than are left to the run of its `usd` and `seconds`."""
+        less: dict[str, object] = {}
+        if usd_left < self.usd:
+            less |= {"usd": usd_left, "usd_of": f"the run's budget of {usd:.2f} US dollars"}
+        if seconds_left < self.seconds:
+            less |= {"seconds": max(seconds_left, 0.0), "seconds_of": f"the run's budget of {seconds:.0f} seconds"}
+        return self.model_copy(update=less) if less else self
 
     def within(self, *, turns: int, usd: float, seconds: float) -> "Budget":
         """The same, but nowhere more than this."""

@@ -286,7 +286,7 @@ async def test_tries_as_often_as_it_is_told(server: ModelServer, rest: Clockless
         ("openai/gpt-5.3-codex", "apply_patch", 128_000),
         ("anthropic/claude-opus-4-8", "edit", 128_000),
         ("hosted_vllm/Qwen/Qwen2.5-Coder-32B-Instruct", "whole_file", 128_000),
-        ("ollama/gemma3:4b", "whole_file", 128_000),
+        ("ollama/gemma3:4b", "whole_file", 32_768),
         ("hosted_vllm/zai-org/GLM-5.2-Air-106B", "edit", 128_000),
         ("openai/gpt-4", "edit", 8_192),
     ],

@@ -192,6 +192,12 @@ async def test_what_is_left_is_told_three_times(bench: Bench, budget: Budget) ->
     assert all(after.startswith(before[:-1]) for before, after in pairwise(model.asked))
 
 
+async def test_whose_time_is_over_is_told(bench: Bench) -> None:
+    used_up = Budget(seconds=2, seconds_of="the run's budget of 3600 seconds")
+    reason, detail = reason_of(await bench.work(bench.model(curious), used_up))
+    assert (reason, detail) == ("seconds", "What was left of the run's budget of 3600 seconds was used up: 2 seconds.")
+
+
 async def test_seconds_survive_a_restart(bench: Bench) -> None:
     """3 of 5 seconds were used before the crash; the day between does not count."""
     bench.journal.cut_at = 13

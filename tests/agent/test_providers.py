@@ -153,6 +153,48 @@ async def test_openai_says_no_in_its_newer_form(bench: Bench, answer: Any, ends:
     assert ended == ends
 
 
+# -- Ollama ----------------------------------------------------------------------------------------------------------
+def ollama(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "model": "qwen3-coder:30b",
+        "created_at": "2026-01-01T00:00:00Z",
+        "message": {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"function": {"name": name, "arguments": given}}],
+        },
+        "done": True,
+        "done_reason": "stop",
+        "prompt_eval_count": 100,
+        "eval_count": 20,
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Item:UserWarning")  # of types that litellm makes at the first such call
+@pytest.mark.parametrize(("name", "window", "told"), [("ollama", None, 32_768), ("ollama_chat", 16_000, 16_000)])
+async def test_ollama(bench: Bench, name: str, window: int | None, told: int) -> None:
+    """It has no key and gives no ids; unless it is told how much to read it leaves out the beginning silently."""
+    full = f"{name}/qwen3-coder:30b"
+    answers = [
+        ollama("read", {"path": "hello.txt"}),
+        ollama("write", {"path": "hello.txt", "content": "hello moon\n"}),
+        ollama("submit", END),
+    ]
+    async with wire(*answers) as server:
+        asked = LiteLLMModel(full, api_base=server.url, profile=profile_of(full, window=window))
+        result = await bench.work(asked)  # type: ignore[arg-type]
+    assert isinstance(result, Submission)
+    assert result.model == full
+    assert await bench.workspace.read("hello.txt") == b"hello moon\r\n"
+    assert server.paths == ["/api/chat"] * 3
+    assert {body["options"]["num_ctx"] for body in server.bodies} == {told}
+    assert [message["role"] for message in server.bodies[2]["messages"]] == [
+        *("system", "user", "assistant", "tool", "assistant", "tool")
+    ]
+    usage = bench.kept(ModelAnswered)[0].usage
+    assert (usage.input_tokens, usage.output_tokens) == (100, 20)
+
+
 # -- Anthropic -------------------------------------------------------------------------------------------------------
 def anthropic(*blocks: dict[str, Any], stop: str = "tool_use") -> dict[str, Any]:
     return {

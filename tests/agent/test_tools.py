@@ -163,6 +163,29 @@ async def test_search_finds_lines(tree: Path, desk: Desk) -> None:
     assert not (tree / "pwned").exists()
 
 
+@pytest.mark.parametrize(
+    ("more", "lines"),
+    [
+        ({"mode": "files"}, ["a.py", "b.py"]),
+        ({"mode": "count"}, ["a.py:1", "b.py:2"]),
+        (
+            {"mode": "files", "context": 2, "most": 1},
+            ["a.py", "[there is more: narrow the pattern, the path or the glob]"],
+        ),
+        (
+            {"context": 1},
+            ["a.py-1-one", "a.py:2:needle", "a.py-3-three", "--", "b.py:1:needle", "b.py:2:needle"],
+        ),
+    ],
+)
+async def test_search_shows_as_much_as_is_wanted(
+    tree: Path, desk: Desk, more: dict[str, Any], lines: list[str]
+) -> None:
+    (tree / "b.py").write_text("needle\nneedle\n")
+    (tree / "a.py").write_text("one\nneedle\nthree\nfour\n")
+    assert (await use("search", desk, pattern="needle", **more)).text.splitlines() == lines
+
+
 async def test_search_says_that_there_is_more(tree: Path, desk: Desk) -> None:
     (tree / "many").write_text("needle\n" * 100_000)
     lines = (await use("search", desk, pattern="needle", most=5)).text.splitlines()

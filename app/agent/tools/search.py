@@ -1,7 +1,8 @@
 """Find lines by a pattern, with ripgrep inside the box."""
 
 import shlex
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -17,6 +18,14 @@ _NOTHING_FOUND: Final = 1
 _BROKEN_PIPE: Final = 141
 """128 + SIGPIPE: `head` had enough, said by the shell."""
 
+_MODES: Final[Mapping[str, Sequence[str]]] = {
+    "lines": ("--line-number", "--with-filename", "--no-heading"),
+    "files": ("--files-with-matches",),
+    "count": ("--count", "--with-filename"),
+}
+_MOST_AROUND: Final = 5
+"""Lines: who wants to see more reads the file."""
+
 
 class SearchArguments(Arguments, frozen=True):
     """What to look for, and where."""
@@ -24,6 +33,10 @@ class SearchArguments(Arguments, frozen=True):
     pattern: str = Field(min_length=1, max_length=2_000, description="A regular expression in the syntax of ripgrep.")
     path: str = Field(default=".", max_length=4_096, description="File or folder to search in.")
     glob: str = Field(default="", max_length=500, description="Only files that match, for example `*.py`.")
+    mode: Literal["lines", "files", "count"] = Field(
+        default="lines", description="Lines that match, or only which files have some, or how many each has."
+    )
+    context: int = Field(default=0, ge=0, le=_MOST_AROUND, description="Lines to show around each one that matches.")
     most: int = Field(default=80, ge=1, le=500, description="How many lines to show at most.")
 
 
@@ -41,14 +54,18 @@ async def _run(arguments: SearchArguments, desk: Desk) -> Told:
 
 
 def _command(arguments: SearchArguments) -> str:
+    around = arguments.context and arguments.mode == "lines"
     words = [
-        *("rg", "--no-config", "--line-number", "--with-filename", "--no-heading", "--color=never"),
+        *("rg", "--no-config", *_MODES[arguments.mode], "--color=never"),
         *("--hidden", "--glob=!.git", f"--max-columns={_LONGEST_LINE}", "--max-columns-preview"),
         *([f"--glob={arguments.glob}"] if arguments.glob else []),
+        *([f"--context={arguments.context}", "--sort=path"] if around else []),
         *("-e", arguments.pattern, "--", arguments.path or "."),
     ]
     # Sorted behind it: with an order of its own ripgrep uses one processor only.
-    kept = f"head -c {_MOST_SORTED} | LC_ALL=C sort -t: -k1,1 -k2,2n | head -n {arguments.most + 1}"
+    # What stands around a line has to stay with it, so there it is ripgrep that sorts.
+    ordered = "" if around else "LC_ALL=C sort -t: -k1,1 -k2,2n | "
+    kept = f"head -c {_MOST_SORTED} | {ordered}head -n {arguments.most + 1}"
     return f"{shlex.join(words)} 2>&1 | {kept}; exit ${{PIPESTATUS[0]}}"
 
 
