@@ -1,4 +1,4 @@
-"""What the public registries say about single packages, by PyPI's and npm's JSON."""
+"""What the public registries say about single packages, by the JSON of PyPI, npm and crates.io."""
 
 import json
 import logging
@@ -17,6 +17,10 @@ _log = logging.getLogger(__name__)
 
 PYPI: Final = "pypi.org"
 NPM: Final = "registry.npmjs.org"
+CRATES: Final = "crates.io"
+_HOSTS: Final = {"pypi": PYPI, "npm": NPM, "crates": CRATES}
+_AGENT: Final = {"User-Agent": "minions (a worker asks about one dependency)"}
+"""crates.io answers nobody who does not say who it is: https://crates.io/data-access#api"""
 _SECONDS: Final = 10.0
 """For one answer. Who cannot be reached within that is told as such, and the change goes on."""
 _MOST_BYTES: Final = 50_000_000
@@ -91,15 +95,18 @@ class RegistryIndex:
         return facts
 
     async def _asked(self, ecosystem: str, name: str, version: str) -> PackageFacts | None:
-        host = {"pypi": PYPI, "npm": NPM}.get(ecosystem, "")
+        host = _HOSTS.get(ecosystem, "")
         if host not in self._hosts:
             return None
-        url = f"https://{host}/pypi/{quote(name)}/json" if host == PYPI else f"https://{host}/{quote(name, safe='@')}"
+        ways: Mapping[str, tuple[str, Callable[[Mapping[str, Any], str, datetime], PackageFacts]]] = {
+            PYPI: (f"pypi/{quote(name)}/json", _of_pypi),
+            NPM: (quote(name, safe="@"), _of_npm),
+            CRATES: (f"api/v1/crates/{quote(name)}", _of_crates),
+        }
+        path, read = ways[host]
         try:
-            said = await self._json(url)
-            if said is None:
-                return PackageFacts(exists=False)
-            return _of_pypi(said, version, self._now()) if host == PYPI else _of_npm(said, version, self._now())
+            said = await self._json(f"https://{host}/{path}")
+            return PackageFacts(exists=False) if said is None else read(said, version, self._now())
         except (httpx.HTTPError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             _log.info("%s does not tell of %s: %r", host, name, error)
             return None
@@ -107,7 +114,7 @@ class RegistryIndex:
     async def _json(self, url: str) -> Mapping[str, Any] | None:
         """The answer; None if there is no such package."""
         client = httpx.AsyncClient(timeout=_SECONDS, follow_redirects=True, transport=self._transport)
-        async with client, client.stream("GET", url, headers={"Accept": "application/json"}) as answer:
+        async with client, client.stream("GET", url, headers=_AGENT | {"Accept": "application/json"}) as answer:
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None
             answer.raise_for_status()
@@ -135,6 +142,18 @@ def _of_pypi(said: Mapping[str, Any], version: str, now: datetime) -> PackageFac
         licence=_licence(info),
         age_days=_age((file.get("upload_time_iso_8601", "") for file in files or ()), now),
         has_version=not version or bool(chosen),
+    )
+
+
+def _of_crates(said: Mapping[str, Any], version: str, now: datetime) -> PackageFacts:
+    versions = {str(one["num"]): one for one in said["versions"]}
+    chosen = versions.get(version or str(said["crate"].get("max_stable_version") or said["crate"]["max_version"]), {})
+    published = chosen.get("created_at", "") if version else said["crate"].get("created_at", "")
+    return PackageFacts(
+        exists=True,
+        licence=str(chosen.get("license") or ""),
+        age_days=_age([published], now),
+        has_version=not version or version in versions,
     )
 
 

@@ -67,10 +67,14 @@ def first_messages(prompt: str, facts: dict[str, str], rules: str, budget: Budge
         {"role": "system", "content": storable(contract + told)},
         {"role": "user", "content": storable(task)},
     )
+    return First(messages, taken(contract, told, prompt, task, facts))
+
+
+def taken(contract: str, rules: str, prompt: str, task: str, facts: dict[str, str]) -> dict[str, int]:
+    """About how many tokens each part takes of what a conversation begins with; `task` is the prompt with its facts."""
     given = {name: tokens(facts[name]) for name in facts if name in names(prompt) and facts[name]}
-    own = {"contract": tokens(contract), "rules": tokens(told)}
     words = max(tokens(task) - sum(given.values()), 0)
-    return First(messages, own | {"prompt": words} | given)
+    return {"contract": tokens(contract), "rules": tokens(rules), "prompt": words} | given
 
 
 def _bounds(budget: Budget) -> str:

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any, Final, Protocol
 
 from app.agent.minion import AgentLoop
-from app.agent.prompt import fill
+from app.agent.prompt import First, fill, taken
 from app.agent.rules import Rules
 from app.agent.tools.review import Notes
 from app.agent.tools.tool import Tool, storable
@@ -100,8 +100,9 @@ class ModelReviewer:
     async def _look(self, model: Model, patch: Patch, facts: Mapping[str, str], copy: Copy) -> Review | GaveUp:
         entries = await self.journal.entries()
         if not entries:
-            messages = _messages(self.prompt, dict(facts), self.rules.text)
-            await self.journal.append(Opened(messages=messages, model=model.name, rules=self.rules.names))
+            first = _first(self.prompt, dict(facts), self.rules.text)
+            told = Opened(messages=first.messages, model=model.name, rules=self.rules.names, tokens=first.tokens)
+            await self.journal.append(told)
         notes = Notes(places(patch))
         notes.take_up(entries)
         loop = AgentLoop(
@@ -142,12 +143,13 @@ class Apart:
         await self._journal.append(*entries)
 
 
-def _messages(prompt: str, facts: dict[str, str], rules: str) -> tuple[dict[str, Any], ...]:
+def _first(prompt: str, facts: dict[str, str], rules: str) -> First:
     """What the conversation begins with: the same for every turn, and nothing of the author's."""
     system = resources.files("app.agent").joinpath("reviewer.md").read_text(encoding="utf-8")
-    if rules.strip():
-        system += f"{_RULES}{rules}"
-    return (
-        {"role": "system", "content": storable(system)},
-        {"role": "user", "content": storable(fill(prompt, facts))},
+    told = f"{_RULES}{rules}" if rules.strip() else ""
+    task = fill(prompt, facts)
+    messages = (
+        {"role": "system", "content": storable(system + told)},
+        {"role": "user", "content": storable(task)},
     )
+    return First(messages, taken(system, told, prompt, task, facts))

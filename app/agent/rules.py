@@ -10,11 +10,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from app.core.rule_files import DEPTH, MOST_BYTES, Offer, Rule, imports, rule, rule_paths, takes_imports, with_imports
+from app.core.rule_files import (
+    DEPTH,
+    MOST_BYTES,
+    MOST_TOKENS,
+    Offer,
+    Rule,
+    imports,
+    rule,
+    rule_paths,
+    takes_imports,
+    with_imports,
+)
 from app.core.tokens import CHARACTERS
 
-MOST_TOKENS: Final = 8_000
-"""All rules of a conversation together: longer ones cost more than they help."""
 _MOST_AT_FIRST: Final = 6_000
 """Of these, those that apply everywhere: the rest is for parts of the repository."""
 _MOST_OFFERED: Final = 1_500

@@ -1,6 +1,6 @@
 """What the page of a run shows at first sight: its journal without the long parts, which are fetched when wanted."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
@@ -48,6 +48,8 @@ class Glance(BaseModel, frozen=True):
     usd: float = 0.0
     count: int = 0
     """Of messages that were left out."""
+    tokens: Mapping[str, int] = {}
+    """About how much of the context each part takes that a minion begins with, by the part's name, in their order."""
 
     @property
     def place(self) -> Place:

@@ -21,5 +21,8 @@ class PackageIndex(Protocol):
     """Registries of packages, asked about single packages."""
 
     async def look_up(self, ecosystem: str, name: str, version: str) -> PackageFacts | None:
-        """What is known of a package of `pypi` or `npm`; `version` is exact, or empty. None: cannot be told now."""
+        """What is known of a package of `pypi`, `npm` or `crates`; `version` is exact, or empty.
+
+        None if it cannot be told now.
+        """
         ...

@@ -25,6 +25,8 @@ MOST_FILES: Final = 300
 """Rule files that are looked at; the nearest to the root come first."""
 MOST_BYTES: Final = 256 * 1_024
 """Of one file. One that is read to its end by a model has a tenth of this."""
+MOST_TOKENS: Final = 8_000
+"""All rules of a conversation together: longer ones cost more than they help."""
 _MOST_GLOBS: Final = 64
 """That one glob with braces stands for."""
 _LONGEST_DESCRIPTION: Final = 1_024

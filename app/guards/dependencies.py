@@ -17,12 +17,13 @@ from app.guards.origins import elsewhere
 NAME: Final = "dependencies"
 _ALLOW: Final = "a person can allow it by `allow: dependencies`"
 
-_ASKED: Final = frozenset(["pypi", "npm"])
+_ASKED: Final = frozenset(["pypi", "npm", "crates"])
 """Ecosystems whose registries can be asked."""
 _DIRECT: Final = re.compile(r"^@|://|^(?:git|file|link|workspace|github|portal)[:+]|^[\w.-]+/[\w.-]+(?:#.*)?$")
 _EXACT: Final = {
     "pypi": re.compile(r"^={2,3}\s*([^\s,*]+)$"),
     "npm": re.compile(r"^=?v?(\d+\.\d+\.\d+[\w.+-]*)$"),
+    "crates": re.compile(r"^=\s*(\d+\.\d+\.\d+[\w.+-]*)$"),
 }
 _ANY: Final = frozenset(["", "*", "latest", "x", "next", ">=0"])
 _SPDX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")

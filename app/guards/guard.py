@@ -28,7 +28,7 @@ class Package:
     """A package as a manifest wants it."""
 
     ecosystem: str
-    """`pypi` or `npm`; of others no registry is asked."""
+    """`pypi`, `npm` or `crates`; of others no registry is asked."""
     name: str
     version: str = ""
     """If exactly one is wanted."""

@@ -112,7 +112,8 @@ def _cargo(text: str) -> Pairs:
     for place in (said, workspace, *map(_mapping, targets.values())):
         for table in ("dependencies", "dev-dependencies", "build-dependencies"):
             for name, version in _mapping(place.get(table)).items():
-                yield str(name), _specified(version)
+                # One that is called otherwise here: https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html
+                yield str(_mapping(version).get("package", name)), _specified(version)
 
 
 def _go(text: str) -> Pairs:

@@ -181,6 +181,7 @@ class Frame:
             passage=passage,
             prompt=self.record.prompts.get(number),
             result=self.record.results.get(number),
+            parts=self.record.parts.get(number, ()),
             key=self.key,
         )
 

@@ -1,6 +1,6 @@
 """A run as what stands on its page: pure, from what the store keeps, and added to while the run goes on."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -9,6 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from app.core.blueprint import Blueprint, Kind
 from app.core.evidence import Evidence
 from app.core.glance import Glance
+from app.core.links import MOST_TOKENS as LINKED
+from app.core.orientation import MOST_TOKENS as ORIENTATION
+from app.core.rule_files import MOST_TOKENS as RULES
 from app.core.run import Run, Status
 
 _EVIDENCE: Final = TypeAdapter(list[Evidence])
@@ -71,6 +74,20 @@ class Passage:
     usd: float | None = None
 
 
+_LIMITS: Final = {"rules": RULES, "orientation": ORIENTATION, "linked": LINKED}
+"""Tokens of parts that have a budget of their own, beside that of the whole conversation."""
+
+
+def parts(tokens: Mapping[str, int]) -> Iterator[str]:
+    """Each part of what a minion begins with and what it takes of its budget; then all together."""
+    for name, taken in tokens.items():
+        if taken:
+            most = f" of {_LIMITS[name]:,}" if name in _LIMITS else ""
+            yield f"{name} {taken:,}{most}"
+    if tokens:
+        yield f"together about {sum(tokens.values()):,} tokens"
+
+
 @dataclass
 class Record:
     """The journal of a run at first sight, entry by entry."""
@@ -79,6 +96,8 @@ class Record:
     """By visit."""
     prompts: dict[int, int] = field(default_factory=dict)
     """Number of the entry that opens a visit, by visit."""
+    parts: dict[int, list[str]] = field(default_factory=dict)
+    """What a minion begins with, by visit: each part with the tokens that it takes."""
     results: dict[int, Glance] = field(default_factory=dict)
     """What closed a visit."""
     _calls: dict[tuple[int, str], tuple[Item, Call]] = field(default_factory=dict)
@@ -95,6 +114,7 @@ class Record:
         match glance.kind:
             case "opened":
                 self.prompts[glance.visit] = glance.number
+                self.parts[glance.visit] = list(parts(glance.tokens))
                 return ()
             case "model asked":
                 return [self._new(glance, turn=glance.turn)]

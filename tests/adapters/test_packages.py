@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.adapters.packages import NPM, PYPI, RegistryIndex
+from app.adapters.packages import CRATES, NPM, PYPI, RegistryIndex
 from app.core.packages import PackageFacts
 
 NOW = datetime(2026, 1, 11, tzinfo=UTC)
@@ -27,7 +27,9 @@ PAD = {
 }
 
 
-def index(answer: Callable[[httpx.Request], httpx.Response], hosts: frozenset[str] = frozenset([PYPI, NPM])) -> Any:
+def index(
+    answer: Callable[[httpx.Request], httpx.Response], hosts: frozenset[str] = frozenset([PYPI, NPM, CRATES])
+) -> Any:
     return RegistryIndex(hosts, clock=lambda: 0.0, now=lambda: NOW, transport=httpx.MockTransport(answer))
 
 
@@ -48,6 +50,38 @@ async def test_pypi_tells_of_a_version_or_of_the_first(version: str, age: float 
 async def test_npm_tells_of_a_version_or_of_the_first(version: str, licence: str, age: float) -> None:
     assert await index(says(PAD)).look_up("npm", "@a/left-pad", version) == PackageFacts(
         exists=True, licence=licence, age_days=age
+    )
+
+
+SERDE = {
+    "crate": {"created_at": "2025-01-01T00:00:00Z", "max_version": "2.0.0-rc.1", "max_stable_version": "1.0.1"},
+    "versions": [
+        {"num": "1.0.1", "created_at": "2026-01-10T00:00:00Z", "license": "MIT OR Apache-2.0"},
+        {"num": "1.0.0", "created_at": "2026-01-01T00:00:00Z", "license": "MIT/Apache-2.0"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "licence", "age", "has_version"),
+    [
+        ("", "MIT OR Apache-2.0", 375.0, True),
+        ("1.0.0", "MIT/Apache-2.0", 10.0, True),
+        ("9.9.9", "", None, False),
+    ],
+)
+async def test_crates_io_tells_of_a_version_or_of_the_first_and_is_told_who_asks(
+    version: str,
+    licence: str,
+    age: float | None,
+    has_version: bool,  # noqa: FBT001 - a table
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert (request.url.path, request.headers["User-Agent"][:7]) == ("/api/v1/crates/serde", "minions")
+        return httpx.Response(200, json=SERDE)
+
+    assert await index(answer).look_up("crates", "serde", version) == PackageFacts(
+        exists=True, licence=licence, age_days=age, has_version=has_version
     )
 
 

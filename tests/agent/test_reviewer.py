@@ -189,6 +189,9 @@ async def test_it_has_other_words_and_only_tools_that_look(room: Room) -> None:
     assert system["content"].startswith("You review one change")
     assert "Standard library only." in system["content"]
     assert task["content"] == "# Review\nGreet by name.\nthe diff"
+    opened = room.journal.kept[0]
+    assert isinstance(opened, Opened)
+    assert list(opened.tokens) == ["contract", "rules", "prompt", *FACTS], "as the page of the run shows them"
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import pytest
 
 from app.agent.conversation import Conversation
 from app.agent.minion import AgentLoop
-from app.agent.rules import MOST_TOKENS, Rules, read_rules, touched
+from app.agent.rules import Rules, read_rules, touched
 from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget, Usage
 from app.core.journal import Entry, Masked, ModelAnswered, Opened, ToolReturned
 from app.core.model import Profile, Reply
-from app.core.rule_files import Rule
+from app.core.rule_files import MOST_TOKENS, Rule
 from app.core.sandbox import Sandbox
 from app.core.signals import Signals
 from app.core.workspace import Workspace

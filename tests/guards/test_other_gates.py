@@ -293,6 +293,18 @@ async def test_a_new_dependency_is_pinned_as_others_are(path: str, before: str, 
     assert [each.weight.value for each in findings] == weights
 
 
+async def test_a_new_crate_is_looked_up_by_its_own_name() -> None:
+    index = Index(PackageFacts(exists=True, licence="MIT", age_days=1))
+    cargo = '[dependencies]\njson = { package = "serde_json", version = "=1.0.2" }\nrand = "0.8"\n'
+    findings = await found({"Cargo.toml": "[dependencies]\n"}, {"Cargo.toml": cargo}, index=index)
+    assert sorted(index.asked) == [("crates", "rand", ""), ("crates", "serde_json", "1.0.2")]
+    told = [each.sentence for each in findings if each.guard == "dependencies"]
+    assert [sentence.partition(" ago")[0] for sentence in told] == [
+        "`serde_json` was published 1 days",
+        "`rand` was published 1 days",
+    ]
+
+
 async def test_of_other_ecosystems_no_registry_is_asked() -> None:
     index = Index(FINE)
     go = "module x\n\nrequire github.com/a/b v1.0.0\n"

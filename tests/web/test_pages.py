@@ -87,7 +87,11 @@ def visit(node: str, kind: Kind = Kind.STEP) -> Visit:
 
 
 JOURNAL: Sequence[Entry] = [
-    Opened(messages=({"role": "user", "content": f"Do it {HOSTILE}"},), model="some/model"),
+    Opened(
+        messages=({"role": "user", "content": f"Do it {HOSTILE}"},),
+        model="some/model",
+        tokens={"contract": 900, "rules": 1_200, "issue": 300, "orientation": 1_100, "linked": 0},
+    ),
     ModelAnswered(
         turn=1,
         message={"role": "assistant", "content": f"I say {HOSTILE}"},
@@ -116,6 +120,8 @@ async def test_the_page_shows_turns_calls_and_the_change(client: httpx.AsyncClie
     page = (await client.get(f"/runs/{run.key}")).text
     shown = ("Implement", "Tidy the code", "at work", "I say", "told", "1,000 tokens read", "+new")
     for words in (*shown, "2 older results", "second/model goes on", "a form that"):
+        assert words in page, words
+    for words in ("contract 900<", "rules 1,200 of 8,000", "orientation 1,100 of 2,000", "together about 3,500 tokens"):
         assert words in page, words
     assert '<a href="https://github.test/octo/cat/issues/7">#7</a>' in page
     assert page.count("<script") == 1

@@ -43,7 +43,8 @@ SELECT visit, number, at, kind,
     coalesce((entry#>>'{{usage,input_tokens}}')::int, 0) AS input_tokens,
     coalesce((entry#>>'{{usage,output_tokens}}')::int, 0) AS output_tokens,
     coalesce((entry#>>'{{usage,usd}}')::float, 0) AS usd,
-    CASE WHEN kind = 'masked' THEN json_array_length(entry->'places') ELSE 0 END AS count
+    CASE WHEN kind = 'masked' THEN json_array_length(entry->'places') ELSE 0 END AS count,
+    CASE WHEN kind = 'opened' THEN coalesce(entry->'tokens', '{{}}'::json) ELSE '{{}}'::json END AS tokens
 FROM (
     SELECT visit, number, at, entry, entry->>'kind' AS kind,
         CASE entry->>'kind'
