@@ -134,7 +134,7 @@ def run(
     sys.exit((try_here if dry_run else run_locally)(settings, repo.resolve(), text, blueprint))
 
 
-@cli.command(name="eval")
+@cli.command(name="eval", short_help="Have models do tasks of ours that have hidden tests.")
 def evaluate(
     *,
     task: Annotated[list[str] | None, typer.Option(help="Only this task; may be said again.")] = None,
@@ -173,7 +173,7 @@ def evaluate(
     sys.exit(evaluate_models(_settings(quiet=True), plan, output))
 
 
-@cli.command()
+@cli.command(short_help="Have models do again what was merged in a repository.")
 def backtest(
     repository: Annotated[str, typer.Argument(help="OWNER/NAME on GitHub; the App is installed on it.")] = "",
     *,
@@ -260,7 +260,7 @@ def replay(
     sys.exit(play(_settings(quiet=True), run, repo))
 
 
-@cli.command()
+@cli.command(short_help="Fetch a repository and set it up ahead of its next run.")
 def warm(repository: Annotated[str, typer.Argument(help="OWNER/NAME on GitHub; the App is installed on it.")]) -> None:
     """Fetch a repository and set it up ahead, so that its next run need not wait. Runs on this machine share it."""
     from app.warm import warm as warm_up
@@ -268,7 +268,7 @@ def warm(repository: Annotated[str, typer.Argument(help="OWNER/NAME on GitHub; t
     sys.exit(warm_up(_settings(quiet=True), repository))
 
 
-@cli.command()
+@cli.command(short_help="Draw a blueprint as Mermaid, or list all of them.")
 def draw(
     blueprint: Annotated[str, typer.Argument(help="Name of a blueprint; all are listed without one.")] = "",
 ) -> None:
@@ -286,7 +286,7 @@ def draw(
     print(mermaid(blueprints[blueprint]))
 
 
-@cli.command()
+@cli.command(short_help="Write a blueprint that works, to be made into yours.")
 def new_blueprint(
     name: Annotated[str, typer.Argument(help="How it is asked for: /minion NAME.")],
     *,
@@ -307,7 +307,7 @@ def new_blueprint(
     print(f"Try it: pytest {place / name}   Use it: MINIONS_BLUEPRINTS_FOLDER={place.resolve()}")
 
 
-@cli.command()
+@cli.command(short_help="Ask a server for work over its HTTP API.")
 def ask(
     repository: Annotated[str, typer.Argument(help="OWNER/NAME on GitHub; the App is installed on it.")],
     title: Annotated[str, typer.Argument(help="Title of the issue that is opened.")],
@@ -356,7 +356,7 @@ def revoke_token(name: Annotated[str, typer.Argument(help="Its name.")]) -> None
     print(f"The token {name} is of no use any more.")
 
 
-@cli.command()
+@cli.command(short_help="Write all that is missed when it is lost to one file.")
 def backup(
     to: Annotated[str, typer.Argument(metavar="file", help="A file that is not there yet; `-` is standard output.")],
 ) -> None:
@@ -366,7 +366,7 @@ def backup(
     print(back_up(_settings(quiet=True), to), file=sys.stderr)
 
 
-@cli.command()
+@cli.command(short_help="Make an installation of a backup.")
 def restore(
     source: Annotated[str, typer.Argument(metavar="file", help="What `minions backup` wrote; `-` is standard input.")],
 ) -> None:

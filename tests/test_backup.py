@@ -69,6 +69,12 @@ def test_another_machine_is_made_of_a_backup(machine: Settings, elsewhere: Setti
     assert {path.name for path in machine.home.iterdir()} == set(KEPT)
 
 
+def test_a_backup_goes_through_a_pipe(machine: Settings, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    back_up(machine, "-")
+    with tarfile.open(fileobj=io.BytesIO(capsysbinary.readouterr().out)) as archive:
+        assert set(archive.getnames()) == {"minions.dump", *KEPT}
+
+
 def test_a_backup_goes_over_nothing(machine: Settings, elsewhere: Settings, tmp_path: Path) -> None:
     file = tmp_path / "minions.backup"
     back_up(machine, str(file))

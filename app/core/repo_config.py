@@ -113,16 +113,24 @@ Allowances = Annotated[
 
 Suggestion = Literal["failed on main", "flaky"]
 """What an issue may be opened about that nobody asked for; a person then asks for work on it, or does not."""
+Suggestions = Annotated[
+    tuple[Suggestion, ...],
+    Field(max_length=2),
+    BeforeValidator(_as_list, json_schema_input_type=Suggestion | tuple[Suggestion, ...]),
+]
 
 
-class Schedule(BaseModel, frozen=True, extra="forbid"):
+class Schedule(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """Work that is wanted by the clock."""
 
     cron: Annotated[str, Field(max_length=100, pattern=r"^[0-5]?[0-9]( +[0-9A-Za-z*,/-]+){4}$")]
     """Minute, hour, day of the month, month, day of the week, in UTC. The minute is one number: at most hourly."""
     title: Annotated[str, Field(min_length=1, max_length=250)]
+    """Of the issue that is opened each time."""
     body: Annotated[str, Field(max_length=20_000)] = ""
+    """Its text, as a person would write it."""
     blueprint: Annotated[str, Field(min_length=1, max_length=50)] = "fix"
+    """Which workflow does it, such as `fix`, `docs` or `dependency`."""
     login: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}$")]
     """The GitHub account that asks: it must be allowed to write here."""
 
@@ -170,6 +178,7 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True, use_attrib
     max_changed_lines: Annotated[int, Field(ge=1, le=MOST_LINES)] = 1_500
     """Added and deleted together. Reviewers are known to skim beyond."""
     max_files: Annotated[int, Field(ge=1, le=500)] = 40
+    """Files that one change may touch."""
     allow: Allowances = ()
     """What guards are to let pass here, by the words of `core/allowances.py`."""
     max_suppressions: Annotated[int, Field(ge=0, le=100)] = 0
@@ -193,7 +202,7 @@ class RepoConfig(BaseModel, frozen=True, extra="forbid", strict=True, use_attrib
     """Pull requests of minions that may wait for review here, as far as the operator allows more."""
     open_pulls_per_requester: Annotated[int, Field(ge=1, le=1_000)] | None = None
     """Those that who asks for a run here may have waiting for review, wherever they are."""
-    suggest: Annotated[tuple[Suggestion, ...], BeforeValidator(_as_list), Field(max_length=2)] = ()
+    suggest: Suggestions = ()
     """What Minions may open issues about by itself; nothing starts by them."""
     schedules: Annotated[tuple[Schedule, ...], BeforeValidator(_as_list), Field(max_length=20, strict=False)] = ()
     """What is wanted by the clock; each time opens an issue."""
@@ -269,7 +278,8 @@ def _complaint(error: Any) -> str:
         case "less_than_equal":
             return f"must be at most {error['ctx']['le']:g}"
         case "int_type" | "float_type" | "float_parsing":
-            return f"must be a number, not {_kind(error['input'])}"
+            is_broken = isinstance(error["input"], float)  # where a whole one is wanted
+            return "must be a whole number" if is_broken else f"must be a number, not {_kind(error['input'])}"
         case _:
             return f"cannot be used: {error['msg']}"
 

@@ -66,6 +66,7 @@ def test_an_empty_file_says_nothing() -> None:
         ({"checks_settle_s": "soon"}, "`checks_settle_s` must be a number, not text."),
         ({"autofix": {"a": 1}}, "`autofix` must be a command or a list of commands, not keys and values."),
         ({"minion_turns": 0}, "`minion_turns` must be at least 1."),
+        ({"max_files": 1.5}, "`max_files` must be a whole number."),
         ({"minion_usd": "much"}, "`minion_usd` must be a number, not text."),
         ({"max_files": "many"}, "`max_files` must be a number, not text."),
         ({"max_files": True}, "`max_files` must be a number, not yes or no."),

@@ -56,3 +56,11 @@ def test_everything_that_can_be_said_to_a_run_is_documented() -> None:
     for words, summary in listed_orders():
         assert f"`{words.split(' [')[0].partition(' +')[0]}" in readme, words
         assert summary
+
+
+def test_who_reviews_reads_of_the_headings_that_a_pull_request_has() -> None:
+    wording = (ROOT / "app/core/wording/pull_request.py").read_text("utf-8")
+    told = (ROOT / "docs/reviewing.md").read_text("utf-8")
+    named = re.findall(r"\*\*([^*]+)\*\*|\*(Risks[^*]+)\*", told)
+    assert len(named) == 6
+    assert [heading for pair in named for heading in pair if heading and heading not in wording] == []

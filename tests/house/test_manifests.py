@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from jsonschema import Draft202012Validator
 from pydantic import SecretStr
 
 from app.core.app_manifest import Created
+from app.core.errors import ConfigError
+from app.core.repo_config import RepoConfig
 from app.core.repo_schema import schema
 from app.core.vitals import Vitals
 from app.settings import Settings
@@ -95,6 +98,11 @@ def test_the_schema_is_that_of_the_program() -> None:
     Draft202012Validator.check_schema(schema())
 
 
+def test_an_editor_can_say_what_each_key_is_for() -> None:
+    keys = {**schema()["properties"], **schema()["$defs"]["Schedule"]["properties"]}
+    assert [name for name, one in keys.items() if not one.get("description")] == []
+
+
 @pytest.mark.parametrize(
     ("text", "is_good"),
     [
@@ -105,10 +113,24 @@ def test_the_schema_is_that_of_the_program() -> None:
         ("max_files: many", False),
         ("allow: everything", False),
         ("allow: [tests, locks]", True),
+        ("allow: locks", True),
+        ("image: 'a b'", False),
+        ("suggest: flaky", True),
+        ("suggest: [flaky, failed on main]", True),
+        ("suggest: everything", False),
+        ("schedules: [{cron: 30 3 * * mon, title: Update, login: ann}]", True),
+        ("schedules: [{cron: '* * * * *', title: Update, login: ann}]", False),
+        ("max_files: 1.5", False),
+        ("test_timeout_s: 1.5", True),
+        ("open_pulls: 0", False),
     ],
 )
 def test_the_schema_tells_good_files_from_bad_ones(text: str, *, is_good: bool) -> None:
-    assert Draft202012Validator(schema()).is_valid(yaml.safe_load(text)) is is_good
+    """As the program itself does."""
+    said = yaml.safe_load(text)
+    assert Draft202012Validator(schema()).is_valid(said) is is_good
+    with nullcontext() if is_good else pytest.raises(ConfigError):
+        RepoConfig.parse(said)
 
 
 def test_all_that_readiness_tells_is_in_the_documentation() -> None:

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 import typer
 from typer.core import TyperGroup
+from typer.testing import CliRunner
 
 from app.agent.prompt import load_prompt
 from app.cli import cli
@@ -55,6 +56,12 @@ def test_every_command_is_documented() -> None:
     mentioned = set(re.findall(r"(?:`|\$ (?:\S+=\S+ )*(?:\S*/)?)minions ([a-z][a-z-]*)", told))
     assert len(mentioned) > 10
     assert mentioned - set(program.commands) == set()
+
+
+def test_the_list_of_commands_is_read_to_its_end() -> None:
+    told = CliRunner().invoke(cli, ["--help"], terminal_width=80)
+    assert told.exit_code == 0
+    assert "..." not in told.stdout.partition("Commands:")[2]
 
 
 def test_every_setting_says_what_it_is() -> None:
