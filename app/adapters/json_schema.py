@@ -12,6 +12,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 from typing import Any, Final
 
+from app.adapters.known_schemas import known_schema
 from app.core.schema import Mismatch
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,10 @@ json.dump([[error.json_path.removeprefix("$").lstrip("."), error.message[:500]] 
 
 class JsonSchema:
     """`SchemaReader` of `app.core.schema`."""
+
+    def known(self, path: str) -> tuple[str, Any] | None:
+        """As `SchemaReader` says."""
+        return known_schema(path)
 
     async def mismatches(self, schema: Any, value: Any) -> Sequence[Mismatch] | None:
         """As `SchemaReader` says."""

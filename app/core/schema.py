@@ -17,6 +17,10 @@ class Mismatch(BaseModel, frozen=True):
 class SchemaReader(Protocol):
     """Holds values against JSON Schemas, both of which strangers wrote."""
 
+    def known(self, path: str) -> tuple[str, Any] | None:
+        """The name and the schema of a file that everybody knows by its path, as of a tool; None if there is none."""
+        ...
+
     async def mismatches(self, schema: Any, value: Any) -> Sequence[Mismatch] | None:
         """What the schema does not allow in `value`; None if the schema cannot be used: it is none, or needs others."""
         ...

@@ -10,6 +10,7 @@ from app.core.budget import Budget
 from app.core.guards import Finding, Weight
 from app.core.patch import Change as FileState
 from app.core.redaction import Redactor
+from app.core.schema import Mismatch
 from app.core.world import World
 from blueprints.config.formats import (
     MOST_CHARACTERS,
@@ -45,9 +46,12 @@ class Config(Untested):
 
     demands: ClassVar[str] = (
         "Changed YAML, TOML and JSON is parsed: no key may be there twice, and where a file names a JSON Schema of "
-        "this repository, it has to be as that says. Comments beside settings that did not change stay, keys stay in "
-        "their order, and lines that say the same look the same."
+        "this repository, or its tool's schema is known (compose, dependabot, Read the Docs and others), it has to be "
+        "as that says. Comments beside settings that did not change stay, keys stay in their order, and lines that say "
+        "the same look the same."
     )
+    told_of_tool: bool = False
+    """Whether it was told what a tool's schema does not allow, which happens once: those are not always right."""
 
 
 @agent("Change the settings", prompt="implement.md", budget=Budget(turns=60, usd=2.0), role="implement")
@@ -59,7 +63,7 @@ async def implement(config: Config, world: World) -> Worked:
 @step("Check the settings")
 async def check(config: Config, world: World) -> Literal["pass", "mend", "stop"]:
     """Parse each changed file, hold it against its schema, and see that it keeps comments, order and layout."""
-    patch = await change_of(world.workspace)
+    patch, by_tool = await change_of(world.workspace), list[Finding]()
     there = [file for file in patch.files if file.change is not FileState.DELETED and is_settings(file.path)]
     found = [] if any(is_settings(file.path) for file in patch.files) else list(_untouched(config))
     for file in there[:_MOST_FILES]:
@@ -76,7 +80,11 @@ async def check(config: Config, world: World) -> Literal["pass", "mend", "stop"]
         if before is not None:
             found += _kept(file.path, before.decode(errors="replace"), text)
         found += await _as_its_schema_says(world, file.path, text, value)
-    return checked(config, SETTINGS, found)
+        by_tool += await _as_its_tool_says(world, file.path, before, value)
+    if config.told_of_tool:
+        by_tool = [one.model_copy(update={"weight": Weight.REMARK}) for one in by_tool]
+    config.told_of_tool = config.told_of_tool or any(one.weight is Weight.MEND for one in by_tool)
+    return checked(config, SETTINGS, [*found, *by_tool])
 
 
 def _untouched(config: Config) -> Iterator[Finding]:
@@ -124,15 +132,15 @@ def _kept(path: str, before: str, after: str) -> Iterator[Finding]:
 
 async def _as_its_schema_says(world: World, path: str, text: str, value: object) -> list[Finding]:
     named = schema_of(path, text, value)
-    if "://" in named:
+    if "://" in named and (world.schemas is None or world.schemas.known(path) is None):
         sentence = f"Its schema is elsewhere (`{named[:200]}`), where nothing is fetched from: it was parsed, no more."
         return [Finding(guard=SETTINGS, sentence=sentence, path=path, weight=Weight.REMARK)]
-    if not named or world.schemas is None:
+    if not named or "://" in named or world.schemas is None:
         return []
     at = posixpath.normpath(posixpath.join(posixpath.dirname(path), named.partition("#")[0]))
     if at.startswith("..") or at == ".":
         return []
-    documents = value if isinstance(value, list) and not path.endswith("json") else [value]
+    documents = _each(path, value)
     try:
         schema = read("schema.json", await text_now(world.workspace, at))
     except Unreadable as error:
@@ -143,10 +151,43 @@ async def _as_its_schema_says(world: World, path: str, text: str, value: object)
         if said is None:
             sentence = f"It was not held against its schema `{at[:200]}`, which cannot be used by itself."
             return [Finding(guard=SETTINGS, sentence=sentence, path=path, weight=Weight.REMARK)]
-        for one in said:
-            where = f" at `{one.at[:200]}`" if one.at else ""
-            found.append(_to_mend(path, f"Its schema `{at[:200]}` does not allow this{where}: {one.message}"))
+        sentence = f"Its schema `{at[:200]}` does not allow this"
+        found += [_to_mend(path, f"{sentence}{_at(one)}: {one.message}") for one in said]
     return found
+
+
+async def _as_its_tool_says(world: World, path: str, before: bytes | None, value: object) -> list[Finding]:
+    """What a well-known schema does not allow and did not complain of before: some are stricter than their tool."""
+    if world.schemas is None or (known := world.schemas.known(path)) is None:
+        return []
+    name, schema = known
+    old = _documents(path, before) if before is not None else []
+    said = [await world.schemas.mismatches(schema, plain(one)) for one in [*old, *_each(path, value)]]
+    if any(one is None for one in said):
+        sentence = f"It was not held against the schema of {name}, which cannot be used by itself."
+        return [Finding(guard=SETTINGS, sentence=sentence, path=path, weight=Weight.REMARK)]
+    was = {(one.at, one.message) for each in said[: len(old)] for one in each or ()}
+    return [
+        _to_mend(path, f"The schema of {name} does not allow this{_at(one)}: {one.message}")
+        for each in said[len(old) :]
+        for one in each or ()
+        if (one.at, one.message) not in was
+    ]
+
+
+def _documents(path: str, data: bytes) -> list[object]:
+    try:
+        return _each(path, read(path, data.decode(errors="replace")))
+    except Unreadable:
+        return []
+
+
+def _each(path: str, value: object) -> list[object]:
+    return value if isinstance(value, list) and not path.endswith(("json", "json5")) else [value]
+
+
+def _at(one: Mismatch) -> str:
+    return f" at `{one.at[:200]}`" if one.at else ""
 
 
 BLUEPRINT: Final[Blueprint[Config]] = Blueprint(

@@ -26,6 +26,7 @@ from blueprints.steps.change import Change
 from blueprints.steps.difference import NEW_TESTS, claims, different
 from blueprints.steps.gates import judged
 from blueprints.steps.leftovers import change_of
+from blueprints.steps.reports import reports
 from blueprints.steps.trees import Parts, report, run_tests, unless_allowed
 
 CLEAN: Final = "clean tree"
@@ -35,19 +36,6 @@ OLD_TESTS: Final = "old tests"
 COVERAGE: Final = "coverage"
 GATES: Final = (CLEAN, CLAIMS, COUNT, NEW_TESTS, OLD_TESTS, COVERAGE)
 """What is tried here, as people read it."""
-_REPORTS: Final = (
-    *("coverage.xml", "cobertura.xml", "coverage/cobertura-coverage.xml", "coverage/clover.xml", "coverage/lcov.info"),
-    *("lcov.info", "cobertura-coverage.xml", "target/site/jacoco/jacoco.xml"),
-    "build/reports/jacoco/test/jacocoTestReport.xml",
-)
-"""Where runners leave reports that diff-cover reads."""
-_REPORT: Final = """\
-if [ -e .coverage ] && [ ! -e coverage.xml ]; then
-  for python in .venv/bin/python python3; do
-    "$python" -m coverage xml -q -o coverage.xml 2>/dev/null && break
-  done
-fi; true"""
-"""coverage.py keeps what it measured in a database of its own."""
 _LIST_S: Final = 300.0
 """Seconds to list tests: nothing is run, but everything is imported."""
 
@@ -115,14 +103,8 @@ async def _coverage(change: Change, world: World, tree: CleanTree, parts: Parts)
     """What a report that the tests left says of the changed lines; nothing where there is none."""
     if world.coverage is None or not parts.touches_source:
         return []
-    await tree.sandbox.run(_REPORT, timeout_s=_LIST_S)
-    for path in _REPORTS:
-        try:
-            # One that the repository holds is of another day.
-            report = b"" if await tree.workspace.show(path) is not None else await tree.workspace.read(path)
-        except OSError:
-            continue
-        if told := await world.coverage.changed_lines(path, report, parts.rest) if report else None:
+    async for path, found in reports(tree):
+        if told := await world.coverage.changed_lines(path, found, parts.rest):
             return _covered(change, told)
     return []
 

@@ -19,6 +19,8 @@ from blueprints.steps.preparation import prepare
 from blueprints.steps.texts import text_before, text_now
 from blueprints.steps.ways import to_a_pull_request
 from blueprints.steps.work import Worked, implemented
+from blueprints.tests.lines_run import inside
+from blueprints.tests.measuring import COVERED, covered, judged_by_lines
 from blueprints.tests.mistakes import Mistake, mistakes, named, only_tests_changed, spread, targets
 
 ONLY: Final = "only tests"
@@ -37,11 +39,13 @@ class Tests(Change):
     demands: ClassVar[str] = (
         "Only tests may change. Small mistakes are put into the code that the issue names (a comparison, a constant, "
         "what is returned), one at a time: of those that the tests did not notice before, the new ones have to notice "
-        "some, and you are told which they do not."
+        "some, and you are told which they do not. Tests have to run lines of that code which none ran before."
     )
     tidies_others: ClassVar[bool] = False
     told: bool = False
     """Whether the minion was told of mistakes that its tests do not notice, which happens once."""
+    told_of_lines: bool = False
+    """Whether it was told that its tests run no line that none ran before, which happens once."""
 
 
 @agent("Write the tests", prompt="implement.md", budget=Budget(), role="implement")
@@ -64,6 +68,20 @@ async def only_tests(tests: Tests, world: World) -> Literal["pass", "mend", "sto
     return checked(tests, ONLY, found)
 
 
+@step("Measure what tests run")
+async def measure(tests: Tests, world: World) -> Literal["pass", "mend", "stop"]:
+    """Compare which lines of the code the tests run now with those that they ran before."""
+    patch = await change_of(world.workspace)
+    paths = await _targets(tests, patch, world)
+    said = _said(tests)
+    before = await covered(tests, world, paths)
+    after = await covered(tests, world, paths, patch.data) if before else {}
+    meant = {path: inside(path, await text_before(world.workspace, path), said) for path in before}
+    found = [*judged_by_lines(before, after, meant, is_told=tests.told_of_lines)]
+    tests.told_of_lines = tests.told_of_lines or any(each.weight is Weight.MEND for each in found)
+    return checked(tests, COVERED, found)
+
+
 @step("Put mistakes into the code")
 async def notice(tests: Tests, world: World) -> Literal["pass", "mend", "stop"]:
     """Try mistakes that the tests as they were do not notice; the new tests have to notice some of them."""
@@ -76,14 +94,21 @@ async def notice(tests: Tests, world: World) -> Literal["pass", "mend", "stop"]:
     return checked(tests, NOTICED, found)
 
 
-async def _chosen(tests: Tests, patch: Patch, world: World) -> list[Mistake]:
-    task, workspace = tests.task, world.workspace
-    said = f"{task.title}\n{task.body}\n{task.instructions}"
+def _said(tests: Tests) -> str:
+    return f"{tests.task.title}\n{tests.task.body}\n{tests.task.instructions}"
+
+
+async def _targets(tests: Tests, patch: Patch, world: World) -> list[str]:
+    """Paths of the code that is to be tested."""
     changed = [file.path for file in patch.files if file.change is not FileState.DELETED]
-    texts = [await text_now(workspace, path) for path in changed]
+    texts = [await text_now(world.workspace, path) for path in changed]
+    return targets(_said(tests), "\n".join(texts), await world.workspace.listed())
+
+
+async def _chosen(tests: Tests, patch: Patch, world: World) -> list[Mistake]:
     found: list[Mistake] = []
-    for path in targets(said, "\n".join(texts), await workspace.listed()):
-        found += mistakes(path, await text_before(workspace, path), said)
+    for path in await _targets(tests, patch, world):
+        found += mistakes(path, await text_before(world.workspace, path), _said(tests))
     return spread(found, _MOST)
 
 
@@ -162,9 +187,11 @@ BLUEPRINT: Final[Blueprint[Tests]] = Blueprint(
     state=Tests,
     start=prepare,
     checks=watch,
+    version=2,
+    goes_on_from=1,
     edges={
         prepare: {"ready": implement, "cannot": explain},
         implement: {"changed": lint, "gave up": explain},
-        **to_a_pull_request(checks=[only_tests], proofs=[notice]),
+        **to_a_pull_request(checks=[only_tests], proofs=[measure, notice]),
     },
 )

@@ -1,6 +1,7 @@
 """What each blueprint looks for besides what all do: what it sends back, and with which words."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from app.core.budget import Usage
 from app.core.guards import Finding, Weight
 from app.core.minion import Submission
 from app.core.patch import Patch
+from app.core.schema import Mismatch
 from blueprints import BLUEPRINTS
+from blueprints.config.blueprint import check as check_settings
 from blueprints.docs.blueprint import run_again
 
 Files = dict[str, bytes]
@@ -278,3 +281,35 @@ async def test_a_schema_that_is_elsewhere_is_told_to_who_reviews(rig: Callable[.
     _, state = await run.walk(BLUEPRINTS["config"])
     (remark,) = [each for each in state.remarks if each.guard == "settings files"]
     assert "Its schema is elsewhere (`https://x.test/s.json`)" in remark.sentence
+
+
+class Schemas:
+    """Allows everything but one word; every file is known."""
+
+    def known(self, path: str) -> tuple[str, Any] | None:
+        return ("toaster", {}) if path == "a.yaml" else None
+
+    async def mismatches(self, schema: Any, value: Any) -> Sequence[Mismatch] | None:  # noqa: ARG002 - the Protocol
+        return [Mismatch(at=key, message=f"{word!r} is none") for key, word in value.items() if word == "burnt"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "weights"),
+    [
+        (b"a: 1\n", b"a: 1\nb: burnt\n", [Weight.MEND]),
+        (b"a: burnt\n", b"a: burnt\nb: 2\n", []),
+        (b"a: 1\n", b"a: 2\n", []),
+    ],
+)
+async def test_what_its_tools_schema_does_not_allow_goes_back_once_if_it_is_new(
+    rig: Any, before: bytes, after: bytes, weights: list[Weight]
+) -> None:
+    run = rig(BASE | {"a.yaml": before}, COMMANDS)
+    config = await run.begin(BLUEPRINTS["config"])
+    await run.workspace.check_out("b" * 40)
+    await run.workspace.write("a.yaml", after)
+    world = replace(run.world, schemas=Schemas())
+    await check_settings.run(config, world)
+    assert [each.weight for each in (*config.findings, *config.remarks)] == weights
+    assert await check_settings.run(config, world) == "pass"
+    assert len(config.remarks) == len(weights)
