@@ -1,8 +1,12 @@
 """Turns of a minion that never was, for the pages of long runs."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import create_engine, text
+
+from app.core.blueprint import Kind
+from app.core.run import Visit
 
 _JOURNAL: Final = """
 INSERT INTO journal (run_id, visit, number, entry)
@@ -18,6 +22,11 @@ SELECT :run_id, 0, 4 * (turn - 1) + place, CASE place
 FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS turn, generate_series(0, 3) AS place
 ORDER BY turn, place
 """
+_VISIT: Final = """
+INSERT INTO visits (run_id, number, visit)
+SELECT id, 0, CAST(:visit AS jsonb) FROM runs WHERE key = :key
+RETURNING run_id
+"""
 
 
 def write(url: str, run_id: int, first: int, last: int, *, words: int = 50) -> None:
@@ -28,10 +37,19 @@ def write(url: str, run_id: int, first: int, last: int, *, words: int = 50) -> N
     engine.dispose()
 
 
-def number_of(url: str, key: str) -> int:
-    """The id of the run whose page has this key."""
+def lengthen(url: str, key: str, turns: int) -> None:
+    """Give the run whose page has this key a first visit of so many turns, in which little is said."""
+    visit = Visit(
+        node="implement",
+        title="Change the code",
+        kind=Kind.AGENT,
+        outcome="changed",
+        started_at=datetime(2026, 1, 2, tzinfo=UTC),
+        seconds=3_000,
+    )
     engine = create_engine(url)
     with engine.begin() as connection:
-        number = connection.execute(text("SELECT id FROM runs WHERE key = :key"), {"key": key}).scalar_one()
+        found = connection.execute(text(_VISIT), {"key": key, "visit": visit.model_dump_json()})
+        run_id = int(found.scalar_one())
     engine.dispose()
-    return int(number)
+    write(url, run_id, 1, turns, words=3)

@@ -99,12 +99,12 @@ class SignIn:
             return self._refused(str(away), away.status)
         if word := self._read(request, self._session_cookie, "session").get("word"):
             await self._sessions.end(word)
-        answer = self._paper.page("closed.html", why="You are signed out.")
+        answer = self._paper.page("closed.html", title="Signed out", why="You are signed out.", may_sign_in=True)
         answer.delete_cookie(self._session_cookie, secure=self._is_secure, httponly=True, samesite="lax")
         return answer
 
     def _refused(self, why: str, status: int) -> Response:
-        return self._paper.page("closed.html", status, why=why)
+        return self._paper.page("closed.html", status, why=why, may_sign_in=True)
 
     def _write(self, answer: Response, name: str, kind: str, said: dict[str, str], lasts: timedelta) -> None:
         claims = said | {"aud": kind, "exp": datetime.now(UTC) + lasts}

@@ -16,7 +16,7 @@ from tests.browser.looks import narrowed, pictured, serious
 from tests.browser.person import asked, page_of
 from tests.forks import Forks
 from tests.summaries import fill, tried
-from tests.turns import number_of, write
+from tests.turns import lengthen
 
 pytestmark = pytest.mark.browser
 
@@ -72,7 +72,7 @@ async def stage(forks: Forks) -> AsyncIterator[tuple[Stage, str]]:
             run = await page_of(person, await asked(person, title=f"Rename {WORD}", body=f"{WORD}\n" * 3))
         database = f"postgresql+psycopg://postgres@/postgres?host={stage.home / 'minions' / 'postgres'}"
         await fill(database, runs=10, repositories={stage.hub.repository(seed().repository).id: seed().repository})
-        write(database, number_of(database, LONG), 1, TURNS, words=3)
+        lengthen(database, LONG, TURNS)
         await tried(database, role="implement", stable="slugs", model="other")
         async with connected(database) as engine:
             gone = Candidate(model="gone", share=0.01, round=2)

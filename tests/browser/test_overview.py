@@ -67,6 +67,8 @@ async def test_somebody_signs_in_and_looks_for_runs(stage: Stage, page: Page) ->
     await pictured(page, "closed")
     assert await serious(page) == []
     assert await narrowed(page) == []
+    await page.get_by_role("link", name="Sign in with GitHub").click()
+    await expect(page.get_by_role("heading", name="Sign in to Minions")).to_be_visible()
     await page.goto(f"{stage.app_url}/overview")
     await expect(page.get_by_role("heading", name="Sign in to Minions")).to_be_visible()
 

@@ -43,6 +43,7 @@ OPEN: Final = {
     "/signed-in",
     "/healthz",
     "/readyz",
+    "/minion.schema.json",  # the same for every installation: what `.github/minion.yml` may say
     "/runs/{key}/statement",  # signed, about what was published, and found by a key that cannot be guessed
     "/.well-known/minions-signing-keys.pem",
     "/api/v1/docs",

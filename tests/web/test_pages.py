@@ -186,7 +186,7 @@ async def test_a_reviewer_is_told_in_short_what_was_done_and_what_shows_it(
     short = page[page.index("In short") : page.index('aria-label="On this page"')]
     for words in ("Accents are kept. &lt;script&gt;", "The new tests fail without the change."):
         assert words in short
-    assert '<td class="good">exit code 1, as it has to</td>' in page
+    assert '<td class="good">exit code 1, as it should</td>' in page
     assert '<td class="bad">exit code 0, so it shows nothing</td>' in page
 
 

@@ -55,7 +55,8 @@ async def test_who_signed_out_is_out(door: Door) -> None:
     kept = {"Cookie": f"minions={door.http.cookies['minions']}"}
     assert (await door.http.post("/sign-out", headers={"Origin": "https://evil.example"})).status_code == 403
     assert (await door.http.get("/overview")).status_code == 200
-    assert (await door.http.post("/sign-out", headers=SAME)).status_code == 200
+    out = await door.http.post("/sign-out", headers=SAME)
+    assert (out.status_code, 'href="/sign-in"' in out.text) == (200, True)
     assert (await door.http.get("/overview", headers=kept)).status_code == 303
     assert (await door.http.post(f"/runs/{door.shown.key}/orders", headers=SAME)).status_code == 401
 
