@@ -19,7 +19,7 @@ GATES = {
     "feature": ["guard", "document", "prove"],
     "docs": ["guard", "check", "prove", "run_examples"],
     "config": ["guard", "check", "prove"],
-    "tests": ["guard", "only_tests", "prove", "notice"],
+    "tests": ["guard", "only_tests", "prove", "measure", "notice"],
     "refactor": ["guard", "keep", "prove", "compare"],
     "dependency": ["guard", "hold", "prove"],
     "migrate": ["guard", "left", "prove"],
