@@ -20,6 +20,9 @@ _AT_ONCE: Final = 2
 PATIENCE_S: Final = 0.1
 """How long many wait for a row that somebody else has locked. Then each goes by itself: only one has to wait for it."""
 
+_BROKEN_OFF: Final = frozenset({"08", "57"})
+"""Classes of PostgreSQL's errors: the connection broke, or an operator ended it, perhaps right after the commit."""
+
 WRITE: Final[LiteralString] = """
     WITH given AS MATERIALIZED (
         SELECT * FROM ROWS FROM (
@@ -143,7 +146,7 @@ class Additions:
         try:
             written = await _written(self._impatient, [addition for addition, _ in taken])
         except psycopg.Error as error:
-            if error.sqlstate is None:  # nobody knows what became of it
+            if (error.sqlstate or "08")[:2] in _BROKEN_OFF:  # nobody knows what became of it
                 _fail(taken, error)
                 return
             for addition, done in taken:  # nothing was written: one of them must not be, or has to wait
