@@ -39,6 +39,7 @@ from app.core.budget import Budget
 from app.core.errors import BlueprintError, ConfigError, MinionsError, NotFound, SettingsError
 from app.core.forge import Forge, Remote
 from app.core.guards import Guards
+from app.core.journal import Journal
 from app.core.minion import GaveUp, Minion, Submission
 from app.core.model import Model
 from app.core.outside import NoServers, Servers
@@ -140,14 +141,17 @@ class Outside:
     async def world(self, run: Run, node: Node[Any], forge: Forge, signals: Signals) -> World:
         """Everything that a node may touch. A tree that is not the one that was saved is made again from that."""
         workspace = self.workspace(run, forge)
+        journal = self.store.journal(run.id, len(run.visits))
         if run.visits and node.in_tree:
+            # Before the change: who was taken for lost, and adds to both from now on, is noticed when it is read again.
+            await journal.entries()
             patch = await self.store.patch(run.id)
             await workspace.bring_to(run.trail.base_sha, patch=patch, set_up=_set_up_of(run, self.blueprints))
         return World(
             forge=forge,
             workspace=workspace,
             sandbox=workspace.sandbox,
-            minion=await self._minion(run, node, workspace, signals),
+            minion=await self._minion(run, node, workspace, signals, journal),
             reviewer=await self._reviewer(run, node, forge, workspace, signals),
             notary=RunNotary(run, self.store, self.signing_key, self.redactor, self.public_url),
             guards=self.guards,
@@ -172,7 +176,9 @@ class Outside:
         except Exception:  # an outermost edge: a push must not be able to stop the worker
             _log.exception("%s is not prepared for its next run", name)
 
-    async def _minion(self, run: Run, node: Node[Any], workspace: GitWorkspace, signals: Signals) -> Minion:
+    async def _minion(
+        self, run: Run, node: Node[Any], workspace: GitWorkspace, signals: Signals, journal: Journal
+    ) -> Minion:
         if node.agent is None or node.agent.role == REVIEW or (pair := self._in_turn(run, node.agent.role)) is None:
             return NoMinion()
         model, fallback = pair
@@ -183,7 +189,7 @@ class Outside:
             prompt=load_prompt(node.module, node.agent.prompt),
             sandbox=workspace.sandbox,
             workspace=workspace,
-            journal=self.store.journal(run.id, len(run.visits)),
+            journal=journal,
             rules=await _rules(run, workspace),
             clock=time.monotonic,
             signals=signals,

@@ -119,7 +119,7 @@ class Journal(Protocol):
     """The journal of one visit. Entries are durable when `append` returns."""
 
     async def entries(self) -> Sequence[Entry]:
-        """Everything so far, oldest first."""
+        """Everything so far, oldest first. Raises Stale if others added to it since it was read first."""
         ...
 
     async def append(self, *entries: Entry, patch: bytes | None = None) -> None:

@@ -245,6 +245,18 @@ async def test_two_writers_of_one_journal_cannot_both_go_on(store: PostgresStore
         await two.append(ModelAsked(turn=1))
 
 
+async def test_who_reads_a_journal_once_more_is_told_of_another_writer(store: PostgresStore) -> None:
+    """The change that was read in between may be older than what the journal tells of it."""
+    run_id = await started(store)
+    one, two = store.journal(run_id, 0), store.journal(run_id, 0)
+    await one.append(ModelAsked(turn=1))
+    assert len(await two.entries()) == len(await two.entries()) == 1
+    await two.append(ModelAsked(turn=2))
+    assert len(await two.entries()) == 2
+    with pytest.raises(Stale):
+        await one.entries()
+
+
 async def test_entries_that_are_written_together_are_there_all_or_none(store: PostgresStore) -> None:
     run_id = await started(store)
     one, two = store.journal(run_id, 0), store.journal(run_id, 0)

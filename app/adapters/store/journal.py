@@ -34,12 +34,14 @@ class PostgresJournal:
         self._model = ""
 
     async def entries(self) -> Sequence[Entry]:
-        """Everything so far, oldest first."""
+        """As `Journal` says."""
         row = tables.journal.c
         query = select(row.entry).where(row.run_id == self._run_id, row.visit == self._visit).order_by(row.number)
         async with reachable(), self._reads.connect() as connection:
             found = list((await connection.execute(query)).scalars())
         entries = [_ENTRY.validate_python(entry) for entry in found]
+        if self._next not in {None, len(entries)}:
+            raise self._stale
         self._next = len(entries)
         self._model = next((entry.model for entry in entries if isinstance(entry, Opened)), "")
         return entries
@@ -65,7 +67,7 @@ class PostgresJournal:
                 if not await self._engine.additions.write(addition) and answer:
                     await self._write_and_settle(addition, answer)
         except (IntegrityError, psycopg.IntegrityError):
-            raise Stale(f"Another worker writes the journal of run {self._run_id}.") from None
+            raise self._stale from None
         self._next = start + len(entries)
 
     async def _write_and_settle(self, addition: Addition, answer: ModelAnswered) -> None:
@@ -73,6 +75,10 @@ class PostgresJournal:
         async with self._engine.begin() as connection:
             await connection.exec_driver_sql(WRITE, values([replace(addition, is_alone=False)]))
             await purses.settle(connection, self._run_id, answer.usage.usd)
+
+    @property
+    def _stale(self) -> Stale:
+        return Stale(f"Another worker writes the journal of run {self._run_id}.")
 
     def _charge(self, answer: ModelAnswered) -> dict[str, Any]:
         usage = answer.usage
