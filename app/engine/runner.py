@@ -161,14 +161,21 @@ class Runner:
             return await self._stop_at(run, error)
         except Exception:  # the outermost edge: a node that breaks ends its run, not the worker
             _log.exception("Run %s at %s broke", run.id, run.at)
-            return await self._end(run, Status.FAILED, wording.broke(run.at))
+            return await self._fail(run, wording.broke(run.at))
 
     async def _stop_at(self, run: Run, error: MinionsError) -> Run:
         """End the run with what is in its way, or put it off if that is a box where it had one before."""
         if isinstance(error, SandboxError) and run.visits:  # the engine of containers is started anew, the disk is full
             return await self._put_off(run, error)
         _log.warning("Run %s at %s: %s %s", run.id, run.at, error, error.detail)
-        return await self._end(run, Status.FAILED, str(error))
+        return await self._fail(run, str(error))
+
+    async def _fail(self, run: Run, why: str) -> Run:
+        """End the run where it is. Raises Stale if another worker, which took this one for lost, went on with it."""
+        newest = await self.store.load(run.id)
+        if newest.status.has_ended or len(newest.visits) > len(run.visits):
+            raise Stale(f"Another worker went on with run {run.id}: it is at {newest.at}.")
+        return await self._end(run, Status.FAILED, why)
 
     async def _has_orders(self, run: Run) -> bool:
         return bool(await self.store.orders(run.id))

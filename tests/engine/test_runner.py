@@ -8,7 +8,7 @@ import pytest
 
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.core.blueprint import State, Wait, step
-from app.core.errors import ModelUnavailable, RateLimited, SandboxError, Unavailable
+from app.core.errors import ModelUnavailable, RateLimited, RepositoryError, SandboxError, Unavailable
 from app.core.forge import Permission, Reaction
 from app.core.journal import Journal
 from app.core.places import Limits, MostOpen
@@ -492,6 +492,26 @@ async def test_a_node_that_breaks_ends_its_run_and_not_the_worker(bakery: Any, s
     await bakery.runner().advance(run_id)
     run = await store.load(run_id)
     assert (run.status, "Something in Minions itself broke" in run.error) == (Status.FAILED, True)
+
+
+@pytest.mark.parametrize("error", [RepositoryError("There is no work tree."), ZeroDivisionError(), Unavailable("No.")])
+async def test_who_was_taken_for_lost_and_fails_ends_nothing(
+    bakery: Any, store: PostgresStore, error: Exception
+) -> None:
+    """Another worker went on with the run meanwhile; what is in the way of this one is not in the way of that one."""
+    run_id = await bakery.ask()
+    bakery.github.faults = []
+    write = bakery.workspace.write
+
+    async def overtaken(*_: Any, **__: Any) -> None:
+        bakery.workspace.write = write
+        await bakery.runner().advance(run_id)
+        raise error
+
+    bakery.workspace.write = overtaken
+    await bakery.runner().advance(run_id)
+    run = await store.load(run_id)
+    assert (run.status, run.is_reported, run.error) == (Status.DONE, True, "")
 
 
 async def test_trouble_while_tidying_up_changes_no_end(bakery: Any, store: PostgresStore) -> None:
