@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters.github.permissions import EVENTS, PERMISSIONS
-from app.adapters.litellm import warm_up
+from app.adapters.litellm_library import warm_up
 from app.adapters.mcp import McpServers
 from app.adapters.mcp import servers as mcp_servers
 from app.adapters.sandbox.egress.allow_list import PORT, is_public

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from app import loop
-from app.adapters.litellm import warm_up
+from app.adapters.litellm_library import warm_up
 from app.adapters.local import LocalForge
 from app.adapters.own_folder import abandoned, own_folder
 from app.adapters.signing import FILE

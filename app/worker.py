@@ -17,7 +17,7 @@ from app.adapters.github.history import GitHubHistory
 from app.adapters.github.installed import GitHubInstalled
 from app.adapters.github.lookups import Lookups
 from app.adapters.github.reactions import GitHubReactions
-from app.adapters.litellm import warm_up
+from app.adapters.litellm_library import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.url import with_driver
 from app.adapters.workspace.leftovers import MachineLeftovers

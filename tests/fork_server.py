@@ -28,7 +28,7 @@ from typing import Final
 from pydantic import BaseModel
 from setproctitle import getproctitle, setproctitle
 
-from app.adapters.litellm import warm_up
+from app.adapters.litellm_library import warm_up
 from app.cli import main as command_line
 
 LONGEST_ORDER: Final = 1 << 17

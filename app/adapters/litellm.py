@@ -1,23 +1,18 @@
-"""Language models through litellm, which takes seconds and 200 MB to import: once, late, and in a thread.
+"""Language models through litellm: what they are asked, what they answer, and when they are asked again.
 
 Retries are our own: litellm's are hidden, and its time-out bounds the pause between two bytes, not the call.
 """
 
 import asyncio
-import importlib
 import inspect
 import logging
-import os
 import random
 import re
-import threading
-import uuid
-import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
+from app.adapters.litellm_library import load, unlogged
 from app.adapters.model_faults import BrokenAnswer, fault
 from app.adapters.model_prices import Price, listed, most_output, must_go_on_thinking
 from app.adapters.model_profiles import profile_of
@@ -27,20 +22,6 @@ from app.core.errors import ModelUnavailable
 from app.core.model import Profile, Reply
 
 _log = logging.getLogger(__name__)
-
-_SWITCHES: Final = {
-    "LITELLM_MODE": "PRODUCTION",  # otherwise it loads a `.env` file from wherever the program was started
-    "LITELLM_OFFLINE_MODE": "true",
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # otherwise it fetches the list of prices while it is imported
-    "LITELLM_LOG": "ERROR",
-    "LITELLM_DONT_SHOW_FEEDBACK_BOX": "1",
-    # Otherwise it looks for pictures in the whole conversation, to shorten them in a log that there is not: a fifth of
-    # what a turn takes.
-    "MAX_BASE64_LENGTH_FOR_LOGGING": "0",
-    # Posts to `openai/…` itself. OpenAI's library walks through the conversation first: 72 ms at turn 200, not 13.
-    "EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER": "true",
-}
-_loading: Final = threading.Lock()
 
 _TRY_TIMEOUT_S: Final = 300.0
 """For one try; a long answer takes minutes."""
@@ -76,11 +57,6 @@ _CACHE_POINTS: Final = (
 
 Anthropic caches only what is marked: https://docs.claude.com/en/docs/build-with-claude/prompt-caching
 """
-
-
-async def warm_up() -> None:
-    """Import litellm and let it do its lazy work, in a thread; at once if that was done before."""
-    await asyncio.to_thread(_load)
 
 
 class LiteLLMModel:
@@ -157,7 +133,7 @@ class LiteLLMModel:
         Raises ModelUnavailable, ContextTooLong or ModelError; no error holds the key.
         """
         if self._library is None:
-            self._library = await asyncio.to_thread(_load)
+            self._library = await asyncio.to_thread(load)
         request = self._request(messages, tools, max_output_tokens)
         try:
             async with asyncio.timeout(timeout_s):
@@ -193,7 +169,7 @@ class LiteLLMModel:
 
         It looks for caches, budgets, hooks and rules that there are not, which is a fifth of what litellm costs.
         """
-        ask = partial(self._library.completion, **request, litellm_logging_obj=_unlogged(request), acompletion=True)
+        ask = partial(self._library.completion, **request, litellm_logging_obj=unlogged(request), acompletion=True)
         try:
             pending = await asyncio.to_thread(ask) if self._waits else ask()
             return await pending if inspect.isawaitable(pending) else pending
@@ -261,60 +237,6 @@ class LiteLLMModel:
         if self._price:
             usd = self._price.usd(input_tokens=read, output_tokens=written, cached=cached, cache_written=stored)
         return Usage(turns=1, input_tokens=read, output_tokens=written, cached_tokens=cached, usd=usd)
-
-
-def _load() -> Any:
-    """The library, switched and warm. One thread at a time: it is slow, and filters of warnings are global."""
-    with _loading:
-        os.environ.update(_SWITCHES)
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # what its import says about its own and pydantic's insides helps nobody here
-            library: Any = importlib.import_module("litellm")
-            if not library.suppress_debug_info:
-                library.suppress_debug_info = True  # otherwise it prints advice to standard output
-                logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)  # we log its failures, without their texts
-                _first_call(library)
-    return library
-
-
-def _first_call(library: Any) -> None:
-    """The library loads half of itself in its first call; one that goes nowhere takes that away from the first run.
-
-    What it counts tokens with it loads in a thread behind that call, for seconds: here that is waited for.
-    """
-    library.completion(
-        model="openai/none", api_key="none", messages=[{"role": "user", "content": "."}], mock_response="."
-    )
-    library.token_counter(model="openai/none", text=".")
-
-
-def _unlogged(request: Mapping[str, Any]) -> Any:
-    """The record of a call that nobody reads: what it cost is counted by us, and no service is told of it.
-
-    Otherwise each answer is priced four times, and made ready for logs that there are not: a sixth of a turn.
-    """
-    module: Any = importlib.import_module("litellm.litellm_core_utils.litellm_logging")
-    number = str(uuid.uuid4())
-    record = module.Logging(
-        model=request["model"],
-        messages=request["messages"],
-        stream=False,
-        call_type="acompletion",
-        start_time=datetime.now(),  # noqa: DTZ005 - litellm compares it with others of its own
-        litellm_call_id=number,
-        litellm_trace_id=number,
-        function_id="",
-        kwargs={},
-    )
-    record.response_cost_calculator = _free
-    record.claim_async_success_log()
-    return record
-
-
-def _free(*_: object, **__: object) -> None:
-    """No price, in litellm's words."""
 
 
 def _are_thoughts_lost(messages: Sequence[Mapping[str, Any]]) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from app import loop
-from app.adapters.litellm import warm_up
+from app.adapters.litellm_library import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.backtest.pair import Past, pairs_of_file, pairs_of_github
 from app.backtest.record import Record

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from app import loop
-from app.adapters.litellm import warm_up
+from app.adapters.litellm_library import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.core.errors import SettingsError
 from app.evaluation.exercise import Exercise, exercises

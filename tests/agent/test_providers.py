@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.adapters.litellm import LiteLLMModel, warm_up
+from app.adapters.litellm import LiteLLMModel
+from app.adapters.litellm_library import warm_up
 from app.adapters.model_prices import Price
 from app.adapters.model_profiles import profile_of
 from app.core.errors import ModelDenied

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.litellm import warm_up
+from app.adapters.litellm_library import warm_up
 from app.backtest.backtest import Backtest, Plan
 from app.backtest.pair import Pair
 from app.backtest.record import Record

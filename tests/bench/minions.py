@@ -18,7 +18,8 @@ from typing import Final
 from pydantic import BaseModel
 
 from app import loop
-from app.adapters.litellm import LiteLLMModel, warm_up
+from app.adapters.litellm import LiteLLMModel
+from app.adapters.litellm_library import warm_up
 from app.adapters.model_prices import Price
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.adapters.workspace.look import look

@@ -22,7 +22,7 @@ import anyio._backends._asyncio  # noqa: F401 # httpx imports both with its firs
 import httpcore  # noqa: F401
 from pydantic import BaseModel
 
-from app.adapters.litellm import warm_up
+from app.adapters.litellm_library import warm_up
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.adapters.store.connections import Connections
 from app.adapters.store.url import with_driver

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.litellm import warm_up
+from app.adapters.litellm_library import warm_up
 from app.adapters.local import LocalForge
 from app.adapters.store import PostgresStore
 from app.core.errors import SettingsError

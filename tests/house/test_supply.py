@@ -71,7 +71,7 @@ class Watch:
         if name == "litellm":
             print(*(f"{key}={os.environ.get(key)}" for key in SWITCHES), sep="\\n")
 
-from app.adapters.litellm import _SWITCHES as SWITCHES, warm_up
+from app.adapters.litellm_library import SWITCHES, warm_up
 sys.meta_path.insert(0, Watch())
 asyncio.run(warm_up())
 print("base", os.environ.get("OPENAI_API_BASE"))
