@@ -10,10 +10,10 @@ from app.core.guards import Finding, Weight
 from app.core.kinds import is_document, is_test
 from app.core.patch import Change, FileChange
 from app.core.task import Task
-from app.guards.additions import unused
 from app.guards.guard import Guard, Subject
 from app.guards.manifests import ecosystem
 from app.guards.suites import NOTHING, check_in
+from app.guards.unused import unused
 
 NAME: Final = "what was asked"
 

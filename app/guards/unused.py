@@ -36,7 +36,7 @@ _WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Addition:
+class Definition:
     """One definition that came."""
 
     name: str
@@ -51,12 +51,12 @@ class Addition:
         return [part.lower() for part in _PART.findall(self.name)]
 
 
-def unused(subject: Subject) -> Sequence[Addition]:
+def unused(subject: Subject) -> Sequence[Definition]:
     """All that came to the code, if that is definitions which nothing uses, and what was there is as it was; else none.
 
     Of a language in which definitions are not told from other lines, anything may use anything.
     """
-    found: list[Addition] = []
+    found: list[Definition] = []
     words: Counter[str] = Counter()
     for file in subject.patch.files:
         if is_test(file.path) or is_document(file.path):
@@ -70,18 +70,18 @@ def unused(subject: Subject) -> Sequence[Addition]:
     return () if is_used else found
 
 
-def _came(subject: Subject, path: str, *, in_new_file: bool) -> list[Addition] | None:
+def _came(subject: Subject, path: str, *, in_new_file: bool) -> list[Definition] | None:
     """The definitions that came to a file; None if anything else is different there."""
     head = _HEADS.get(language(path))
     if head is None or path not in subject.diffs or any(line.text.strip() for line in subject.removed(path)):
         return None
-    found: list[Addition] = []
+    found: list[Definition] = []
     for run in _runs(subject, path):
         is_begun = False
         for number, text in run:
             if begins := head.match(text):
                 is_begun = True
-                found.append(Addition(begins["name"], path, number, not begins.groupdict().get("class"), in_new_file))
+                found.append(Definition(begins["name"], path, number, not begins.groupdict().get("class"), in_new_file))
             elif _BY_ITSELF.match(text) or not _ALONG.match(text) or (text[:1].isspace() and not is_begun):
                 return None
     return found
