@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from app.adapters.store import PostgresStore
+from app.adapters.store.additions import Addition
 from app.core.budget import Usage
 from app.core.journal import ModelAnswered, ModelAsked, ToolCalled
 from app.core.purse import Caps
@@ -92,6 +93,13 @@ async def test_what_is_settled_with_a_purse_is_charged_once_beside_what_is_not(s
         row = (await connection.execute(text("SELECT spent_usd, held_usd FROM purses"))).one()
         count = await connection.execute(text("SELECT count(*) FROM journal"))
     assert (float(row.spent_usd), float(row.held_usd), count.scalar_one()) == (MANY / 2, 0, MANY)
+
+
+async def test_a_fault_of_ours_is_told_to_who_wrote_and_to_nobody_who_comes_later(store: PostgresStore) -> None:
+    run_id = await started(store, 1)
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        await store._engine.additions.write(Addition(run_id, 0, 0, ["{}"], charge={"turn": object()}))
+    await store.journal(run_id, 0).append(ModelAsked(turn=1))
 
 
 async def test_who_gives_up_waiting_leaves_the_others_alone(store: PostgresStore) -> None:

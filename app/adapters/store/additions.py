@@ -151,9 +151,8 @@ class Additions:
                 return
             for addition, done in taken:  # nothing was written: one of them must not be, or has to wait
                 self._start(self._alone(addition, done))
-        except BaseException as error:
+        except Exception as error:  # a fault of ours is that of all who wait for it, and of nobody who comes later
             _fail(taken, error)
-            raise
         else:
             for addition, done in taken:
                 _tell(done, is_written=addition.run_id in written)
@@ -173,10 +172,8 @@ class Additions:
     async def _alone(self, addition: Addition, done: asyncio.Future[bool]) -> None:
         try:
             _tell(done, is_written=bool(await _written(self._patient, [addition])))
-        except BaseException as error:
+        except Exception as error:  # whoever waits raises it
             _fail([(addition, done)], error)
-            if not isinstance(error, psycopg.Error):
-                raise
 
 
 async def _written(writers: Writers, additions: Sequence[Addition]) -> set[int]:
@@ -189,7 +186,7 @@ def _tell(done: asyncio.Future[bool], *, is_written: bool) -> None:
         done.set_result(is_written)
 
 
-def _fail(taken: Sequence[_Waiting], error: BaseException) -> None:
+def _fail(taken: Sequence[_Waiting], error: Exception) -> None:
     for _, done in taken:
         if not done.done():
             done.set_exception(error)
