@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.adapters.litellm import LiteLLMModel, warm_up
+from app.adapters.litellm import LiteLLMModel
+from app.adapters.litellm_library import warm_up
 from app.adapters.model_faults import scrubbed
 from app.adapters.model_prices import Price, listed
 from app.adapters.model_profiles import profile_of

@@ -49,9 +49,9 @@ def _placed(findings: Iterable[Finding], there: Sequence[str]) -> Iterator[Findi
 
 
 def _now(one: Finding, shown: Mapping[str, Sequence[Line]], first: Mapping[str, int]) -> Finding:
-    """A finding with its line in the file as it is now. What is about all of a file is where its change begins:
+    """A finding with its line in the file as it is now.
 
-    the diff may not show the file's own first line.
+    What is about all of a file is where its change begins: the diff may not show the file's own first line.
     """
     if not one.line:
         return one.model_copy(update={"line": first.get(one.path, 1)})
