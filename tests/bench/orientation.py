@@ -1,4 +1,7 @@
-"""What looking around in a large repository costs, and a minion's search, beside ripgrep itself over the same tree.
+"""What looking around in a large repository costs, and a minion's search, beside ripgrep itself.
+
+Ripgrep is timed over a plain clone, and over the work tree as the minion's user but outside the box: the kernel opens
+each file of a work tree twice, once in the overlay, once below it, whoever asks.
 
 Words are as frequent in the files as in a language: a few stand almost everywhere, most hardly anywhere.
 """
@@ -29,7 +32,9 @@ FILES: Final = 30_000
 ROUNDS: Final = 5
 ORIENTATION_GOAL_S: Final = 0.3
 SEARCH_GOAL: Final = 1.5
-"""Times ripgrep itself."""
+"""Times ripgrep itself over the same files."""
+CLONE_GOAL: Final = 2.0
+"""Times ripgrep where no overlay is in between: measured 1.4 to 1.8."""
 _WORDS: Final = 20_000
 _MEAN_BYTES: Final = 4_000
 """Of a file: those of babel/babel have 3 kB, those of django 5 kB."""
@@ -63,7 +68,7 @@ async def _measured(home: Path) -> list[dict[str, object]]:
 
     task = _task(vocabulary)
     rare = vocabulary[_WORDS // 2]
-    around, searched, bare = [], [], []
+    around, searched, bare, there = [], [], [], []
     for number in range(ROUNDS + 1):
         workspace = await fresh(1)
         block, seconds = await _timed(lambda here=workspace: orientation(task, here, here.sandbox))  # type: ignore[misc]
@@ -72,18 +77,22 @@ async def _measured(home: Path) -> list[dict[str, object]]:
         desk = Desk(workspace.sandbox, workspace, 60)
         told, search = await _timed(lambda one=arguments, at=desk: SEARCH.run(one, at))  # type: ignore[misc]
         _, alone = await _timed(lambda: _ripgrep(origin, rare))
+        _, beside = await _timed(lambda: _ripgrep(_tree(home), rare))
         assert rare in str(told)
         if number:  # the first one reads from the disk
             around.append(seconds)
             searched.append(search)
             bare.append(alone)
+            there.append(beside)
     await workspace.remove()
-    reference = f"rg for one word: {median(bare):.3f} s"
+    reference = f"rg for one word in a clone: {median(bare):.3f} s"
     return [
         _row(f"looking around in {FILES:,} files", around, bare, reference)
         | {"goal": f"<= {ORIENTATION_GOAL_S:g} s", "met": median(around) <= ORIENTATION_GOAL_S},
-        _row("search of a minion there", searched, bare, reference)
-        | {"goal": f"<= {SEARCH_GOAL:g} x rg", "met": median(searched) <= SEARCH_GOAL * median(bare)},
+        _row("search of a minion there", searched, there, f"rg in the same work tree: {median(there):.3f} s")
+        | {"goal": f"<= {SEARCH_GOAL:g} x rg", "met": median(searched) <= SEARCH_GOAL * median(there)},
+        _row("… beside ripgrep in a plain clone", searched, bare, reference)
+        | {"goal": f"<= {CLONE_GOAL:g} x rg", "met": median(searched) <= CLONE_GOAL * median(bare)},
     ]
 
 
@@ -126,11 +135,21 @@ def _repository(folder: Path, vocabulary: list[str]) -> str:
     return said_head.stdout.strip()
 
 
+def _tree(home: Path) -> Path:
+    """What the run works on, however it was made."""
+    return next((home / "data/runs/1").glob("*/tree"))
+
+
 async def _ripgrep(folder: Path, word: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *("rg", "--no-config", "--line-number", "-e", word, "--", "."), cwd=folder, stdout=asyncio.subprocess.DEVNULL
-    )
+    command = _as_owner(folder, "rg", "--no-config", "--line-number", "-e", word, "--", ".")
+    process = await asyncio.create_subprocess_exec(*command, cwd=folder, stdout=asyncio.subprocess.DEVNULL)
     assert await process.wait() == 0
+
+
+def _as_owner(folder: Path, *command: str) -> tuple[str, ...]:
+    """As who owns the folder, for whom the kernel asks less than for root."""
+    owner = folder.stat()
+    return ("setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups", *command)
 
 
 async def _timed(act: Callable[[], Awaitable[object]]) -> tuple[object, float]:
