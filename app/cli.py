@@ -152,6 +152,14 @@ def evaluate(
     output: Annotated[Path | None, typer.Option("--json", help="Write everything to this file, too.")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Tasks at the same time.")] = 2,
     only_list: Annotated[bool, typer.Option("--list", help="List the tasks and leave.")] = False,
+    only_recall: Annotated[
+        bool,
+        typer.Option(
+            "--recall",
+            help="Have no model work: show for the tasks of all blueprints whether a minion is told first of the files "
+            "that have to be changed, by words alone and with MINIONS_EMBEDDING_MODEL.",
+        ),
+    ] = False,
 ) -> None:
     """Have a model do tasks of which it does not see all tests, with everything as on a server but GitHub."""
     from app.evaluation.evaluation import Plan, listed
@@ -161,6 +169,10 @@ def evaluate(
     if only_list:
         print(listed(blueprint, load().blueprints_folder))
         return
+    if only_recall:
+        from app.evaluation.recall import recall
+
+        sys.exit(recall(_settings(quiet=True), tuple(task or ()), output))
     plan = Plan(
         blueprint=blueprint,
         tasks=tuple(task or ()),

@@ -30,7 +30,7 @@ from app.core.wording.figures import counted
 from app.github import github
 from app.home import prepared_home
 from app.log import redactor_of
-from app.models import chosen_models
+from app.models import chosen_models, embedder
 from app.outside import chosen_boxes
 from app.registry import load
 from app.settings import Settings
@@ -107,6 +107,10 @@ async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Exa
     async with _told("reviews") as one:
         one.remark = await _reviewer(settings, ask=ask_model)
     yield one.done()
+    if settings.embedding_model:
+        async with _told("search by meaning") as one:
+            one.remark = await _embedder(settings, ask=ask_model)
+        yield one.done()
     async with _told("signing key") as one:
         one.remark = SigningKey.at(settings.signing_key_file or settings.home / FILE).public.id[:16] + "…"
     yield one.done()
@@ -246,6 +250,17 @@ async def _reviewer(settings: Settings, *, ask: bool) -> str:
     if REVIEW not in models.roles:
         return "by the model that works; one of another family in MINIONS_REVIEW_MODEL finds more"
     return await _answered(pair[0]) if ask else f"{pair[0].name} (not asked)"
+
+
+async def _embedder(settings: Settings, *, ask: bool) -> str:
+    model = embedder(settings)
+    if model is None or not ask:
+        return f"{settings.embedding_model} (not asked)"
+    got = await model.embed(["a title", "a heading"], timeout_s=60)
+    if got.error:
+        raise got.error
+    length = len(got.vectors[0] or ())
+    return f"{model.name} answered with vectors of {counted(length, 'number')}, ${got.usage.usd:.6f}"
 
 
 def _slack(settings: Settings) -> str:

@@ -10,9 +10,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
+from app.adapters.embeddings import LiteLLMEmbedder
 from app.adapters.litellm import MOST_TRIES, LiteLLMModel
 from app.adapters.model_prices import Price
 from app.adapters.model_profiles import profile_of
+from app.core.embeddings import Embedder
 from app.core.errors import SettingsError
 from app.core.model import Effort, Model
 from app.core.rollout import IMPLEMENT, NOBODY, REVIEW, ROLES, TRIAGE, Role
@@ -274,6 +276,19 @@ def _triage_model(settings: Settings) -> Model:
         key=settings.triage_api_key,
         price=_price("MINIONS_TRIAGE_PRICE", settings.triage_price),
         most_tries=_TRIES_OF_TWO,
+    )
+
+
+def embedder(settings: Settings) -> Embedder | None:
+    """The model that makes vectors of texts; None if there is none."""
+    if not settings.embedding_model:
+        return None
+    return LiteLLMEmbedder(
+        settings.embedding_model,
+        api_base=settings.embedding_api_base,
+        api_key=settings.embedding_api_key.get_secret_value(),
+        dimensions=settings.embedding_dimensions,
+        usd=settings.embedding_price,
     )
 
 

@@ -21,10 +21,12 @@ from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
 from app.adapters.sandbox.egress.registries import reach
 from app.adapters.sandbox.limits import Limits
 from app.adapters.signing import FILE, SigningKey
+from app.adapters.vectors import VectorFile
 from app.adapters.workspace.clean_trees import CleanTrees
 from app.adapters.workspace.folders import GIB
 from app.adapters.workspace.workspace import GitWorkspace, TellAuthor, nobody
 from app.adapters.workspace.workspaces import Workspaces
+from app.agent.meaning import ByMeaning
 from app.agent.minion import AgentLoop
 from app.agent.prompt import load_prompt
 from app.agent.reviewer import ModelReviewer
@@ -36,6 +38,7 @@ from app.ahead import make_ready
 from app.core import wording
 from app.core.blueprint import AgentSpec, Kind, Node, State
 from app.core.budget import Budget
+from app.core.embeddings import Embedder, Meaning, NoMeaning
 from app.core.errors import BlueprintError, ConfigError, MinionsError, NotFound, SettingsError
 from app.core.forge import Forge, Remote
 from app.core.guards import Guards
@@ -66,7 +69,7 @@ from app.engine.rollout import Rollout
 from app.engine.runner import Leave, OpenForge, Runner, nothing_to_leave
 from app.guards import ALL, GuardSet
 from app.guards.protected import EVERYWHERE
-from app.models import Models, chosen_models
+from app.models import Models, chosen_models, embedder
 from app.notary import RunNotary
 from app.registry import check_wiring, load
 from app.settings import Settings
@@ -95,6 +98,10 @@ class Outside:
     releases: Releases
     shift: Shift
     blueprints: Blueprints
+    embedder: Embedder | None = None
+    """Who makes vectors of texts; files are looked for by words alone where there is none."""
+    known_meaning: Meaning | None = None
+    """What was found by meaning in the run that is played once more."""
 
     def runner(self, blueprints: Blueprints, open_forge: OpenForge, leave: Leave = nothing_to_leave) -> Runner:
         """What advances runs in this process. `leave` gives up what a forge used for a run that is over."""
@@ -163,6 +170,23 @@ class Outside:
             now=lambda: datetime.now(UTC),
             patience=self.settings.patience,
             releases=self.releases,
+            meaning=self.meaning(run, node, journal),
+        )
+
+    def meaning(self, run: Run, node: Node[Any], journal: Journal) -> Meaning:
+        """How a step finds files by meaning. An agent has its journal for itself."""
+        if self.known_meaning:
+            return self.known_meaning
+        if self.embedder is None or node.agent is not None:
+            return NoMeaning()
+        return ByMeaning(
+            embedder=self.embedder,
+            vectors=VectorFile(self.settings.home, run.task.repository.id, self.embedder.kind),
+            journal=journal,
+            purse=self.store.purse(run),
+            redactor=self.redactor,
+            usd_left=self.settings.run_usd - run.usage.usd,
+            least_files=self.settings.embedding_files,
         )
 
     async def warm(self, repository: Repository, open_forge: Callable[[Repository], Forge]) -> None:
@@ -340,6 +364,7 @@ async def outside(
         releases=RegistryReleases(public_registries(settings)),
         shift=shift or Shift(),
         blueprints=blueprints,
+        embedder=embedder(settings),
     )
 
 

@@ -19,6 +19,7 @@ from app.adapters.model_profiles import profile_of
 from app.adapters.own_folder import own_folder
 from app.adapters.store import PostgresStore, ProcrastinateQueue, connected
 from app.core.blueprint import Kind
+from app.core.embeddings import KnownMeaning, Near
 from app.core.errors import ModelError, NotFound, SettingsError
 from app.core.journal import ModelAnswered, Opened
 from app.core.model import Model, Profile, Reply
@@ -148,6 +149,8 @@ async def played(settings: Settings, store: Store, record: Record, copy: Path, t
     """The run as it goes now, at its end."""
     models = RecordedModels({}, {}, left=deque(record.conversations()))
     worker = replace(await without_pages(settings.with_model("openai/recorded"), store), models=models)
+    near = Near.model_validate(record.run.state.get("near", {}))
+    worker = replace(worker, known_meaning=KnownMeaning(near))
     report = copy.parent / "report.md"
     forge, task = LocalForge(copy, report), record.run.task.model_copy(update={"comment_id": None, "campaign": None})
     if task.is_pull_request:

@@ -152,6 +152,23 @@ class Settings(BaseSettings):
     triage_price: Annotated[tuple[float, ...], NoDecode] = Field(
         default=(), description="As `MINIONS_MODEL_PRICE`, for `MINIONS_TRIAGE_MODEL`."
     )
+    embedding_model: str = Field(
+        default="",
+        description="Model that makes embeddings, such as `openai/text-embedding-3-small`: with it, files of large "
+        "repositories are looked for by meaning as well, and their text goes to its provider; where this is empty, by "
+        "words alone. `minions eval --recall` shows the gain.",
+    )
+    embedding_api_base: str = Field(default="", description="Address of its server, if it is self-hosted.")
+    embedding_api_key: SecretStr = Field(default=SecretStr(""), description="Key of its provider.")
+    embedding_price: float = Field(
+        default=0.0, ge=0, description="US dollars for a million tokens, where its price is not known."
+    )
+    embedding_dimensions: int = Field(
+        default=512, ge=0, description="How long its vectors are to be, where it can shorten them; 0: as they are."
+    )
+    embedding_files: int = Field(
+        default=2_000, ge=0, description="Files from which on a repository is large enough to be looked through by it."
+    )
     most_turns: int = Field(
         default=200, ge=1, description="Turns of a minion in one node, whatever its blueprint or a repository says."
     )
@@ -391,6 +408,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("github_url", "github_api_url", "public_url", "traces_url"),
         *("model_api_base", "fallback_api_base", "review_api_base", "triage_api_base"),
+        "embedding_api_base",
     )
     @classmethod
     def _without_slash(cls, value: str) -> str:

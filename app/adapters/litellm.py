@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from app.adapters.litellm_library import load, unlogged
-from app.adapters.model_faults import BrokenAnswer, fault
+from app.adapters.model_faults import LONGEST_RETRY_AFTER_S, BrokenAnswer, fault
 from app.adapters.model_prices import Price, listed, most_output, must_go_on_thinking
 from app.adapters.model_profiles import profile_of
 from app.adapters.model_tools import plain_tool
@@ -28,9 +28,6 @@ _TRY_TIMEOUT_S: Final = 300.0
 _THINKING_TIMEOUT_S: Final = 600.0
 """For one try of a model that was told to think at length."""
 MOST_TRIES: Final = 6
-_LONGEST_PAUSE_S: Final = 60.0
-_LONGEST_RETRY_AFTER_S: Final = 120.0
-"""Who asks for more is left in peace: the run is put off instead."""
 
 _BYTES_PER_TOKEN: Final = 3
 """Fewer than the four of the usual rule, so that a reservation is not too small for code."""
@@ -152,8 +149,8 @@ class LiteLLMModel:
                 _log.warning("%s From now on without %s. %s", trouble.error, left_out, trouble.error.detail)
                 self._is_plain = True
                 return await self._persist(plain)
-            pause_s = self._pause_s(number, trouble.retry_after_s)
-            if not trouble.again or number == self._most_tries or pause_s > _LONGEST_RETRY_AFTER_S:
+            pause_s = trouble.pause_s(number, self._jitter())
+            if not trouble.again or number == self._most_tries or pause_s > LONGEST_RETRY_AFTER_S:
                 raise trouble.error  # outside `except`, so that the provider's own error with its texts is not chained
             _log.info("%s Try %s in %.1f s. %s", trouble.error, number + 1, pause_s, trouble.error.detail)
             await self._sleep(pause_s)
@@ -176,11 +173,6 @@ class LiteLLMModel:
         except Exception as error:
             self._library.exception_type(model=self._name, original_exception=error, custom_llm_provider=self._provider)
             raise
-
-    def _pause_s(self, number: int, retry_after_s: float | None) -> float:
-        """Between half and all of 1, 2, 4 … 60 s, and not less than the provider asked for."""
-        own = min(2.0 ** (number - 1), _LONGEST_PAUSE_S) * (0.5 + self._jitter() / 2)
-        return max(own, retry_after_s or 0.0)
 
     def _request(
         self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]], max_output_tokens: int

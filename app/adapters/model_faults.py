@@ -35,6 +35,10 @@ _KEY_SHAPES: Final = re.compile(r"\b(?:sk|pk|key|gsk|AIza)[-_A-Za-z0-9*.]{8,}")
 _MOST_DETAIL: Final = 1_000
 """Characters of a provider's answer that go to the log: enough to read, too little to carry a conversation."""
 
+_LONGEST_PAUSE_S: Final = 60.0
+LONGEST_RETRY_AFTER_S: Final = 120.0
+"""Who asks for more is left in peace: the run is put off instead."""
+
 
 class BrokenAnswer(Exception):
     """The server answered, but not with a message."""
@@ -51,6 +55,11 @@ class Fault:
     """As the provider asked for it."""
     may_be_ours: bool = False
     """Whether a parameter may be to blame that the call can do without."""
+
+    def pause_s(self, number: int, jitter: float) -> float:
+        """After the try with this number: between half and all of 1, 2, 4 … 60 s, and not less than was asked for."""
+        own = min(2.0 ** (number - 1), _LONGEST_PAUSE_S) * (0.5 + jitter / 2)
+        return max(own, self.retry_after_s or 0.0)
 
 
 def fault(error: Exception, *, model: str, key: str) -> Fault:

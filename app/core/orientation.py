@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.core.embeddings import Passage
 from app.core.hidden import one_line
 from app.core.tokens import CHARACTERS
 from app.core.workspace import Touched
@@ -34,6 +35,7 @@ _CODE_WEIGHT: Final = 4
 _SATURATION: Final = 1.2
 _LENGTH: Final = 0.75
 """k1 and b of BM25, the values that are used everywhere (Robertson and Zaragoza, 2009)."""
+_FUSION: Final = 60
 _IN_PATH: Final = 2.0
 """How much more a word counts that stands in the path."""
 
@@ -97,7 +99,9 @@ class Hit:
 
     path: str
     words: tuple[str, ...]
-    """Those that count most first."""
+    """Those that count most first; none of a file that was found by meaning alone."""
+    line: int = 0
+    """Where the passage begins that is near by meaning; 0 if none was found."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,21 @@ def ranked(
     return [Hit(path, tuple(found)) for _, found, path in best[:most]]
 
 
+def fused(by_words: Sequence[Hit], by_meaning: Sequence[Passage], most: int = MOST_HITS) -> list[Hit]:
+    """One order of two: what stands high in either comes first, above all what does in both.
+
+    That is reciprocal rank fusion, with the constant that is used everywhere (Cormack, Clarke and Büttcher, 2009).
+    """
+    lines = {passage.path: passage.line for passage in by_meaning}
+    known = {hit.path: hit for hit in by_words}
+    score: dict[str, float] = {}
+    for order in (list(known), list(lines)):
+        for place, path in enumerate(order, 1):
+            score[path] = score.get(path, 0.0) + 1 / (_FUSION + place)
+    best = sorted(score, key=lambda path: -score[path])[:most]
+    return [Hit(path, known[path].words if path in known else (), lines.get(path, 0)) for path in best]
+
+
 def _rarity(holding: int, files: int) -> float:
     holding = min(max(holding, 1), files)
     return math.log(1 + (files - holding + 0.5) / (holding + 0.5))
@@ -228,7 +247,7 @@ def told(
     parts = [
         view,
         _section("Files that the issue names", [_path(path) for path in mentioned]),
-        _section("Files that speak of it most", [f"{_path(hit.path)}: {', '.join(hit.words[:8])}" for hit in hits]),
+        _section("Files that speak of it most", [f"{_path(hit.path)}: {_why(hit)}" for hit in hits]),
         _section("Who changed these files last", [_change(one) for one in past]),
         _section("What reviewers said about them then", [_remark(one) for one in said]),
     ]
@@ -241,6 +260,12 @@ def told(
 
 def _section(heading: str, lines: Sequence[str]) -> str:
     return f"{heading}:\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
+
+
+def _why(hit: Hit) -> str:
+    """By which words it was found, and where by meaning."""
+    said = ", ".join(hit.words[:8])
+    return "; ".join(filter(None, [said, f"near by meaning, from line {hit.line}" if hit.line else ""]))
 
 
 def _languages(paths: Iterable[str]) -> str:

@@ -49,6 +49,10 @@ class Workspace(Protocol):
         """Paths of all files of the base commit, sorted; of a sparse tree only those that it holds."""
         ...
 
+    async def blobs(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """Git's names for what stands in files of the base commit, by path; those that are not there are left out."""
+        ...
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         """The newest changes of these files up to the base commit, at most so many, the newest first.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.core.coverage import CoverageReader
+from app.core.embeddings import Meaning, NoMeaning
 from app.core.forge import Forge
 from app.core.guards import Guards
 from app.core.minion import Minion
@@ -46,3 +47,4 @@ class World:
     reviewer: Reviewer = field(default_factory=NoReviewer)
     notary: Notary = field(default_factory=NoNotary)
     releases: Releases = field(default_factory=NoReleases)
+    meaning: Meaning = field(default_factory=NoMeaning)

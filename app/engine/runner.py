@@ -297,6 +297,7 @@ class Runner:
         started, clock = self.now(), self.clock()
         state: State = blueprint.state.model_validate(run.state)
         patch: bytes | None = None
+        is_paid = node.kind is Kind.AGENT
         if _is_used_up(run, node):
             word: str | Wait | None = EXHAUSTED
         else:
@@ -305,6 +306,7 @@ class Runner:
             signals = await self.orders.signals(run)
             world = await self.open_world(run, node, forge, signals)
             word, end = await self._unless_stopped(run, forge, signals, node.run(state, world))
+            is_paid = is_paid or world.meaning.was_asked
             patch = (await world.workspace.patch()).data if node.in_tree else None
             if end:
                 return await self._end(run, end.status, end.why, patch=patch)
@@ -317,7 +319,7 @@ class Runner:
             outcome=word or "",
             started_at=started,
             seconds=self.clock() - clock,
-            usage=await self._usage(run, node),
+            usage=await self._usage(run) if is_paid else Usage(),
         )
         left = await self.store.save(self._left(run, blueprint, visit, state), patch=patch)
         if self.tracer:
@@ -455,9 +457,8 @@ class Runner:
             raise BlueprintError(wording.blueprint_changed(run.blueprint))
         return blueprint
 
-    async def _usage(self, run: Run, node: Node[Any]) -> Usage:
-        if node.kind is Kind.STEP:
-            return Usage()
+    async def _usage(self, run: Run) -> Usage:
+        """What models took in the visit that ends."""
         entries = await self.store.journal(run.id, len(run.visits)).entries()
         return sum((entry.usage for entry in entries if isinstance(entry, ModelAnswered)), Usage())
 

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from app.core.blueprint import Blueprint, Kind
+from app.core.embeddings import MOST_TOKENS as EMBEDDED
 from app.core.evidence import Evidence
 from app.core.glance import Glance
 from app.core.links import MOST_TOKENS as LINKED
@@ -74,7 +75,7 @@ class Passage:
     usd: float | None = None
 
 
-_LIMITS: Final = {"rules": RULES, "orientation": ORIENTATION, "linked": LINKED}
+_LIMITS: Final = {"rules": RULES, "orientation": ORIENTATION, "linked": LINKED, "embedded": EMBEDDED}
 """Tokens of parts that have a budget of their own, beside that of the whole conversation."""
 
 
@@ -84,7 +85,7 @@ def parts(tokens: Mapping[str, int]) -> Iterator[str]:
         if taken:
             most = f" of {_LIMITS[name]:,}" if name in _LIMITS else ""
             yield f"{name} {taken:,}{most}"
-    if tokens:
+    if len(tokens) > 1:
         yield f"together about {sum(tokens.values()):,} tokens"
 
 
@@ -186,7 +187,7 @@ def passages(run: Run, titles: Mapping[str, tuple[str, Kind]]) -> list[Passage]:
     made = [
         Passage(
             *(number, visit.node, visit.title, visit.kind, "done", visit.outcome or "done", visit.seconds),
-            usd=visit.usage.usd if visit.kind is Kind.AGENT else None,
+            usd=visit.usage.usd if visit.kind is Kind.AGENT or visit.usage.tokens else None,
         )
         for number, visit in enumerate(run.visits)
     ]

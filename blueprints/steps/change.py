@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from app.core.blueprint import State
 from app.core.budget import Usage
+from app.core.embeddings import Near
 from app.core.enclosed import Enclosed
 from app.core.evidence import Evidence, Reviews, Where
 from app.core.forge import FailedCheck
@@ -62,6 +63,8 @@ class Change(State):
     """The card of what a minion finds in its box."""
     orientation: str = ""
     """Where to look first."""
+    near: Near = Near()
+    """What of it was found by meaning."""
     linked: tuple[Chunk, ...] = ()
     """What the task links to."""
     evidence: tuple[Evidence, ...] = ()

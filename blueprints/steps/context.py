@@ -15,7 +15,8 @@ def context(change: Change) -> dict[str, str]:
 
 
 def _oriented(change: Change) -> str:
-    return fenced(change.orientation, "what was found by counting words, before any change")
+    how = "by counting words and by meaning" if change.near.files else "by counting words"
+    return fenced(change.orientation, f"what was found {how}, before any change")
 
 
 def _linked(change: Change) -> str:

@@ -1,4 +1,6 @@
-"""Look around before anybody works: which files speak of what the issue says, and who changed them last."""
+"""Look around before anybody works: which files speak of what the issue says, by its words and
+by what it means, and who changed them last.
+"""
 
 import asyncio
 import shlex
@@ -6,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.core.embeddings import Meaning, Near, NoMeaning
 from app.core.errors import RepositoryError
 from app.core.forge import Forge
-from app.core.orientation import forms, named, overview, ranked, told, words
+from app.core.generated import is_useless
+from app.core.orientation import Hit, forms, fused, named, overview, ranked, told, words
 from app.core.sandbox import Sandbox
 from app.core.task import Task
 from app.core.workspace import Workspace
@@ -28,20 +32,6 @@ _FREQUENT: Final = 0.05
 """Share of the files that makes a word too frequent to be looked for in all of them."""
 _MOST_CHANGES: Final = 8
 _TIMEOUT_S: Final = 20.0
-_SKIPPED_FOLDERS: Final = frozenset({"node_modules", "vendor", "third_party", "dist"})
-_SKIPPED_NAMES: Final = (
-    ".lock",
-    "-lock.json",
-    "-lock.yaml",
-    "go.sum",
-    ".min.js",
-    ".min.css",
-    ".map",
-    ".svg",
-    ".snap",
-    ".po",
-)
-"""Of no use for finding where something is done. To leave them out of the search takes longer than to search them."""
 _COUNT: Final = """
 { word = tolower($NF); path = substr($0, 1, length($0) - length($NF) - 1) }
 !((path, word) in seen) { seen[path, word]; holding[word]++; inside[path] = inside[path] " " word }
@@ -64,10 +54,25 @@ class Candidates:
     holding: dict[str, int] = field(default_factory=dict)
 
 
-async def orientation(task: Task, workspace: Workspace, sandbox: Sandbox, forge: Forge | None = None) -> str:
+@dataclass(frozen=True)
+class Found:
+    """Where to look first."""
+
+    told: str
+    mentioned: Sequence[str]
+    """Files that the task names."""
+    hits: Sequence[Hit]
+    near: Near
+    """What was found by meaning."""
+
+
+async def orientation(
+    task: Task, workspace: Workspace, sandbox: Sandbox, forge: Forge | None = None, meaning: Meaning | None = None
+) -> Found:
     """What is worth knowing of the repository for this task. The tree is as it was checked out."""
     paths = await workspace.listed()
     text = f"{task.title}\n{task.body}\n{task.instructions}"
+    near = await (meaning or NoMeaning()).near(text, paths, workspace)
     wanted = words(task.title, text)
 
     frequent = await _frequent(wanted, paths, workspace)
@@ -77,14 +82,17 @@ async def orientation(task: Task, workspace: Workspace, sandbox: Sandbox, forge:
         asyncio.to_thread(lambda: (named(text, paths), _by_path(wanted, paths), overview(paths))),
     )
     known = set(paths)
-    near = [path for path in dict.fromkeys([*candidates.paths, *in_path]) if path in known and not _is_skipped(path)]
-    texts = await _texts(near[:_MOST_CANDIDATES], workspace)
+    likely = [path for path in dict.fromkeys([*candidates.paths, *in_path]) if path in known and not is_useless(path)]
+    texts = await _texts(likely[:_MOST_CANDIDATES], workspace)
     holding = frequent | candidates.holding
-    hits = await asyncio.to_thread(ranked, wanted, texts, holding=holding, naming=naming, files=len(paths))
+    by_words = await asyncio.to_thread(
+        ranked, wanted, texts, holding=holding, naming=naming, files=len(paths), most=_MOST_CANDIDATES
+    )
+    hits = fused(by_words, near.files)
     about = list(dict.fromkeys([*mentioned, *(hit.path for hit in hits)]))
     past = await workspace.past(about, most=_MOST_CHANGES)
     said = await discussed(past, about, task, forge) if forge else ()
-    return told(view, mentioned=mentioned, hits=hits, past=past, said=said)
+    return Found(told(view, mentioned=mentioned, hits=hits, past=past, said=said), mentioned, hits, near)
 
 
 async def _frequent(wanted: Sequence[str], paths: Sequence[str], workspace: Workspace) -> dict[str, int]:
@@ -121,10 +129,6 @@ def _by_path(wanted: Sequence[str], paths: Sequence[str]) -> tuple[list[str], di
     rarest = sorted((word for word in wanted if found[word]), key=lambda word: len(found[word]))
     near = dict.fromkeys(path for word in rarest for path in found[word][:_MOST_CANDIDATES])
     return list(near)[: _MOST_CANDIDATES // 2], {word: len(found[word]) for word in wanted}
-
-
-def _is_skipped(path: str) -> bool:
-    return path.endswith(_SKIPPED_NAMES) or not _SKIPPED_FOLDERS.isdisjoint(path.split("/")[:-1])
 
 
 async def _candidates(wanted: Sequence[str], sandbox: Sandbox) -> Candidates:

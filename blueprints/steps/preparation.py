@@ -33,7 +33,8 @@ async def prepare(change: Change, world: World) -> Literal["ready", "cannot"]:
         change.explanation = wording.no_way_to_test()
         return "cannot"
     change.config = config if config.test is not None else config.model_copy(update={"test": ()})
-    change.orientation = await orientation(change.task, world.workspace, world.sandbox, world.forge)
+    found = await orientation(change.task, world.workspace, world.sandbox, world.forge, world.meaning)
+    change.orientation, change.near = found.told, found.near
     if not await _set_up(change, world):
         return "cannot"
     await _run_before(change, world)

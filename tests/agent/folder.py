@@ -7,6 +7,7 @@ from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
 
@@ -33,6 +34,9 @@ class FolderWorkspace:
 
     async def listed(self) -> Sequence[str]:
         return sorted(self.base)
+
+    async def blobs(self, paths: Sequence[str]) -> Mapping[str, str]:
+        return {path: sha256(self.base[path]).hexdigest() for path in paths if path in self.base}
 
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:  # noqa: ARG002 - the Protocol
         raise AssertionError("a minion asks git by itself")

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha1
+from hashlib import sha1, sha256
 from importlib import resources
 from string import Template
 from typing import Any
@@ -66,6 +66,9 @@ class FakeWorkspace:
 
     async def listed(self) -> Sequence[str]:
         return sorted(self.base)
+
+    async def blobs(self, paths: Sequence[str]) -> Mapping[str, str]:
+        return {path: sha256(self.base[path]).hexdigest() for path in paths if path in self.base}
 
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         return [one for one in self.changes if set(one.paths) & set(paths)][:most]

@@ -49,7 +49,9 @@ async def test_files_that_hold_the_words_are_found_best_first(
 ) -> None:
     workspace = Workspaces(home / "data", boxes).open(1, 7, origin.remote)
     await workspace.check_out(origin.head)
-    told = await orientation(task("Slugs lose their emoji", "`makeSlug` drops them."), workspace, workspace.sandbox)
+    told = (
+        await orientation(task("Slugs lose their emoji", "`makeSlug` drops them."), workspace, workspace.sandbox)
+    ).told
     hits = told.partition("Files that speak of it most:\n")[2].partition("\n\n")[0].splitlines()
     assert [line.partition(": ")[0] for line in hits[:2]] == ["- src/app/slug.py", "- src/app/title.py"]
     assert any(line.startswith("- odd: name.txt: ") for line in hits)
@@ -64,7 +66,7 @@ async def test_a_task_without_a_word_to_look_for_has_a_view_of_the_repository_al
 ) -> None:
     workspace = Workspaces(home / "data", boxes).open(1, 7, origin.remote)
     await workspace.check_out(origin.head)
-    told = await orientation(task("It is not", ""), workspace, workspace.sandbox)
+    told = (await orientation(task("It is not", ""), workspace, workspace.sandbox)).told
     assert told.startswith("7 files: Python 3")
     assert "speak of it" not in told
 

@@ -80,11 +80,10 @@ class Base:
 
     async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """As `Workspace.show_all` says; what is larger than `Workspace.read` takes is left out."""
-        known = await self.files()
-        wanted = [path for path in dict.fromkeys(paths) if path in known]
+        blobs = await self.blobs(paths)
+        wanted = list(blobs)
         if not wanted:
             return {}
-        blobs = {path: known[path].split(maxsplit=3)[2] for path in wanted}
         names = "".join(f"{blobs[path]}\n" for path in wanted)
         sizes = (await self._git.tell("cat-file", "--batch-check=%(objectsize)", stdin=names.encode())).text.split()
         small = [path for path, size in zip(wanted, sizes, strict=True) if int(size) <= READ_BYTES]
@@ -97,6 +96,11 @@ class Base:
             found[path] = said[line + 1 : line + 1 + size]
             at = line + size + 2
         return found
+
+    async def blobs(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """As `Workspace.blobs` says."""
+        known = await self.files()
+        return {path: known[path].split(maxsplit=3)[2] for path in paths if path in known}
 
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         """As `Workspace.past` says. Of merges, what they brought in counts as theirs."""

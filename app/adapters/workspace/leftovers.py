@@ -15,6 +15,7 @@ from typing import Final
 
 from app.adapters.own_folder import abandoned
 from app.adapters.sandbox.leftovers import end_leftovers, end_proxy
+from app.adapters.vectors import FOLDER as MEANING
 from app.adapters.workspace.deletion import delete
 from app.adapters.workspace.folders import forget, in_use
 from app.adapters.workspace.furnishing import SITE
@@ -197,7 +198,8 @@ def _drop_halves(mirror: Path) -> None:
 def _removed_if_unused(mirror: Path) -> bool:
     """Take a mirror away if no run pins it or takes hold of it now, and none has for long.
 
-    It gets another name first: deleting may be broken off, and half a mirror would pass for a whole one.
+    What is known of the repository by meaning goes with it. It gets another name first: deleting may be broken off, and
+    half a mirror would pass for a whole one.
     """
     use = mirror.with_suffix(".use")
     with locked_now(use) as is_mine:
@@ -206,4 +208,5 @@ def _removed_if_unused(mirror: Path) -> bool:
         away = mirror.with_suffix(_AWAY)
         _removed(away)
         mirror.rename(away)
+    _removed(mirror.parent.parent / MEANING / mirror.stem)
     return _removed(away)

@@ -262,6 +262,10 @@ class GitWorkspace:
         paths = list(files)
         return paths if layout.is_whole else [path for path in paths if layout.holds(path)]
 
+    async def blobs(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """As `Workspace.blobs` says."""
+        return await (await self._commit_of_tree()).blobs(paths)
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         """As `Workspace.past` says."""
         return await (await self._commit_of_tree()).past(paths, most=most)
