@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from math import sqrt
+from math import log, sqrt
 from typing import Any
 from zlib import crc32
 
@@ -22,7 +22,7 @@ def embedded(text: str, dimensions: int = 256) -> list[float]:
     vector = [0.0] * dimensions
     for trigram, count in counts.items():
         code = crc32(trigram.encode())
-        vector[code % dimensions] += sqrt(count) * (1 if code & 0x10000 else -1)
+        vector[code % dimensions] += (1 + log(count)) * (1 if code & 0x10000 else -1)
     length = sqrt(sum(one * one for one in vector)) or 1.0
     return [one / length for one in vector]
 
@@ -38,7 +38,6 @@ class EmbeddingServer:
     faults: deque[tuple[int, Any, dict[str, str]] | None] = field(default_factory=deque)
     """Status, body and headers of the next answers; None: no answer at all."""
     at_work: int = 0
-    most_at_once: int = 0
 
     @property
     def texts(self) -> list[str]:
@@ -54,7 +53,6 @@ class EmbeddingServer:
             self.paths.append(head.split(" ")[1])
             self.keys.add(headers.get("authorization", "").removeprefix("bearer "))
             self.at_work += 1
-            self.most_at_once = max(self.at_work, self.most_at_once)
             fault = self.faults.popleft() if self.faults else (200, self._made(body), {})
             if fault is None:
                 await reader.read()  # until whoever asked goes away

@@ -16,6 +16,7 @@ SWITCHES: Final = {
     "LITELLM_OFFLINE_MODE": "true",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # otherwise it fetches the list of prices while it is imported
     "LITELLM_LOG": "ERROR",
+    "DEFAULT_MAX_RETRIES": "0",  # otherwise embeddings are asked for three times, whatever a call says
     "LITELLM_DONT_SHOW_FEEDBACK_BOX": "1",
     # Otherwise it looks for pictures in the whole conversation, to shorten them in a log that there is not: a fifth of
     # what a turn takes.

@@ -44,7 +44,7 @@ _ROUND: Final = 512
 _MOST_S: Final = 180.0
 """Seconds for all of it; one round may be under way then."""
 _ROUND_S: Final = 120.0
-_MOST_FILES: Final = 30
+_MOST_FILES: Final = 20
 _MOST_NEAR: Final = 200
 """Pieces that are looked through for as many files."""
 

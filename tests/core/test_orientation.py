@@ -2,7 +2,8 @@ from datetime import date
 
 import pytest
 
-from app.core.orientation import MOST_TOKENS, Hit, forms, named, overview, ranked, told, words
+from app.core.embeddings import Passage
+from app.core.orientation import MOST_TOKENS, Hit, forms, fused, named, overview, ranked, told, words
 from app.core.workspace import Touched
 
 PATHS = [
@@ -58,6 +59,33 @@ def test_a_rare_word_counts_more_than_a_frequent_one_and_a_short_file_more_than_
     hits = ranked(["error", "emoji"], texts, holding={"error": 900, "emoji": 3}, naming={"emoji": 1}, files=1_000)
     assert [hit.path for hit in hits] == ["emoji.py", "b.py", "c.py", "a.py"]
     assert hits[1].words == ("emoji", "error")
+
+
+@pytest.mark.parametrize(
+    ("by_words", "by_meaning", "order"),
+    [
+        ("", "", ""),
+        ("abcd", "", "abcd"),
+        ("", "abcd", "abcd"),
+        ("abc", "abc", "abc"),
+        ("abcd", "dxyz", "dabcxyz"),
+        ("abcdefghijkl", "xy", "abcdefgxhi"),
+    ],
+    ids=["nothing", "words", "meaning", "both", "what both know comes first", "what stands high in either is told"],
+)
+def test_two_orders_become_one(by_words: str, by_meaning: str, order: str) -> None:
+    """Ten files at most."""
+    hits = fused([Hit(path, ("word",)) for path in by_words], [Passage(path=path, line=7) for path in by_meaning])
+    assert "".join(hit.path for hit in hits) == order
+    assert {hit.path for hit in hits if hit.words} == set(by_words) & set(order)
+    assert {hit.path for hit in hits if hit.line == 7} == set(by_meaning) & set(order)
+
+
+def test_it_is_told_how_a_file_was_found() -> None:
+    hits = [Hit("a.py", ("slug", "emoji"), 12), Hit("b.py", (), 3), Hit("c.py", ("slug",))]
+    block = told(overview(PATHS), mentioned=[], hits=hits, past=[])
+    lines = ["a.py: slug, emoji; near by meaning, from line 12", "b.py: near by meaning, from line 3", "c.py: slug"]
+    assert "\n".join(f"- {line}" for line in lines) in block
 
 
 def test_the_block_is_small_whatever_the_repository_holds() -> None:
