@@ -6,7 +6,7 @@ Whatever a model takes for it stands in the journal of the visit, and so in the 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -78,13 +78,12 @@ class _Tree:
         self.lacking |= new or {}
         self.tokens += sum(map(tokens, (new or {}).values()))
 
-    @property
-    def places(self) -> Mapping[bytes, Passage]:
+    def places(self) -> Mapping[bytes, tuple[str, int]]:
         """Where each piece stands; of two alike the first."""
-        found: dict[bytes, Passage] = {}
+        found: dict[bytes, tuple[str, int]] = {}
         for path, outline in self.outlines.items():
             for line, key in outline:
-                found.setdefault(key, Passage(path=path, line=line))
+                found.setdefault(key, (path, line))
         return found
 
 
@@ -125,31 +124,25 @@ class ByMeaning:
         tree = await self._looked_over(asked, paths, workspace)
         new = len(tree.lacking.keys() - {asked.key})
         why = await self._embed(asked.text, tree)
-        places = tree.places
+        places = await asyncio.to_thread(tree.places)
         best = await asyncio.to_thread(self.vectors.nearest, asked.key, places, most=_MOST_NEAR)
-        files: dict[str, Passage] = {}
-        for key in best:
-            files.setdefault(places[key].path, places[key])
+        files: dict[str, int] = {}
+        for path, line in map(places.__getitem__, best):
+            files.setdefault(path, line)
         if why and not files:
             return Near(told=not_looked(why))
         left_out = [tree.left_out, f"What is missing follows with a later run: {why}" if why else ""]
         told = looked(len(places), len(tree.outlines), new=new, usage=self._usage, left_out=left_out)
-        return Near(files=tuple(files.values())[:_MOST_FILES], told=told)
+        nearest = [Passage(path=path, line=line) for path, line in files.items()]
+        return Near(files=tuple(nearest[:_MOST_FILES]), told=told)
 
     async def _looked_over(self, asked: Piece, paths: Sequence[str], workspace: Workspace) -> _Tree:
         """How the tree is cut, and what of it has no vector yet; files that are known are not read."""
         worth = await asyncio.to_thread(lambda: [path for path in paths if is_worth(path)])
         names = {path: f"{blob} {path}" for path, blob in (await workspace.blobs(worth)).items()}
-        known = await asyncio.to_thread(self.vectors.outlines, names.values())
         vectors = await asyncio.to_thread(self.vectors.known)
         tree = _Tree(lacking={} if asked.key in vectors else {asked.key: asked.text})
-        unread: list[str] = []
-        for path, name in names.items():
-            outline = known.get(name)
-            if outline is None or any(key not in vectors for _, key in outline):
-                unread.append(path)
-            else:
-                tree.take(path, outline)
+        unread = await asyncio.to_thread(self._unread, tree, names, vectors)
         for at in range(0, len(unread), _READ_AT_ONCE):
             group = await workspace.show_all(unread[at : at + _READ_AT_ONCE])
             files = await asyncio.to_thread(self._cut, group)
@@ -162,6 +155,22 @@ class ByMeaning:
                 tree.take(path, outlines[path], new)
             await asyncio.to_thread(self.vectors.outline, {names[path]: one for path, one in outlines.items()})
         return tree
+
+    def _unread(self, tree: _Tree, names: Mapping[str, str], vectors: Collection[bytes]) -> list[str]:
+        """Files of which something is not known; the others are in the tree then, as far as there is room."""
+        known = self.vectors.outlines(names.values())
+        unread: list[str] = []
+        beyond = 0
+        for path, name in names.items():
+            outline = known.get(name)
+            if outline is None or any(key not in vectors for _, key in outline):
+                unread.append(path)
+            elif tree.is_full({}, left=0):
+                beyond += 1
+            else:
+                tree.take(path, outline)
+        tree.left_out = tree.is_full({}, left=beyond + len(unread)) if beyond else ""
+        return [] if beyond else unread
 
     def _cut(self, files: Mapping[str, bytes]) -> Mapping[str, Sequence[Piece]]:
         return {path: list(cut(path, self.redactor.redact(read(data)))) for path, data in files.items()}

@@ -83,7 +83,7 @@ class Rig:
         tree = self.with_base({path: text.encode() for path, text in files.items()})
         return await self.meaning(**more).near(question, sorted(files), tree)
 
-    def told(self, kind: type[Entry]) -> Sequence[Any]:  # type: ignore[valid-type]
+    def told(self, kind: type[Entry]) -> Sequence[Any]:
         return [entry for entry in self.journal.kept if isinstance(entry, kind)]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from app.adapters.own_folder import own_folder
 from app.adapters.store import PostgresStore
+from app.adapters.vectors import VectorFile
 from app.adapters.workspace.leftovers import MOST_PACKS, UNUSED_S, MachineLeftovers, clear
 from app.adapters.workspace.locks import locked_now
 from app.adapters.workspace.mirror import Mirror
@@ -222,12 +223,17 @@ async def test_a_mirror_goes_when_no_run_has_used_it_for_a_month(
     sweeps = Sweeps(store, MachineLeftovers(home))
     await mirror.provide(sha, alive)
     make_old(mirror)
+    meant = [VectorFile(home, repository, "a model") for repository in (5, 6)]
+    for file in meant:
+        file.keep({b"piece": [1.0]})
     assert await sweeps.sweep() == [], "a run pins it"
     await mirror.let_go(alive)
     with mirror.in_use.open() as use:
         fcntl.flock(use, fcntl.LOCK_SH)
         assert await sweeps.sweep() == [], "a run takes hold of it just now"
+    assert [len(file.known()) for file in meant] == [1, 1]
     assert await sweeps.sweep() == ["the mirror of repository 5"]
+    assert [len(file.known()) for file in meant] == [0, 1]
     assert [path.name for path in (home / "mirrors").iterdir() if path.is_dir()] == []
     await mirror.provide(sha, alive)  # and is fetched again
     assert await sweeps.sweep() == []

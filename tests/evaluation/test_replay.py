@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from app.adapters.litellm_library import warm_up
 from app.adapters.local import LocalForge
@@ -18,6 +19,7 @@ from app.registry import load
 from app.replay import Record, copied, differences, played, visited
 from app.settings import Settings
 from blueprints import BLUEPRINTS
+from tests.embeddings import KEY, embedding_server
 from tests.evaluation.scripted import oracle
 
 pytestmark = pytest.mark.timeout(600)
@@ -56,6 +58,28 @@ async def test_a_run_is_replayed_without_a_model(
     assert list(differences(record, again, b"another", BLUEPRINTS)) == [
         "The nodes answered the same, but the change is another one."
     ]
+
+
+async def test_what_was_found_by_meaning_is_taken_from_the_record(
+    settings: Settings, store: PostgresStore, home: Path
+) -> None:
+    """The model for embeddings is gone since, too."""
+    async with embedding_server() as server:
+        more = {"embedding_model": "openai/trigrams", "embedding_api_base": server.url, "embedding_files": 1}
+        known = settings.model_copy(update={**more, "embedding_api_key": SecretStr(KEY)})
+        record = await recorded(known, store, home, "fix")
+        asked = len(server.asked)
+        assert asked > 0
+        (home / "copy").mkdir()
+        copy = copied(home / "repository", record, home / "copy", BLUEPRINTS)
+        again = await played(known, store, record, copy, print)
+        assert len(server.asked) == asked
+    assert list(differences(record, again, await store.patch(again.id), BLUEPRINTS)) == []
+    assert again.state["near"] == record.run.state["near"]
+    assert again.state["orientation"] == record.run.state["orientation"]
+    assert "near by meaning, from line" in str(again.state["orientation"])
+    prepared = record.run.visits[0].usage
+    assert (prepared.turns, prepared.input_tokens > 0) == (0, True)
 
 
 @pytest.mark.parametrize(("blueprint", "name"), [("ci", "older-python"), ("review", "out-of-range")])

@@ -82,7 +82,8 @@ class PostgresReader:
         """The run with this page key. Raises NotFound."""
         row, visit, order, paid = tables.runs.c, tables.visits.c, tables.orders.c, tables.ledger.c
         columns = [column for column in row if column.name not in _WITHOUT]
-        spent = select(func.coalesce(func.sum(paid.usd), 0.0), func.count()).where
+        turns_of = func.count().filter(paid.output_tokens > 0)  # what was embedded is no turn
+        spent = select(func.coalesce(func.sum(paid.usd), 0.0), turns_of).where
         async with reachable(), self._engine.connect() as connection:
             query = select(*columns, func.md5(row.patch).label("digest")).where(row.key == key)
             found = (await connection.execute(query)).mappings().one_or_none()
