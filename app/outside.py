@@ -60,9 +60,12 @@ from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.store import Store
 from app.core.task import Repository
+from app.core.tracing import Tracer
 from app.core.triage import Decided
 from app.core.world import World
+from app.engine.admission import Admission
 from app.engine.dispatch import Blueprints
+from app.engine.ending import Ending
 from app.engine.orders import Orders
 from app.engine.progress import Progress
 from app.engine.rollout import Rollout
@@ -103,23 +106,36 @@ class Outside:
     known_meaning: Meaning | None = None
     """What was found by meaning in the run that is played once more."""
 
-    def runner(self, blueprints: Blueprints, open_forge: OpenForge, leave: Leave = nothing_to_leave) -> Runner:
+    def runner(
+        self,
+        blueprints: Blueprints,
+        open_forge: OpenForge,
+        leave: Leave = nothing_to_leave,
+        tracer: Tracer | None = None,
+    ) -> Runner:
         """What advances runs in this process. `leave` gives up what a forge used for a run that is over."""
+        store, now = self.store, lambda: datetime.now(UTC)
+        progress = Progress(self.page_url, time.monotonic, interval_s=self.settings.progress_interval_s)
+        ending = Ending(store, blueprints, progress, self.workspace, now=now, tracer=tracer)
         return Runner(
-            store=self.store,
+            store=store,
             blueprints=blueprints,
-            orders=Orders(self.store, blueprints, self.page_url, lambda: datetime.now(UTC)),
-            progress=Progress(self.page_url, time.monotonic, interval_s=self.settings.progress_interval_s),
+            orders=Orders(store, blueprints, self.page_url, now),
+            progress=progress,
             open_forge=lambda run: RedactedForge(open_forge(run), self.redactor),
-            open_workspace=self.workspace,
             open_world=self.world,
-            now=lambda: datetime.now(UTC),
+            now=now,
             clock=time.monotonic,
+            admission=Admission(
+                *(store, blueprints, progress, ending),
+                arms=self.rollout.arms,
+                triage=lambda run, forge: self.triage(run, forge, blueprints),
+                most_open=most_open_for,
+            ),
+            ending=ending,
             shift=self.shift,
+            tracer=tracer,
             leave=leave,
-            arms=self.rollout.arms,
-            triage=lambda run, forge: self.triage(run, forge, blueprints),
-            most_open=most_open_for,
         )
 
     async def triage(self, run: Run, forge: Forge, blueprints: Blueprints) -> Decided:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import metadata
@@ -108,7 +107,7 @@ def work(settings: Settings) -> None:
                 )
             await stack.enter_async_context(_beside(map(_later, looks)))
             await queue.work(
-                replace(worker.runner(blueprints, forges.of, forges.leave), tracer=tracer).advance,
+                worker.runner(blueprints, forges.of, forges.leave, tracer).advance,
                 open_request=opener(store, forges, blueprints, there, redactor, label=settings.label).open,
                 look_after=conductor(store, forges, history).look_after,
                 warm=lambda repository: worker.warm(repository, forges.open),

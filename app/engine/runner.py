@@ -6,7 +6,7 @@ if somebody else saved meanwhile. A crash therefore costs at most one node, whic
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -27,25 +27,21 @@ from app.core.errors import (
 from app.core.forge import Forge
 from app.core.journal import ModelAnswered
 from app.core.logged import RUN
-from app.core.places import ANY_NUMBER, MostOpen
 from app.core.run import Run, Status, Visit
 from app.core.shift import HandedOver, Shift
 from app.core.signals import Signals
 from app.core.store import Occupied, Recorded, Stale, Store, StoreDown
-from app.core.terms import Arm, Terms
 from app.core.tracing import Tracer
-from app.core.triage import Decided
-from app.core.workspace import Workspace
 from app.core.world import World
-from app.engine import admission, target
+from app.engine.admission import Admission
 from app.engine.dispatch import Blueprints
+from app.engine.ending import MOST_TRIES, Ending
 from app.engine.orders import End, Orders
 from app.engine.progress import Progress
+from app.engine.versions import ForNewer, blueprint_of, brought_up, leave_to_newer
 
 _log = logging.getLogger(__name__)
 
-_MOST_TRIES: Final = 12
-"""With the pauses below, 80 minutes of GitHub or the model being away."""
 _FIRST_PAUSE_S: Final = 5.0
 _LONGEST_PAUSE_S: Final = 900.0
 _PATIENCE: Final = timedelta(days=1)
@@ -54,34 +50,12 @@ _PATIENCE: Final = timedelta(days=1)
 T = TypeVar("T")
 
 OpenForge = Callable[[Run], Forge]
-OpenWorkspace = Callable[[Run, Forge], Workspace]
 Leave = Callable[[Run], Awaitable[None]]
 OpenWorld = Callable[[Run, Node[Any], Forge, Signals], Awaitable[World]]
-_KNOWN: Final = {"base_branch", "base_sha", "branch", "head_sha", "pull_request_number", "pull_request_url"}
-"""What a run's state knows of its trail from the beginning."""
 
 
 async def nothing_to_leave(_run: Run) -> None:
     """What is given up where a run uses nothing that can be."""
-
-
-async def any_number(_run: Run, _forge: Forge) -> MostOpen:
-    """Where no repository says anything."""
-    return ANY_NUMBER
-
-
-async def no_arms(_: Run) -> Mapping[str, Arm]:
-    """Where no candidate is tried."""
-    return {}
-
-
-async def no_triage(_run: Run, _forge: Forge) -> Decided:
-    """Where nobody chooses."""
-    return Decided(by="nobody")
-
-
-class _ForNewer(MinionsError):
-    """The run is of a newer blueprint than this program has."""
 
 
 @dataclass(frozen=True)
@@ -92,24 +66,19 @@ class Runner:
     blueprints: Blueprints
     progress: Progress
     open_forge: OpenForge
-    open_workspace: OpenWorkspace
     open_world: OpenWorld
     now: Callable[[], datetime]
     """The time of day, with time zone."""
     clock: Callable[[], float]
     """Seconds that only grow."""
     orders: Orders
+    admission: Admission
+    ending: Ending
     leave: Leave = nothing_to_leave
     """Gives up what was used for a run that is over and told."""
     shift: Shift = field(default_factory=Shift)
     """Of the worker that this works in."""
     tracer: Tracer | None = None
-    arms: Callable[[Run], Awaitable[Mapping[str, Arm]]] = no_arms
-    """Which models a new run has where a candidate is tried."""
-    triage: Callable[[Run, Forge], Awaitable[Decided]] = no_triage
-    """Which blueprint a run gets that nobody named one for."""
-    most_open: Callable[[Run, Forge], Awaitable[MostOpen]] = any_number
-    """How many pull requests may wait for review in the repository of a run, as it says itself."""
     look_s: float = 2.0
     """Between two looks, while a node works, whether somebody wants the run to end."""
 
@@ -145,15 +114,15 @@ class Runner:
         """One step: admit, visit a node, or report the end. Trouble that may pass puts the run off."""
         forge = self.open_forge(run)
         try:
-            self._leave_to_newer(run)
-            run = self._brought_up(run)
+            leave_to_newer(run, self.blueprints, MOST_TRIES)
+            run = brought_up(run, self.blueprints)
             if run.status.has_ended:
-                return await self._report(run, forge)
+                return await self.ending.report(run, forge)
             if end := await self.orders.heed_at_work(run, forge, Signals()):
-                return await self._end(run, end.status, end.why)
+                return await self.ending.end(run, end.status, end.why)
             waited = run.was_held and not run.state
             return await (self._admit if run.status is Status.QUEUED or waited else self._visit)(run, forge)
-        except (RateLimited, Unavailable, ModelUnavailable, _ForNewer) as error:
+        except (RateLimited, Unavailable, ModelUnavailable, ForNewer) as error:
             return await self._put_off(run, error)
         except (Stale, StoreDown, HandedOver):
             raise
@@ -161,21 +130,14 @@ class Runner:
             return await self._stop_at(run, error)
         except Exception:  # the outermost edge: a node that breaks ends its run, not the worker
             _log.exception("Run %s at %s broke", run.id, run.at)
-            return await self._fail(run, wording.broke(run.at))
+            return await self.ending.fail(run, wording.broke(run.at))
 
     async def _stop_at(self, run: Run, error: MinionsError) -> Run:
         """End the run with what is in its way, or put it off if that is a box where it had one before."""
         if isinstance(error, SandboxError) and run.visits:  # the engine of containers is started anew, the disk is full
             return await self._put_off(run, error)
         _log.warning("Run %s at %s: %s %s", run.id, run.at, error, error.detail)
-        return await self._fail(run, str(error))
-
-    async def _fail(self, run: Run, why: str) -> Run:
-        """End the run where it is. Raises Stale if another worker, which took this one for lost, went on with it."""
-        newest = await self.store.load(run.id)
-        if newest.status.has_ended or len(newest.visits) > len(run.visits):
-            raise Stale(f"Another worker went on with run {run.id}: it is at {newest.at}.")
-        return await self._end(run, Status.FAILED, why)
+        return await self.ending.fail(run, str(error))
 
     async def _has_orders(self, run: Run) -> bool:
         return bool(await self.store.orders(run.id))
@@ -183,11 +145,11 @@ class Runner:
     async def _heed(self, run: Run) -> Run:
         """Do what somebody wants of a run that has ended. Trouble that may pass puts it off; the run stays as it is."""
         try:
-            self._leave_to_newer(run)
+            leave_to_newer(run, self.blueprints, MOST_TRIES)
             heeded = await self.orders.heed_ended(run, self.open_forge(run))
             return await self.store.save(heeded.model_copy(update={"tries": 0})) if heeded.tries else heeded
-        except (RateLimited, Unavailable, _ForNewer) as error:
-            if run.tries < _MOST_TRIES:
+        except (RateLimited, Unavailable, ForNewer) as error:
+            if run.tries < MOST_TRIES:
                 return await self._put_off(run, error)
             return await self._leave_unheeded(run, error)
         except ForgeError as error:
@@ -201,97 +163,18 @@ class Runner:
 
     async def _admit(self, run: Run, forge: Forge) -> Run:
         """Have the run begin, if it may: looked up again of one that was given a place after it waited for it."""
-        if not await admission.may_ask(run, forge):
-            is_told = run.trail.comment_id is not None  # that it waits, so also that it does not any more
-            if not is_told:
-                await self.progress.refuse(run, forge, openly=False)
-            why = wording.may_not_ask(run.task.requester.login)
-            return await self._end(run, Status.REFUSED, why, reported=not is_told)
-        if why := await admission.refusal(run, forge, self.blueprints):
-            return await self._end(run, Status.REFUSED, why)
-        if run.status is Status.RUNNING:
-            return await self._visit(run, forge)
-        run, why = await self._weighed(run, forge)
-        if why:
-            return await self._end(run, Status.REFUSED, why)
-        try:
-            run = await self.store.admit(run, await self.most_open(run, forge))
-        except Occupied as error:
-            return await self._end(run, Status.REFUSED, wording.already_at_work(error.run_id))
-        return await self._hold(run, forge) if run.status is Status.QUEUED else run
-
-    async def _hold(self, run: Run, forge: Forge) -> Run:
-        """Have who asked see that it was heard, and what it waits for, if that is people."""
-        turn, blueprint = await self.store.turn(run), self._blueprint(run)
-        if turn is None:
-            await self.progress.hold(run, forge)
-            return run
-        waits = run.model_copy(update={"trail": run.trail.model_copy(update={"turn": turn})})
-        return await self.store.save(await self.progress.begin(waits, blueprint, forge, self.store.save))
-
-    async def _begin(self, run: Run, blueprint: Blueprint[Any], forge: Forge) -> Run:
-        """Announce the run and give its state what the announcement made."""
-        task = run.task
-        if task.is_pull_request:
-            pull = await forge.pull(task.number)
-            if not run.trail.base_sha:
-                trail = target.trail_of(run, pull, await forge.default_head())
-                run = await self._take_branch(run.model_copy(update={"trail": trail}))
-            task = task.model_copy(update={"remarks": await target.remarks(run, pull, forge)})
-        if not run.terms.is_settled:
-            run = run.model_copy(update={"terms": await self._settled(run)})
-        if run.trail.turn is not None:
-            run = await self.progress.restart(run, forge, self.store.save)
-        run = await self.progress.begin(run, blueprint, forge, self.store.save)
-        state: State = blueprint.state(task=task, **run.trail.model_dump(include=_KNOWN))
-        return await self.store.save(run.model_copy(update={"state": state.model_dump(mode="json")}))
-
-    async def _weighed(self, run: Run, forge: Forge) -> tuple[Run, str]:
-        """The run with its blueprint, and why it is not worth beginning, or cannot be paid; empty if neither."""
-        held = await self.store.purse(run).look()
-        if not held.is_granted:
-            return run, wording.budget_used_up(held)
-        if run.terms.is_open and run.terms.triage is None:
-            run = await self._triaged(run, forge)
-        decided = run.terms.triage
-        return run, wording.declined(decided) if decided and decided.is_declined else ""
-
-    async def _triaged(self, run: Run, forge: Forge) -> Run:
-        """The run with the blueprint that triage chose; saved, so that nobody is asked again."""
-        decided = await self.triage(run, forge)
-        if decided.by == "nobody" and not decided.why:
-            return run  # nobody looked: that is nothing to be kept
-        chosen = self.blueprints.get(decided.blueprint)
-        update: dict[str, object] = {"terms": run.terms.model_copy(update={"triage": decided})}
-        if chosen is not None and chosen.name != run.blueprint:
-            update |= {"blueprint": chosen.name, "blueprint_version": chosen.version, "at": chosen.start.name}
-        return await self.store.save(run.model_copy(update=update))
-
-    async def _settled(self, run: Run) -> Terms:
-        """What is settled before the first node, once."""
-        estimate = await self.store.estimate(run.task.repository.id, run.blueprint)
-        return run.terms.model_copy(update={"is_settled": True, "estimate": estimate, "arms": await self.arms(run)})
-
-    async def _take_branch(self, run: Run) -> Run:
-        """Have the branch of a pull request. A run that only waits for its checks gives way: it has its result."""
-        try:
-            return await self.store.save(run)
-        except Occupied as error:
-            other = await self.store.load(error.run_id)
-            if other.status is not Status.WAITING:
-                raise
-        done = {"status": Status.DONE, "wait": None, "ended_at": self.now(), "tries": 0}
-        await self.store.save(other.model_copy(update=done), advance_at=self.now())
-        return await self.store.save(run)
+        if ended := await self.admission.refused(run, forge):
+            return ended
+        return await (self._visit if run.status is Status.RUNNING else self.admission.admit)(run, forge)
 
     async def _visit(self, run: Run, forge: Forge) -> Run:
-        blueprint = self._blueprint(run)
+        blueprint = blueprint_of(run, self.blueprints)
         node = blueprint.node(run.at)
         if not run.state:
             try:
-                run = await self._begin(run, blueprint, forge)
+                run = await self.admission.begin(run, blueprint, forge)
             except Occupied as error:
-                return await self._end(run, Status.REFUSED, wording.already_at_work(error.run_id))
+                return await self.ending.end(run, Status.REFUSED, wording.already_at_work(error.run_id))
         if len(run.visits) - run.fresh_from >= blueprint.most_visits:
             raise BlueprintError(wording.went_round(blueprint.name, blueprint.most_visits))
         started, clock = self.now(), self.clock()
@@ -309,7 +192,7 @@ class Runner:
             is_paid = is_paid or world.meaning.was_asked
             patch = (await world.workspace.patch()).data if node.in_tree else None
             if end:
-                return await self._end(run, end.status, end.why, patch=patch)
+                return await self.ending.end(run, end.status, end.why, patch=patch)
         if isinstance(word, Wait):
             return await self._park(run, blueprint, forge, state, word)
         visit = Visit(
@@ -379,8 +262,8 @@ class Runner:
         """Try again later, by a job and not by sleeping: this worker has other things to do."""
         is_limit = isinstance(error, RateLimited) and self.now() - run.asked_at < _PATIENCE
         tries = max(run.tries, 1) if is_limit else run.tries + 1
-        if tries > _MOST_TRIES:
-            return await self._end(run, Status.FAILED, wording.tried_in_vain(str(error), tries - 1))
+        if tries > MOST_TRIES:
+            return await self.ending.end(run, Status.FAILED, wording.tried_in_vain(str(error), tries - 1))
         pause_s = min(_FIRST_PAUSE_S * 2 ** (tries - 1), _LONGEST_PAUSE_S)
         if isinstance(error, RateLimited):
             pause_s = max(pause_s, error.retry_after_s)
@@ -393,69 +276,6 @@ class Runner:
         if known and later.status is Status.RUNNING and later.state and not isinstance(error, ForgeError):
             later = await self.progress.try_to_tell(later, known, self.open_forge(run), now=True)
         return await self.store.save(later, advance_at=self.now() + timedelta(seconds=pause_s))
-
-    async def _end(
-        self, run: Run, status: Status, error: str, *, reported: bool = False, patch: bytes | None = None
-    ) -> Run:
-        newest = await self.store.load(run.id)
-        ended = {"status": status, "error": error, "ended_at": self.now(), "is_reported": reported, "tries": 0}
-        return await self.store.save(newest.model_copy(update=ended), patch=patch)
-
-    async def _report(self, run: Run, forge: Forge) -> Run:
-        """Tell the end on GitHub, then tidy up. Done again after a crash, until it is saved that it was done."""
-        blueprint = self.blueprints.get(run.blueprint)
-        try:
-            if run.status is Status.REFUSED and not run.trail.head_sha:
-                await self.progress.refuse(run, forge, openly=True)
-            elif blueprint is not None:
-                run = await self.progress.end(run, blueprint, forge)
-        except (RateLimited, Unavailable):
-            if run.tries < _MOST_TRIES:
-                raise
-        except StoreDown:  # calls are paced by the database; without it nothing was tried
-            raise
-        except ForgeError as error:
-            _log.warning("Run %s: its end cannot be told on GitHub: %s", run.id, error)
-        except Exception:  # an outermost edge, too: told or not, the run has ended, and nothing may begin that anew
-            _log.exception("Run %s: its end cannot be told", run.id)
-        try:
-            await self.open_workspace(run, forge).remove()
-        except Exception:  # as above
-            _log.exception("Run %s: its folder cannot be removed", run.id)
-        told = await self.store.save(run.model_copy(update={"is_reported": True, "tries": 0}))
-        if self.tracer:
-            self.tracer.ended(told)
-        return told
-
-    def _leave_to_newer(self, run: Run) -> None:
-        """Raise _ForNewer if only a newer program, which is being rolled out, knows how to walk the run.
-
-        Not for ever: if that was rolled back, or if it is this one that is newer and the blueprint was removed, people
-        are told so, by BlueprintError.
-        """
-        known = self.blueprints.get(run.blueprint)
-        if run.blueprint_version <= (known.version if known else 0):
-            return
-        if run.tries < _MOST_TRIES:
-            raise _ForNewer(wording.newer_blueprint(run.blueprint))
-        if not run.status.has_ended:
-            raise BlueprintError(wording.blueprint_changed(run.blueprint))
-
-    def _brought_up(self, run: Run) -> Run:
-        """The run with the version of the table that it goes on with, which is saved with whatever it does next."""
-        known = self.blueprints.get(run.blueprint)
-        if known is None or run.status.has_ended or run.blueprint_version == known.version:
-            return run
-        newer = {"blueprint_version": known.version}
-        if not run.state:  # it has not begun
-            return run.model_copy(update=newer | {"at": known.start.name})
-        return run.model_copy(update=newer) if known.takes(run.blueprint_version) else run
-
-    def _blueprint(self, run: Run) -> Blueprint[Any]:
-        blueprint = self.blueprints.get(run.blueprint)
-        if blueprint is None or blueprint.version != run.blueprint_version:
-            raise BlueprintError(wording.blueprint_changed(run.blueprint))
-        return blueprint
 
     async def _usage(self, run: Run) -> Usage:
         """What models took in the visit that ends."""

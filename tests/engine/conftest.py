@@ -24,8 +24,11 @@ from app.core.run import Run
 from app.core.signals import Signals
 from app.core.store import Draft, Receipt
 from app.core.task import Person, Place, Remark, Repository, Task
+from app.core.tracing import Tracer
 from app.core.workspace import Touched
 from app.core.world import World
+from app.engine.admission import Admission
+from app.engine.ending import Ending
 from app.engine.orders import Orders
 from app.engine.progress import Progress
 from app.engine.runner import Runner
@@ -314,18 +317,25 @@ class Bakery:
     signals: Signals = field(default_factory=Signals)
     """Of the newest visit."""
 
-    def runner(self, store: Any = None) -> Runner:
-        """A runner as a new process would make it."""
+    def runner(
+        self, store: Any = None, *, blueprints: Any = None, tracer: Tracer | None = None, **settled: Any
+    ) -> Runner:
+        """A runner as a new process would make it. `settled` is what Admission is told of by others."""
+        store, blueprints, now = store or self.store, blueprints or self.blueprints, lambda: self.time
+        progress = Progress(_page, self.clock, interval_s=0)
+        ending = Ending(store, blueprints, progress, lambda _run, _forge: self.workspace, now=now, tracer=tracer)
         return Runner(
-            store=store or self.store,
-            blueprints=self.blueprints,
-            progress=Progress(_page, self.clock, interval_s=0),
-            orders=Orders(store or self.store, self.blueprints, _page, lambda: self.time),
+            store=store,
+            blueprints=blueprints,
+            progress=progress,
+            orders=Orders(store, blueprints, _page, now),
             open_forge=lambda _repository: self.github,
-            open_workspace=lambda _run, _forge: self.workspace,
             open_world=self.open_world,
-            now=lambda: self.time,
+            now=now,
             clock=self.clock,
+            admission=Admission(store, blueprints, progress, ending, **settled),
+            ending=ending,
+            tracer=tracer,
         )
 
     def clock(self) -> float:

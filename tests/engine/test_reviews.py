@@ -1,7 +1,7 @@
 """Runs that wait until there is less to be reviewed, and what people are told of them."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -120,7 +120,7 @@ async def test_what_the_repository_says_itself_counts_where_it_is_less(bakery: A
     await bakery.runner().advance(await bakery.ask())
     bakery.github.opened.clear()
     run_id = await bakery.ask(number=8)
-    await replace(bakery.runner(), most_open=one).advance(run_id)
+    await bakery.runner(most_open=one).advance(run_id)
     run = await bakery.store.load(run_id)
     assert (run.status, run.trail.turn and run.trail.turn.most) == (Status.QUEUED, 1)
 

@@ -105,7 +105,7 @@ class Trial(Bakery):
         """One run from its beginning to its end."""
         self.github.open_issues.add(number)
         run_id = await self.ask(number=number, blueprint="work")
-        await replace(self.runner(), arms=self.rollout().arms).advance(run_id)
+        await self.runner(arms=self.rollout().arms).advance(run_id)
         return await self.store.load(run_id)
 
     async def page(self) -> str:
@@ -179,5 +179,5 @@ async def test_the_arm_follows_from_the_run_and_stays(trial: Trial) -> None:
     assert (await trial.store.load(chosen.id)).terms == kept.terms
     assert await trial.store.rollouts().roll_back("implement", GOOD, ROLES["implement"].candidates[0], "Why not.")
     assert not await trial.store.rollouts().roll_back("implement", GOOD, ROLES["implement"].candidates[0], "Again.")
-    await replace(trial.runner(), arms=trial.rollout().arms).advance(chosen.id)
+    await trial.runner(arms=trial.rollout().arms).advance(chosen.id)
     assert trial.models == Counter({WORSE: 1})

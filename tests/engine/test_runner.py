@@ -57,7 +57,7 @@ async def test_each_visit_and_the_end_are_traced_once(bakery: Any, store: Postgr
             traced.append(run.status)
 
     run_id = await bakery.ask()
-    await replace(bakery.runner(), tracer=Traced()).advance(run_id)
+    await bakery.runner(tracer=Traced()).advance(run_id)
     assert traced == [visit.node for visit in (await store.load(run_id)).visits] + [Status.DONE]
 
 
@@ -350,7 +350,7 @@ async def test_a_run_goes_on_with_a_newer_table_that_takes_it_and_not_with_an_ol
     await bakery.runner().advance(run_id)
     run = await store.load(run_id)
     assert (run.at, run.blueprint_version, run.status) == ("slice_it", 3, Status.WAITING)
-    await replace(bakery.runner(), blueprints=old).advance(run_id)
+    await bakery.runner(blueprints=old).advance(run_id)
     run = await store.load(run_id)
     assert (run.at, run.status, "of a newer Minions" in run.error) == ("slice_it", Status.WAITING, True)
     bakery.github.branches["knife"] = "sharp"
@@ -373,7 +373,7 @@ async def test_a_run_of_a_newer_blueprint_waits_for_a_newer_worker(bakery: Any, 
     old = bakery.blueprints
     bakery.blueprints = {"bake": replace(old["bake"], version=2), "fry": replace(old["bake"], name="fry")}
     known, unknown = await bakery.ask(), await bakery.ask(number=8, blueprint="fry")
-    old_worker = replace(bakery.runner(), blueprints=old)
+    old_worker = bakery.runner(blueprints=old)
     for run_id in (known, unknown):
         await old_worker.advance(run_id)
         run = await store.load(run_id)
@@ -391,7 +391,7 @@ async def test_the_end_of_a_newer_blueprint_is_told_by_a_newer_worker(bakery: An
     run_id = await bakery.ask()
     run = await store.load(run_id)
     await store.save(run.model_copy(update={"status": Status.DONE, "state": {"task": {}}, "at": "shelf"}))
-    await replace(bakery.runner(), blueprints=old).advance(run_id)
+    await bakery.runner(blueprints=old).advance(run_id)
     run = await store.load(run_id)
     assert (run.status, run.is_reported, bakery.github.comments) == (Status.DONE, False, {})
     await bakery.runner().advance(run_id)
@@ -403,7 +403,7 @@ async def test_nobody_waits_for_ever_for_a_newer_worker(bakery: Any, store: Post
     bakery.blueprints = {"bake": replace(old["bake"], version=2)}
     run_id = await bakery.ask()
     for _ in range(2 * 12 + 1):  # its end is left to a newer one as well, and at last told as well as can be
-        await replace(bakery.runner(), blueprints=old).advance(run_id)
+        await bakery.runner(blueprints=old).advance(run_id)
     run = await store.load(run_id)
     assert (run.status, run.is_reported, "was changed" in run.error) == (Status.FAILED, True, True)
 

@@ -82,7 +82,7 @@ class Sorting(Bakery):
             is_open=is_open,
         )
         receipt = await self.store.accept(None, known, "why")
-        await replace(self.runner(), triage=self.triage).advance(receipt.run_id or 0)
+        await self.runner(triage=self.triage).advance(receipt.run_id or 0)
         return await self.store.load(receipt.run_id or 0)
 
     def told(self) -> str:

@@ -148,7 +148,9 @@ def signed(minions: App, keys: tuple[str, str]) -> Callable[..., str]:
 async def api(url: str, hub: Hub, installation: Installation) -> AsyncIterator[httpx.AsyncClient]:
     """A client with an installation token for everything that is granted."""
     token = hub.accounts.mint(installation, None, None).value
-    async with httpx.AsyncClient(base_url=f"{url}/api/v3", headers={"Authorization": f"token {token}"}) as client:
+    headers = {"Authorization": f"token {token}"}
+    # Some answers take several processes of git, each of which waits for its turn on a busy machine.
+    async with httpx.AsyncClient(base_url=f"{url}/api/v3", headers=headers, timeout=60) as client:
         yield client
 
 
