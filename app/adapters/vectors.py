@@ -4,7 +4,7 @@ What is there cost money and is no truth: a file that cannot be read is made ane
 
     outline   how a file, by path and content, is cut: the first line and the key of each piece
     sign      for each piece one bit a number of its vector: whether it is above the vector's mean
-    vector    the vector itself, a byte a number
+    vector    the vector itself, a byte a number, and how long it is then
 
 To compare 30,000 vectors of 512 numbers one by one takes half a second in Python, and to compare their signs 3 ms. So
 the pieces whose signs differ least from those of the question are compared by their vectors, and only these.
@@ -25,7 +25,7 @@ from app.core.embeddings import Outline, Vector, VectorsLost
 
 FOLDER: Final = "meaning"
 """Under the home."""
-_EXAMINED: Final = 1_000
+_EXAMINED: Final = 600
 """Pieces that are compared by their vectors."""
 _MOST_KEPT: Final = 100_000
 """Pieces of one repository; the oldest go."""
@@ -37,7 +37,8 @@ _ROW: Final = _LINE + 32
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS outline (file TEXT PRIMARY KEY, pieces BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sign (key BLOB PRIMARY KEY, bits BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS vector (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, numbers BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS vector (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, numbers BLOB NOT NULL,
+    length REAL NOT NULL);
 """
 
 
@@ -72,10 +73,10 @@ class VectorFile:
     def keep(self, vectors: Mapping[bytes, Vector]) -> None:
         """As `Vectors` says. What another worker kept meanwhile stays."""
         signs = [(key, _signs(vector)) for key, vector in vectors.items()]
-        rows = [(key, _small(vector)) for key, vector in vectors.items()]
+        rows = [(key, *_small(vector)) for key, vector in vectors.items()]
         with self._opened() as connection, _transaction(connection):
             connection.executemany("INSERT OR IGNORE INTO sign VALUES (?, ?)", signs)
-            connection.executemany("INSERT OR IGNORE INTO vector (key, numbers) VALUES (?, ?)", rows)
+            connection.executemany("INSERT OR IGNORE INTO vector (key, numbers, length) VALUES (?, ?, ?)", rows)
             beyond = connection.execute("SELECT count(*) FROM sign").fetchone()[0] - _MOST_KEPT
             if beyond > 0:
                 oldest = connection.execute("SELECT key FROM vector ORDER BY id LIMIT ?", [beyond]).fetchall()
@@ -92,9 +93,8 @@ class VectorFile:
             known = [one for one in among if len(signs.get(one, b"")) == len(own)]
             apart = [(int.from_bytes(signs[one]) ^ bits).bit_count() for one in known]
             likely = [one for _, one in heapq.nsmallest(_EXAMINED, zip(apart, known, strict=True))]
-            numbers = {one: _numbers(connection, one) for one in (key, *likely)}
-        wanted = list(numbers[key])
-        alike = {one: _cosine(wanted, numbers[one]) for one in likely if len(numbers[one]) == len(wanted)}
+            wanted = list(_vector(connection, key)[0])
+            alike = {one: _cosine(wanted, *_vector(connection, one)) for one in likely}
         return sorted(alike, key=lambda one: (-alike[one], one))[:most]
 
     @contextmanager
@@ -141,9 +141,9 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _numbers(connection: sqlite3.Connection, key: bytes) -> "array[int]":
-    row = connection.execute("SELECT numbers FROM vector WHERE key = ?", [key]).fetchone()
-    return array("b", row[0] if row else b"")
+def _vector(connection: sqlite3.Connection, key: bytes) -> tuple["array[int]", float]:
+    row = connection.execute("SELECT numbers, length FROM vector WHERE key = ?", [key]).fetchone()
+    return (array("b", row[0]), row[1]) if row else (array("b"), 0.0)
 
 
 def _parsed(pieces: bytes) -> Outline:
@@ -157,12 +157,13 @@ def _signs(vector: Vector) -> bytes:
     return int("".join("1" if one > mean else "0" for one in vector), 2).to_bytes(-(-len(vector) // 8))
 
 
-def _small(vector: Vector) -> bytes:
+def _small(vector: Vector) -> tuple[bytes, float]:
     """A byte a number, which is exact enough to say what is nearer: only directions are compared."""
     largest = max(map(abs, vector)) or 1.0
-    return array("b", [round(one / largest * _LARGEST) for one in vector]).tobytes()
+    numbers = array("b", [round(one / largest * _LARGEST) for one in vector])
+    return numbers.tobytes(), sqrt(sum(map(mul, numbers, numbers)))
 
 
-def _cosine(one: Sequence[int], other: Sequence[int]) -> float:
-    length = sqrt(sum(map(mul, other, other)))
+def _cosine(one: Sequence[int], other: Sequence[int], length: float) -> float:
+    """But for the length of `one`, by which it is the same for all."""
     return sum(map(mul, one, other)) / length if length else 0.0

@@ -4,12 +4,12 @@ import asyncio
 import json
 from pathlib import Path
 
-from tests.bench import box, load, orientation, pages, parked, runs, start, turns, webhook, workspace
+from tests.bench import box, load, meaning, orientation, pages, parked, runs, start, turns, webhook, workspace
 
 
 async def _rows() -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
-    for part in (webhook, load, start, turns, box, workspace, orientation, runs, parked, pages):
+    for part in (webhook, load, start, turns, box, workspace, orientation, meaning, runs, parked, pages):
         for row in await part.rows():
             print(_line(row), flush=True)  # noqa: T201 - it is what the command is for
             found.append(row)
