@@ -12,6 +12,7 @@ from app.agent.bounds import out_of
 from app.agent.replay import Call
 from app.agent.rules import Attached, Rules
 from app.agent.tools.all_tools import Toolset
+from app.agent.tools.attempt import attempted
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped, storable
 from app.agent.transcript import Transcript
 from app.core.budget import Budget
@@ -128,7 +129,8 @@ class Errands:
 
     async def _run(self, tool: Tool[Any], arguments: Arguments, seconds_left: float) -> Told:
         try:
-            told = await run_tool(tool, arguments, Desk(self._sandbox, self._workspace, seconds_left, self._background))
+            desk = Desk(self._sandbox, self._workspace, seconds_left, self._background)
+            told = await attempted(tool, arguments, desk)
         except SandboxError as error:
             _log.warning("A command was not run: %s %s", error, error.detail)
             self._count_lost(error)
@@ -164,21 +166,3 @@ def _only_reads(tools: Toolset, call: Call) -> bool:
 def _begun(call: Call, tool: Tool[Any]) -> ToolCalled:
     given: Any = call.arguments  # an object, or parsing would have failed
     return ToolCalled(call_id=call.id, tool=tool.name, arguments=given)
-
-
-async def run_tool(tool: Tool[Any], arguments: Arguments, desk: Desk) -> Told:
-    """Run a tool; what is wrong with a path is an answer for the model."""
-    path = getattr(arguments, "path", "")
-    try:
-        return await tool.run(arguments, desk)
-    except FileNotFoundError:
-        return Told(f"There is no {path!r} in the repository.", ok=False)
-    except IsADirectoryError:
-        return Told(f"{path!r} is a folder.", ok=False)
-    except NotADirectoryError:
-        return Told(f"A part of {path!r} is a file, not a folder.", ok=False)
-    except PermissionError:
-        sentence = "leads outside of the repository, or is no ordinary file of it. Give a path relative to its root."
-        return Told(f"{path!r} {sentence}", ok=False)
-    except OSError as error:
-        return Told(f"{path!r}: {error.strerror or 'that did not work'}.", ok=False)

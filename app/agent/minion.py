@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from app.agent.background import RESTARTED, Background
 from app.agent.bounds import MORE_TURNS
 from app.agent.conversation import Conversation
-from app.agent.errands import Errands, run_tool
+from app.agent.errands import Errands
 from app.agent.prompt import first_messages
 from app.agent.questions import Question, Questions
 from app.agent.room import ASK_FOR_SUMMARY, SUMMARY_TOKENS, make_room
@@ -26,6 +26,7 @@ from app.agent.rules import Rules
 from app.agent.spoken import SpokenModel
 from app.agent.stuck import STUCK
 from app.agent.tools.all_tools import Toolset
+from app.agent.tools.attempt import attempted
 from app.agent.tools.region import REGION, RegionArguments
 from app.agent.tools.tool import Desk, Tool, storable
 from app.agent.transcript import Transcript
@@ -169,7 +170,7 @@ class AgentLoop:
         """The file that the minion takes for another one than it is; empty if there is none."""
         if not (path := talk.steps.puzzling):
             return ""
-        told = await run_tool(REGION, RegionArguments(path=path[:4_096], old=talk.steps.sought[:200_000]), self._desk)
+        told = await attempted(REGION, RegionArguments(path=path[:4_096], old=talk.steps.sought[:200_000]), self._desk)
         return storable(f"{STUCK}{_MISSED} This is what stands there now:\n{told.text}")
 
     def _tools(self, talk: Conversation) -> Toolset:
