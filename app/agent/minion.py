@@ -38,7 +38,7 @@ from app.core.journal import Closed, Journal, Noted, Opened, Switched
 from app.core.minion import GaveUp, Submission
 from app.core.model import Model
 from app.core.purse import Purse
-from app.core.sandbox import Sandbox
+from app.core.sandbox import Sandbox, in_tree
 from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.workspace import Workspace
@@ -170,7 +170,8 @@ class AgentLoop:
         """The file that the minion takes for another one than it is; empty if there is none."""
         if not (path := talk.steps.puzzling):
             return ""
-        told = await attempted(REGION, RegionArguments(path=path[:4_096], old=talk.steps.sought[:200_000]), self._desk)
+        sought = RegionArguments(path=in_tree(path)[:4_096], old=talk.steps.sought[:200_000])
+        told = await attempted(REGION, sought, self._desk)
         return storable(f"{STUCK}{_MISSED} This is what stands there now:\n{told.text}")
 
     def _tools(self, talk: Conversation) -> Toolset:

@@ -13,6 +13,7 @@ from app.agent.tools.edit import diff
 from app.agent.tools.exact import NotText, Text
 from app.agent.tools.syntax import introduced
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
+from app.core.sandbox import in_tree
 
 _BEGIN: Final = "*** Begin Patch"
 _END: Final = "*** End Patch"
@@ -74,11 +75,11 @@ def parse(patch: str) -> list[FilePatch]:
     files: list[FilePatch] = []
     for row in rows[1:-1]:
         if kind := next((kind for kind in (_ADD, _UPDATE, _DELETE) if row.startswith(kind)), ""):
-            files.append(FilePatch(kind, row.removeprefix(kind).strip()))
+            files.append(FilePatch(kind, in_tree(row.removeprefix(kind).strip())))
         elif not files:
             raise Wrong(f"Before the first line of a file stands {row[:80]!r}.")
         elif row.startswith(_MOVE):
-            files[-1].move_to = row.removeprefix(_MOVE).strip()
+            files[-1].move_to = in_tree(row.removeprefix(_MOVE).strip())
         else:
             _add(files[-1], row)
     if not files:
