@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -193,10 +194,47 @@ async def test_search_says_that_there_is_more(tree: Path, desk: Desk) -> None:
     assert "there is more" in lines[-1]
 
 
+async def test_search_shows_the_first_of_very_much(tree: Path, desk: Desk) -> None:
+    """Whole lines, from the beginning on: what is left out stands nowhere in between."""
+    (tree / "wide").write_text(f"needle {'x' * 200}\n" * 1_000)
+    lines = (await use("search", desk, pattern="needle", most=500)).text.splitlines()
+    assert [line.partition(":needle")[0] for line in lines[:-1]] == [
+        f"wide:{number}" for number in range(1, len(lines))
+    ]
+    assert 60 < len(lines) < 80
+    assert "there is more" in lines[-1]
+
+
 async def test_search_says_what_is_wrong_with_the_pattern(desk: Desk) -> None:
+    """As ripgrep says it, line by line."""
     told = await use("search", desk, pattern="(")
     assert not told.ok
-    assert "unclosed group" in told.text
+    assert told.text.splitlines() == [
+        *("[the search failed]", "regex parse error:", "    (", "    ^", "error: unclosed group")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [(r"(?<=a )needle(?! c)", "f:1:a needle b"), ("needle b\na", "f:1:a needle b\nf:2:a needle c"), (r"^$\n", "f:3:")],
+)
+async def test_search_looks_around_and_over_line_ends(tree: Path, desk: Desk, pattern: str, found: str) -> None:
+    (tree / "f").write_text("a needle b\na needle c\n\n")
+    assert (await use("search", desk, pattern=pattern)).text == found
+
+
+@pytest.mark.parametrize("glob", ["*", "**", "**/config", "config"])
+async def test_search_stays_out_of_git_whatever_the_glob(tree: Path, desk: Desk, glob: str) -> None:
+    (tree / ".git").mkdir()
+    (tree / ".git" / "config").write_text("needle\n")
+    assert (await use("search", desk, pattern="needle", glob=glob)).text == "[nothing found]"
+
+
+async def test_search_says_that_it_took_too_long(tree: Path, desk: Desk) -> None:
+    os.mkfifo(tree / "fifo")
+    told = await use("search", replace(desk, seconds_left=1), pattern="x", path="fifo")
+    stopped = "[the search was stopped after 1 s: narrow the pattern, the path or the glob]"
+    assert (told.ok, told.text) == (False, stopped)
 
 
 async def test_write_makes_files_and_keeps_line_ends(tree: Path, desk: Desk) -> None:
