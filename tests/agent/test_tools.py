@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.agent.background import Background
-from app.agent.tools.all_tools import ALL_TOOLS, chosen
+from app.agent.tools.all_tools import ALL_TOOLS, Toolset, chosen
 from app.agent.tools.bash import plain
 from app.agent.tools.tool import Desk, Told, clipped
 from app.core.blueprint import TOOLS
@@ -243,6 +243,25 @@ async def test_write_makes_files_and_keeps_line_ends(tree: Path, desk: Desk) -> 
     told = await use("write", desk, path="dos.txt", content="a\nc\n")
     assert (tree / "dos.txt").read_bytes() == b"\xef\xbb\xbfa\r\nc\r\n"
     assert "-b\n+c" in told.text
+
+
+async def test_write_refuses_to_replace_a_long_file(tree: Path, desk: Desk) -> None:
+    """Whoever writes five hundred lines anew forgets some."""
+    for lines in (400, 401):
+        (tree / "long.txt").write_text("line\n" * lines)
+        told = await use("write", desk, path="long.txt", content="short\n")
+        assert (told.ok, "with `edit`" in told.text) == (lines == 400, lines > 400)
+    whole = Toolset.of(("write", "edit"), "whole_file").tools
+    assert list(whole) == ["write"]
+    assert (await whole["write"].run(whole["write"].parse({"path": "long.txt", "content": "x\n"}), desk)).ok
+
+
+async def test_write_keeps_the_encoding_where_it_can(tree: Path, desk: Desk) -> None:
+    (tree / "f").write_bytes(b"caf\xe9 one\n")
+    assert (await use("write", desk, path="f", content="caf\xe9 two\n")).ok
+    assert (tree / "f").read_bytes() == b"caf\xe9 two\n"
+    assert (await use("write", desk, path="f", content="\N{SNOWMAN}\n")).ok
+    assert (tree / "f").read_bytes() == "\N{SNOWMAN}\n".encode()
 
 
 async def test_the_two_ends(desk: Desk) -> None:

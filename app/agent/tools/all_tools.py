@@ -13,7 +13,7 @@ from app.agent.tools.read import READ
 from app.agent.tools.search import SEARCH
 from app.agent.tools.submit import GIVE_UP, SUBMIT
 from app.agent.tools.tool import Tool
-from app.agent.tools.write import WRITE
+from app.agent.tools.write import WRITE, WRITE_WHOLE
 from app.core.errors import BlueprintError
 from app.core.model import Dialect
 
@@ -60,6 +60,7 @@ class Toolset:
             tools = {(new := APPLY_PATCH if name == "edit" else tool).name: new for name, tool in tools.items()}
             tools.pop("write", None)
         elif dialect == "whole_file" and "write" in tools:
+            tools["write"] = WRITE_WHOLE
             tools.pop("edit", None)
         elif dialect == "bash" and "bash" in tools:
             tools = {name: tool for name, tool in tools.items() if tool not in {READ, SEARCH, EDIT, WRITE}}
