@@ -22,6 +22,8 @@ RESTARTED: Final = "[restart] "
 """How the words begin by which a minion is told that what it had started is gone."""
 MOST: Final = 8
 """At once; more is a mistake."""
+MOST_BYTES: Final = 100_000
+"""Of a command with its quotes: what boxes take, because the kernel takes 128 KiB (MAX_ARG_STRLEN)."""
 
 
 @dataclass
@@ -37,10 +39,15 @@ class Background:
         return sum(not task.done() for task in self._tasks.values())
 
     def start(self, sandbox: Sandbox, command: str, timeout_s: float) -> str:
-        """Start a command, which is killed after `timeout_s`; answer with the path of its log inside the boxes."""
+        """Start a command, which is killed after `timeout_s`; answer with the path of its log inside the boxes.
+
+        Raises ValueError if it is too long.
+        """
         log = str(self.logs / f"background-{token_hex(4)}.log")
         quoted = shlex.quote(log)
         script = f'bash -c {shlex.quote(command)} >{quoted} 2>&1; echo "[exit code $?]" >>{quoted}'
+        if len(script.encode()) > MOST_BYTES:
+            raise ValueError("the command is too long to go on in the background: write a script and run that")
         self._tasks[log] = asyncio.create_task(sandbox.run(script, timeout_s=timeout_s))
         return log
 

@@ -255,6 +255,19 @@ async def test_a_minion_works_by_words_alone(bench: Bench) -> None:
     assert [entry.tool for entry in bench.kept(ToolCalled)] == ["bash", "bash", "submit"]
 
 
+async def test_a_block_may_hold_fences_that_are_shorter(bench: Bench) -> None:
+    page = "# Use\n```python\nprint()\n```\nThat is all.\n"
+    model = bench.model(
+        script(
+            say(f"Now:\n````bash\ncat > page.md <<'EOF'\n{page}EOF\n````\n"), say('```submit\n{"summary": "x"}\n```')
+        ),
+        dialect="bash",
+    )
+    model.wants_tools = False
+    assert isinstance(await bench.work(model), Submission)
+    assert await bench.workspace.read("page.md") == page.encode()
+
+
 async def test_half_a_block_is_no_call_if_the_answer_was_cut_off(bench: Bench) -> None:
     turns = script(
         say("```bash\nrm -rf hello", finish="length"),
