@@ -13,6 +13,7 @@ from app.agent.replay import Call
 from app.agent.rules import Attached, Rules
 from app.agent.tools.all_tools import Toolset
 from app.agent.tools.attempt import attempted
+from app.agent.tools.bash import BASH
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped, storable
 from app.agent.transcript import Transcript
 from app.core.budget import Budget
@@ -25,6 +26,8 @@ from app.core.workspace import Workspace
 _log = logging.getLogger(__name__)
 
 _INTERRUPTED: Final = "[interrupted; the tree may have changed: look at it]"
+_NOT_YET: Final = "[not submitted: a call before it in this very answer failed. See what it says, then submit again]"
+"""Commands may fail on purpose; an edit that found no place was meant to be in the change."""
 _AT_ONCE: Final = 8
 """Calls that only read are carried out together, up to so many."""
 _MOST_LOST: Final = 2
@@ -73,6 +76,8 @@ class Errands:
             await kept.add(_begun(call, tool))
         began = self._clock()
         told = await self._run(tool, arguments, seconds_left)
+        if isinstance(told.ends, Submission) and any(tools.find(name) is not BASH for name in talk.failed):
+            told = Told(_NOT_YET, ok=False)
         return await self._told(kept, call, tool, told, self._clock() - began)
 
     async def _read(self, kept: Transcript, tools: Toolset, calls: list[Call], seconds_left: float) -> None:

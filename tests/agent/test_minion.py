@@ -285,6 +285,26 @@ async def test_calls_of_one_answer_run_in_their_order(bench: Bench, tree: Path) 
     assert [entry.ok for entry in bench.kept(ToolReturned)] == [True, False, False]
 
 
+@pytest.mark.parametrize(
+    "failing",
+    [("edit", {"path": "hello.txt", "old": "mars", "new": "moon"}), ("edit", '{"path": "hel'), ("teleport", {})],
+)
+async def test_what_is_submitted_together_with_a_failure_is_not_yet(bench: Bench, failing: Any) -> None:
+    """Who wrote the answer could not know of it; the same words in the next one count."""
+    model = bench.model(script(say("", failing, SUBMIT), say("", EDIT, SUBMIT)))
+    assert isinstance(await bench.work(model), Submission)
+    assert [entry.ok for entry in bench.kept(ToolReturned)] == [False, False, True]
+    assert "not submitted: a call before it" in bench.kept(ToolReturned)[1].text
+    assert await bench.workspace.read("hello.txt") == b"hello moon\r\n"
+
+
+async def test_what_is_submitted_twice_counts_once(bench: Bench) -> None:
+    model = bench.model(script(say("", EDIT, SUBMIT, ("submit", {"summary": "Again."}))))
+    result = await bench.work(model)
+    assert isinstance(result, Submission)
+    assert result.summary == "Greets the moon."
+
+
 class Meeting(FolderWorkspace):
     """Reads only when `wanted` are reading at the same time: whoever comes alone waits for ever."""
 
