@@ -37,6 +37,9 @@ _BYTES_PER_TOKEN: Final = 3
 _TOOL_TOKENS: Final = 2_000
 """Room for the tools' descriptions in a reservation."""
 
+_NOTHING_SAID: Final = {"role": "assistant", "content": ""}
+_FILTERED: Final = "content_filter"
+"""As other providers say it in an answer: what follows from it is the loop's to decide."""
 _AROUND: Final = 6
 """Bytes of quotes, colons and commas around a name in JSON."""
 _NEEDED: Final = frozenset(
@@ -147,6 +150,9 @@ class LiteLLMModel:
                 return await self._once(request)
             except Exception as error:  # litellm raises whatever its providers' libraries raise
                 trouble = fault(error, model=self._name, key=self._api_key)
+            if trouble.is_refusal:
+                _log.warning("%s %s", trouble.error, trouble.error.detail)
+                return Reply(message=_NOTHING_SAID, usage=Usage(turns=1), finish_reason=_FILTERED, model=self._name)
             if trouble.may_be_ours and not self._is_plain and (plain := _plain(request)) != request:
                 left_out = [*sorted(request.keys() - plain.keys()), "limits of arguments"]
                 _log.warning("%s From now on without %s. %s", trouble.error, left_out, trouble.error.detail)
@@ -226,11 +232,11 @@ class LiteLLMModel:
         )
 
     def _usage(self, told: Any, request: dict[str, Any], message: dict[str, Any]) -> Usage:
-        read = int(getattr(told, "prompt_tokens", 0) or 0)
-        written = int(getattr(told, "completion_tokens", 0) or 0)
+        read = max(int(getattr(told, "prompt_tokens", 0) or 0), 0)
+        written = max(int(getattr(told, "completion_tokens", 0) or 0), 0)
         details = getattr(told, "prompt_tokens_details", None)
-        cached = min(int(getattr(details, "cached_tokens", 0) or 0), read)
-        stored = min(int(getattr(told, "cache_creation_input_tokens", 0) or 0), read - cached)
+        cached = min(max(int(getattr(details, "cached_tokens", 0) or 0), 0), read)
+        stored = min(max(int(getattr(told, "cache_creation_input_tokens", 0) or 0), 0), read - cached)
         if not read and not written:  # a server that does not count must not make the budget blind
             read, written = _size(request["messages"]) // _BYTES_PER_TOKEN, _size([message]) // _BYTES_PER_TOKEN
         usd = 0.0
