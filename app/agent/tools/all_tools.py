@@ -72,7 +72,9 @@ class Toolset:
         """The tool of that name, or of one that cannot mean anything else."""
         if name in self.tools:
             return self.tools[name]
-        plain = re.sub(r"[^a-z]", "", _PREFIX.sub("", name).lower())
+        whole, plain = _bare(name), re.sub(r"[^a-z]", "", _PREFIX.sub("", name).lower())
+        if found := next((tool for own, tool in self.tools.items() if _bare(own) == whole), None):
+            return found  # such as `docs.search` for `docs__search`, which is not our `search`
         for own, tool in self.tools.items():
             if plain == own.replace("_", "") or plain in _OTHER_NAMES.get(own, ()):
                 return tool
@@ -81,3 +83,7 @@ class Toolset:
     def unknown(self, name: str) -> str:
         """The answer to a call of a tool that there is not."""
         return f"There is no tool {name[:100]!r}. There are: {', '.join(self.tools)}."
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
