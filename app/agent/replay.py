@@ -84,7 +84,7 @@ def _replayable_call(raw: dict[str, Any], call: Call) -> dict[str, Any]:
 
 def _is_object(text: object) -> bool:
     try:
-        return isinstance(json.loads(str(text)), dict)
+        return isinstance(text, str) and isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):
         return False
 

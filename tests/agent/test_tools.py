@@ -50,6 +50,7 @@ def test_a_tool_that_there_is_not() -> None:
         ("give_up", {"reason": "bored", "detail": "x"}, "reason"),
         ("write", {"path": "a", "content": "nul\0"}, "NUL"),
         ("submit", {"summary": "x", "verification": ["\ud800"]}, "surrogate"),
+        ("submit", {"summary": "x", "verification": '["\\ud800"]'}, "surrogate"),
         ("edit", "path=a", "JSON object"),
         ("edit", None, "JSON object"),
     ],

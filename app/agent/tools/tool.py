@@ -83,10 +83,11 @@ class Tool(Generic[A_contra]):
         """The checked arguments. Raises ValueError with a sentence for the model."""
         if not isinstance(given, dict):
             raise ValueError(f"{self.name}: the arguments must be a JSON object. {self._expected()}")  # noqa: TRY004
-        if strange := _unprintable(given):
+        plain = eased(given, self.arguments)
+        if strange := _unprintable(plain):
             raise ValueError(f"{self.name}: {strange}")
         try:
-            return self.arguments.model_validate(eased(given, self.arguments))
+            return self.arguments.model_validate(plain)
         except ValidationError as error:
             wrong = "; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in error.errors(include_url=False))
             raise ValueError(f"{self.name}: {wrong}. {self._expected()}") from None
