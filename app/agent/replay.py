@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.agent.arguments import parsed
+from app.agent.arguments import is_object, parsed
 
 _STRANGE: Final = re.compile(r"[^A-Za-z0-9_-]")
 """Not in the name of a function: https://platform.openai.com/docs/api-reference/chat/create"""
@@ -73,20 +73,13 @@ def _replayable_call(raw: dict[str, Any], call: Call) -> dict[str, Any]:
     function = dict(raw.get("function") or {})
     if not isinstance(call.arguments, dict):
         arguments = "{}"
-    elif _is_object(function.get("arguments")):
+    elif is_object(function.get("arguments")):
         arguments = function["arguments"]
     else:
         arguments = json.dumps(call.arguments)
     if (name, arguments, call.id) == (call.tool, function.get("arguments"), raw.get("id")):
         return raw
     return raw | {"id": call.id, "function": function | {"name": name, "arguments": arguments}}
-
-
-def _is_object(text: object) -> bool:
-    try:
-        return isinstance(text, str) and isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def portable(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,17 +6,17 @@ The seed is in the name of the test, so that what once went wrong can be looked 
 import json
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from app.agent.background import RESTARTED
 from app.agent.tools.all_tools import ALL_TOOLS
 from app.agent.tools.apply_patch import APPLY_PATCH
 from app.core.budget import Budget
-from app.core.journal import ModelAnswered, ToolReturned
-from tests.agent.folder import FolderSandbox
-from tests.agent.scripted import Bench, Messages
+from app.core.journal import ModelAnswered, Noted, ToolReturned
+from app.core.model import Dialect
+from tests.agent.scripted import Bench, MemoryJournal, Messages, Policy, PowerCut
 
 RIGHT: Final = (
     ("read", {"path": "hello.txt"}),
@@ -38,7 +38,7 @@ FINISHES: Final = ("stop", "tool_calls", "length", "tool_calls", "tool_calls", "
 class Junk:
     """Makes answers out of dice."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: str) -> None:
         self._dice = random.Random(seed)  # noqa: S311 - nothing secret
 
     def answer(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Junk:
         call["id"] = self._dice.choice(["", None, "call_0", "call_0", f"call_{self._dice.random()}"])
         name, given = self._dice.choice(RIGHT)
         call["function"] = {"name": name, "arguments": json.dumps(given)}
-        if self._dice.random() < 0.3:  # noqa: PLR2004 - a share
+        if self._dice.random() < 0.3:
             names = NAMES if self._dice.random() < 0.8 else ODD_NAMES
             call["function"] = {"name": self._dice.choice(names), "arguments": self._arguments()}
         if self._dice.random() < 0.02:
@@ -72,7 +72,7 @@ class Junk:
         given = {key: self._value(2) for key in self._dice.sample(KEYS, self._dice.randint(0, 4))}
         if self._dice.random() < 0.5:
             given["path"] = self._dice.choice(PATHS)
-        text = json.dumps(given)
+        text = json.dumps(given).replace("1.5", "Infinity")
         cut = text[: self._dice.randint(0, len(text))]
         return self._dice.choice(
             [text, text, text, given, cut, json.dumps(text), f"```json\n{text}\n```", None, [given], 7]
@@ -117,27 +117,53 @@ def broken(messages: Sequence[dict[str, Any]]) -> str:
     return f"calls without results: {waiting}" if waiting else ""
 
 
+def policy(seed: int, odd: list[str]) -> Policy:
+    """The same answer to the same conversation; what is wrong with a conversation goes to `odd`."""
+
+    def answer(messages: Messages) -> dict[str, Any]:
+        odd.extend(filter(None, [broken(messages)]))
+        return Junk(f"{seed} {json.dumps(messages)}").answer()
+
+    return answer
+
+
+DIALECTS: Final[tuple[Dialect, ...]] = ("edit", "apply_patch", "whole_file")
+BUDGET: Final = Budget(turns=30, usd=100)
+
+
 @pytest.mark.parametrize("seed", range(40))
-async def test_no_answer_is_too_odd(bench: Bench, tree: Path, seed: int) -> None:
-    junk, odd = Junk(seed), []
-
-    def policy(messages: Messages) -> dict[str, Any]:
-        odd.append(broken(messages))
-        return junk.answer()
-
-    bench.sandbox = FolderSandbox(tree)
-    dialect: Any = ["edit", "apply_patch", "whole_file"][seed % 3]
-    result = await bench.work(bench.model(policy, dialect=dialect), Budget(turns=30, usd=100))
-    print(
-        "STAT",
-        result.kind,
-        getattr(result, "reason", ""),
-        len(bench.kept(ModelAnswered)),
-        len(bench.kept(ToolReturned)),
-    )
+async def test_no_answer_is_too_odd(bench: Bench, seed: int) -> None:
+    odd: list[str] = []
+    result = await bench.work(bench.model(policy(seed, odd), dialect=DIALECTS[seed % 3]), BUDGET)
     assert result.kind in {"submission", "gave up"}
-    assert [one for one in odd if one] == []
+    assert odd == []
     assert bench.kept(ModelAnswered)
     for entry in bench.kept(ToolReturned):
         assert entry.text.strip()
         assert len(entry.text) < 25_000
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("stored_first", [True, False])
+async def test_a_cut_among_the_calls_of_an_odd_answer_loses_none(
+    bench: Bench, seed: int, *, stored_first: bool
+) -> None:
+    """At every third of its entries: no answer that was kept is asked for again, and each call has one result."""
+    odd: list[str] = []
+    for cut_at in range(1 + seed % 3, 60, 3):
+        bench.workspace.bring_to(repr([("hello.txt", b"hello world\r\n")]).encode())
+        again = Bench(bench.workspace, bench.sandbox)
+        again.journal = MemoryJournal(cut_at=cut_at, stored_first=stored_first)
+        model = again.model(policy(seed, odd), dialect=DIALECTS[seed % 3])
+        try:
+            await again.work(model, BUDGET)
+            break  # it ended before
+        except PowerCut:
+            again.journal.cut_at = None
+        await again.work(model, BUDGET)
+        lost = len(model.asked) - len(again.kept(ModelAnswered))
+        assert lost in ({0} if stored_first else {0, 1}), cut_at
+        told = any(entry.text.startswith(RESTARTED) for entry in again.kept(Noted))
+        assert len(set(model.asked)) == len(again.kept(ModelAnswered)) + (lost and told), cut_at
+    assert odd == []

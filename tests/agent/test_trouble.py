@@ -40,6 +40,9 @@ async def test_a_name_that_can_only_mean_one_tool_is_taken_for_it(bench: Bench, 
     assert (bench.kept(ToolCalled)[0].tool, bench.kept(ToolReturned)[0].ok) == (became, True)
 
 
+NEITHER = {"offset": None, "limit": None}
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "meant"),
     [
@@ -51,6 +54,9 @@ async def test_a_name_that_can_only_mean_one_tool_is_taken_for_it(bench: Bench, 
         ("write", '{"path": "a", "content": "one\ntwo\n"}', {"path": "a", "content": "one\ntwo\n"}),
         ("edit", '{"path": "hello.txt", "edits": [{"old": "hello", "new": "a,]"},],}', None),
         ("read", json.dumps('{"path": "hello.txt"}'), {"path": "hello.txt"}),
+        ("read", '{"path": "hello.txt", "limit": Infinity}', {"path": "hello.txt", "limit": None}),
+        ("read", '{"path": "hello.txt", "offset": NaN, "limit": 1e999}', {"path": "hello.txt"} | NEITHER),
+        ("read", "{'path': 'hello.txt', 'offset': None, 'limit': 1e999}", {"path": "hello.txt"} | NEITHER),
     ],
 )
 async def test_arguments_that_are_nearly_json_are_read(bench: Bench, tool: str, arguments: str, meant: Any) -> None:
@@ -62,6 +68,8 @@ async def test_arguments_that_are_nearly_json_are_read(bench: Bench, tool: str, 
     assert called == (meant or {"path": "hello.txt", "edits": [{"old": "hello", "new": "a,]"}]})
     sent = json.loads(model.asked[1])[2]["tool_calls"][0]["function"]["arguments"]
     assert json.loads(sent) == called
+    assert "Infinity" not in sent
+    assert "NaN" not in sent
 
 
 @pytest.mark.parametrize(
