@@ -99,11 +99,11 @@ class Errands:
     ) -> Submission | GaveUp | None:
         if told.ends:
             return told.ends
-        patch = await self._changed(tool)
+        patch, trouble = await self._changed(tool)
         entered = self._entered(tool, call, kept)
         returned = ToolReturned(
             call_id=call.id,
-            text=storable(told.text + entered.text),
+            text=storable(told.text + trouble + entered.text),
             ok=told.ok,
             seconds=seconds,
             tree=self._tree if tool and tool.alters else "",
@@ -118,19 +118,22 @@ class Errands:
             return Attached()
         return self._rules.entering(call.arguments, kept.talk.known_rules)
 
-    async def _changed(self, tool: Tool[Any] | None) -> bytes | None:
-        """The change of the tree, if this call may have altered it: with the result it is one write."""
+    async def _changed(self, tool: Tool[Any] | None) -> tuple[bytes | None, str]:
+        """The change of the tree, if this call may have altered it: with the result it is one write.
+
+        And what to tell the minion if there is no way to read it: what cannot be read cannot be delivered.
+        """
         if tool is None or not tool.alters:
-            return None
+            return None, ""
         try:
             data = (await self._workspace.patch()).data
-        except RepositoryError as error:  # a moment's affair, such as half a clone: the next result saves it
+        except RepositoryError as error:  # perhaps a moment's affair, such as half a clone: the next result saves it
             _log.info("The tree cannot be saved now: %s", error)
-            return None
+            return None, f"\n[the change in the tree cannot be read any more: {error}]"
         if data == self._saved:
-            return None
+            return None, ""
         self._saved, self._tree = data, sha256(data).hexdigest()[:16]
-        return data
+        return data, ""
 
     async def _run(self, tool: Tool[Any], arguments: Arguments, seconds_left: float) -> Told:
         try:

@@ -11,9 +11,17 @@ from pydantic import TypeAdapter
 
 from app.agent.bounds import LAST_TURNS
 from app.core.budget import Budget, Usage
-from app.core.errors import BlueprintError, ContextTooLong, ModelError, ModelUnavailable, SandboxError
+from app.core.errors import (
+    BlueprintError,
+    ContextTooLong,
+    ModelError,
+    ModelUnavailable,
+    RepositoryError,
+    SandboxError,
+)
 from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
 from app.core.minion import GaveUp, Submission
+from app.core.patch import Patch
 from app.core.sandbox import CommandResult
 from app.core.shift import HandedOver, Shift
 from app.core.workspace import Workspace
@@ -406,6 +414,30 @@ async def test_a_box_that_cannot_be_built_twice_is_lost(bench: Bench, tree: Path
     ]
     assert (tree / "out.txt").read_bytes() == b"hello moon\r\n"
     assert len(model.asked) == len(set(model.asked)) == 5, "nothing is asked twice"
+
+
+class Overfull(FolderWorkspace):
+    """Git cannot read it as long as there is a file of that name."""
+
+    async def patch(self) -> Patch:
+        if await self._holds("huge"):
+            raise RepositoryError("The change is too large to look at: 60 MB; ignore what tools have generated")
+        return await super().patch()
+
+    async def _holds(self, name: str) -> bool:
+        return name in await self.paths()
+
+
+async def test_who_makes_a_change_that_cannot_be_read_is_told_at_once(bench: Bench, tree: Path) -> None:
+    """It can still be undone then; at the end of the work it would be lost."""
+    bench.workspace = Overfull(tree)
+    calls = [("bash", {"command": command}) for command in ("touch huge", "echo more > more", "rm huge")]
+    model = bench.model(script(*(say("", call) for call in calls), say("", SUBMIT)))
+    assert isinstance(await bench.work(model), Submission)
+    told = ["cannot be read any more: The change is too large" in entry.text for entry in bench.kept(ToolReturned)]
+    assert told == [True, True, False]
+    assert bench.journal.patches[-1] is None
+    assert b"more" in next(patch for patch in reversed(bench.journal.patches) if patch)
 
 
 class Brittle(FolderWorkspace):

@@ -3,6 +3,8 @@
 An answer that helps says what is there and what to do instead; none of these may end the work or harm the tree.
 """
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,3 +89,67 @@ async def test_no_path_is_too_strange_to_be_told(desk: Desk, workspace: GitWorks
     for path in ("fifo", "out", "dir", "large", "binary", "missing"):
         assert not (await use(desk, "edit", {"path": path, "old": "root", "new": "b"})).ok
     assert await workspace.patch() == before
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("(setsid sleep 1000 &); sleep 1000 & echo out", "[exit code 0, T]\nout"),
+        ("printf 'no newline'", "[exit code 0, T]\nno newline"),
+        (r"printf '\377\376 a'", "[exit code 0, T]\n\ufffd\ufffd a"),
+        (r"printf '\033[31mred\033[0m\r\n10%%\r99%%\n'", "[exit code 0, T]\nred\n99%"),
+        ('cat; read line; echo "got $line."', "[exit code 0, T]\ngot ."),
+        ("exec >&- 2>&-; echo out", "[exit code 1, T]"),
+        ("kill -9 $$", "[exit code 137, T]"),
+        ("exit 300", "[exit code 44, T]"),
+        ("echo '", "[exit code 2, T]\n/bin/bash: -c: line 1: unexpected EOF while looking for matching `''"),
+        ("cd nowhere && ls", "[exit code 1, T]\n/bin/bash: line 1: cd: nowhere: No such file or directory"),
+        (
+            f"cat <<'E'\n{'é' * 60_000}\nE",
+            "[exit code 126, T]\nThe command has 120012 bytes, more than the 100000 that",
+        ),
+    ],
+)
+async def test_no_command_is_too_strange_to_be_told(desk: Desk, command: str, told: str) -> None:
+    text = re.sub(r"\d+\.\d s\]", "T]", (await use(desk, "bash", {"command": command})).text, count=1)
+    assert text[: len(told)] == told
+    assert len(text) == len(told) or command.startswith("cat <<")
+
+
+async def test_a_flood_and_a_bomb_are_told_in_few_words(desk: Desk) -> None:
+    """Neither memory nor the conversation fills; the next command runs as ever."""
+    flood = await use(desk, "bash", {"command": "yes | head -c 1000000000"})
+    assert flood.text.startswith("[exit code 0, ")
+    assert "999,934,464 bytes left out in the middle" in flood.text
+    assert len(flood.text) < 16_500
+    bomb = await use(desk, "bash", {"command": ":(){ :|:& };:; sleep 1; echo survived", "timeout_s": 20})
+    assert len(bomb.text) < 16_500
+    assert (await use(desk, "bash", {"command": "echo fine"})).text.endswith("fine")
+
+
+async def test_no_search_is_too_strange_to_be_told(desk: Desk) -> None:
+    said = {
+        "(": (False, "[the search failed]\nregex parse error:\n    (\n    ^\nerror: unclosed group"),
+        "--files": (True, "[nothing found]"),
+        "-e needle": (True, "[nothing found]"),
+        "a\\nb": (True, "[nothing found]"),
+        "(?<=nee)dle": (True, "dir/needle.txt:1:needle"),
+    }
+    for pattern, (ok, text) in said.items():
+        found = await use(desk, "search", {"pattern": pattern})
+        assert (found.ok, found.text) == (ok, text), pattern
+    gone = await use(desk, "search", {"pattern": "x", "path": "nowhere"})
+    assert gone.text == "[the search failed]\nnowhere: No such file or directory (os error 2)"
+    stopped = await use(replace(desk, seconds_left=2), "search", {"pattern": "x", "path": "fifo"})
+    assert (stopped.ok, "narrow the pattern" in stopped.text) == (False, True)
+
+
+async def test_odd_files_are_edited_as_they_are(desk: Desk, workspace: GitWorkspace) -> None:
+    """One that is read-only stays so, and so does its encoding; a line of 800,000 characters is no trouble."""
+    assert (await use(desk, "edit", {"path": "latin.txt", "old": "café", "new": "thé"})).ok
+    assert await workspace.read("latin.txt") == b"th\xe9\n"
+    assert await do(workspace, "stat -c %a latin.txt") == "444\n"
+    told = await use(desk, "edit", {"path": "line.txt", "old": "y" * 100, "new": "z"})
+    assert "stands 8000 times in the file" in told.text
+    assert not (await use(desk, "write", {"path": "long.txt", "content": "short\n"})).ok
+    assert (await use(desk, "write", {"path": "medium.txt", "content": "short\n"})).ok
