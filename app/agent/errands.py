@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import islice, takewhile
@@ -9,18 +10,21 @@ from typing import Any, Final
 
 from app.agent.background import Background
 from app.agent.bounds import out_of
+from app.agent.conversation import Conversation
 from app.agent.replay import Call
 from app.agent.rules import Attached, Rules
+from app.agent.stuck import STUCK
 from app.agent.tools.all_tools import Toolset
 from app.agent.tools.attempt import attempted
 from app.agent.tools.bash import BASH
+from app.agent.tools.region import REGION, RegionArguments
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped, storable
 from app.agent.transcript import Transcript
 from app.core.budget import Budget
 from app.core.errors import MinionsError, RepositoryError, SandboxError
 from app.core.journal import ToolCalled, ToolReturned
 from app.core.minion import GaveUp, Submission
-from app.core.sandbox import Sandbox
+from app.core.sandbox import Sandbox, in_tree
 from app.core.workspace import Workspace
 
 _log = logging.getLogger(__name__)
@@ -28,6 +32,7 @@ _log = logging.getLogger(__name__)
 _INTERRUPTED: Final = "[interrupted; the tree may have changed: look at it]"
 _NOT_YET: Final = "[not submitted: a call before it in this very answer failed. See what it says, then submit again]"
 """Commands may fail on purpose; an edit that found no place was meant to be in the change."""
+_MISSED: Final = f"{STUCK}Several edits of this file did not find their place. This is what stands there now:"
 _AT_ONCE: Final = 8
 """Calls that only read are carried out together, up to so many."""
 _MOST_LOST: Final = 2
@@ -79,6 +84,14 @@ class Errands:
         if isinstance(told.ends, Submission) and any(tools.find(name) is not BASH for name in talk.failed):
             told = Told(_NOT_YET, ok=False)
         return await self._told(kept, call, tool, told, self._clock() - began)
+
+    async def missed(self, talk: Conversation) -> str:
+        """The file that the minion takes for another one than it is, as it is; empty if there is none."""
+        if not (path := talk.steps.puzzling):
+            return ""
+        sought = RegionArguments(path=in_tree(path)[:4_096], old=talk.steps.sought[:200_000])
+        told = await attempted(REGION, sought, Desk(self._sandbox, self._workspace, seconds_left=math.inf))
+        return storable(f"{_MISSED}\n{told.text}")
 
     async def _read(self, kept: Transcript, tools: Toolset, calls: list[Call], seconds_left: float) -> None:
         """Calls that only read, together. Those that were begun before a crash are simply made again."""

@@ -118,9 +118,9 @@ async def test_no_command_is_too_strange_to_be_told(desk: Desk, command: str, to
 
 async def test_a_flood_and_a_bomb_are_told_in_few_words(desk: Desk) -> None:
     """Neither memory nor the conversation fills; the next command runs as ever."""
-    flood = await use(desk, "bash", {"command": "yes | head -c 1000000000"})
+    flood = await use(desk, "bash", {"command": "yes | head -c 200000000"})
     assert flood.text.startswith("[exit code 0, ")
-    assert "999,934,464 bytes left out in the middle" in flood.text
+    assert "199,934,464 bytes left out in the middle" in flood.text
     assert len(flood.text) < 16_500
     bomb = await use(desk, "bash", {"command": ":(){ :|:& };:; sleep 1; echo survived", "timeout_s": 20})
     assert len(bomb.text) < 16_500
