@@ -59,6 +59,8 @@ def replayable(message: dict[str, Any], kept: Sequence[Call]) -> dict[str, Any]:
     """The message with these of its calls; broken arguments, names and emptiness are put right."""
     copy = dict(message)
     copy.pop("tool_calls", None)
+    if isinstance(said := copy.get("content"), str) and not said.strip():
+        copy["content"] = ""  # nothing but blanks, which Anthropic refuses
     if kept:
         copy["tool_calls"] = [
             _replayable_call(raw, call) for raw, call in zip(message["tool_calls"], kept, strict=True)

@@ -268,10 +268,18 @@ async def test_text_without_a_tool_is_answered_twice(bench: Bench) -> None:
     assert "call `submit` now" in bench.kept(Noted)[0].text
 
 
-async def test_an_empty_answer_can_be_sent_back(bench: Bench) -> None:
-    model = bench.model(script({"role": "assistant"}, say("", SUBMIT)))
+@pytest.mark.parametrize("empty", [{}, {"content": None}, {"content": ""}, {"content": " \n"}])
+async def test_an_empty_answer_can_be_sent_back(bench: Bench, empty: dict[str, Any]) -> None:
+    model = bench.model(script({"role": "assistant"} | empty, say("", SUBMIT)))
     await bench.work(model)
     assert json.loads(model.asked[1])[2] == {"role": "assistant", "content": "(nothing)"}
+
+
+async def test_blanks_beside_a_call_are_not_sent_back(bench: Bench) -> None:
+    """Anthropic refuses text of nothing else, and litellm would write words of its own there."""
+    model = bench.model(script(say(" \n\n", READ), say("", SUBMIT)))
+    await bench.work(model)
+    assert json.loads(model.asked[1])[2] == say("", READ)
 
 
 async def test_a_call_that_was_cut_off_is_thrown_away(bench: Bench, tree: Path) -> None:
