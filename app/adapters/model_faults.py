@@ -32,10 +32,11 @@ _NO_CREDIT: Final = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance is too low|billing_hard_limit", re.IGNORECASE
 )
 _REFUSED: Final = re.compile(
-    r"content_policy_violation|content_filter|content management policy|invalid_prompt|safety system|usage policy",
+    r"content_policy_violation|content_filter|content (?:management|filtering) policy|invalid_prompt|safety system"
+    r"|usage policy",
     re.IGNORECASE,
 )
-"""The task itself is refused, by OpenAI or Azure, before a model has seen it."""
+"""The task itself is refused, or what was made of it: OpenAI's, Azure's and Anthropic's words for it."""
 _RETRY_IN: Final = re.compile(r"(?:retry|try again) in (\d+(?:\.\d+)?) ?s\b|\"retryDelay\": ?\"(\d+(?:\.\d+)?)s\"")
 """Gemini's and OpenAI's words for when to ask again; Gemini gives no header, and says "quota" for a minute's, too."""
 _NO_PROVIDER: Final = re.compile(r"LLM Provider NOT provided", re.IGNORECASE)

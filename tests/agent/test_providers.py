@@ -451,6 +451,7 @@ def signed(body: dict[str, Any]) -> str:
 
 # -- How answers end, and what is no answer ----------------------------------------------------------------------------
 CLAUDE, GEMINI, GPT = "anthropic/claude-opus-4-8", "gemini/gemini-3-pro", "openai/gpt-4o"
+SONNET = "anthropic/claude-sonnet-4-5"
 LAST = {CLAUDE: anthropic(use("submit", END, 9)), GEMINI: gemini(function("submit", END)), GPT: openai(("submit", END))}
 SAYS = {"type": "text", "text": "I look into it."}
 
@@ -515,6 +516,7 @@ async def test_what_is_no_answer_is_asked_for_again(bench: Bench, name: str, ans
         (GEMINI, {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": {"promptTokenCount": 5}}),
         (GPT, chat(finish_reason="content_filter")),
         (GPT, sorry(400, "invalid_prompt", "Your prompt was flagged: see our usage policy.")),
+        (SONNET, sorry(400, "invalid_request_error", "Output blocked by content filtering policy")),
     ],
 )
 async def test_a_refusal_in_any_form_brings_the_other_model(bench: Bench, name: str, answer: Any) -> None:
