@@ -51,6 +51,8 @@ _READY: Final = frozenset({"openai", "hosted_vllm", "anthropic"})
 """Providers for whom litellm makes a request ready from what it is given. For others it may look for credentials, or
 ask the server what it can, and wait for that."""
 
+_RESELLERS: Final = frozenset({"bedrock", "vertex_ai", "azure_ai", "openrouter"})
+"""Where Claude is served with a cache, and is told of it as at Anthropic. Others may refuse the marks."""
 _CACHE_POINTS: Final = (
     {"location": "message", "role": "system"},
     {"location": "message", "index": 1},
@@ -206,7 +208,7 @@ class LiteLLMModel:
             request["api_base"] = self._api_base
         if self._api_key:
             request["api_key"] = self._api_key
-        if self._provider == "anthropic":
+        if self._provider == "anthropic" or (self._provider in _RESELLERS and "claude" in self._name):
             request["cache_control_injection_points"] = [dict(point) for point in _CACHE_POINTS]
         if self._provider == "ollama_chat":  # which otherwise reads 4,096 tokens and leaves out the others silently
             request["num_ctx"] = self._profile.window

@@ -70,8 +70,8 @@ def must_go_on_thinking(name: str) -> bool:
 
     https://docs.claude.com/en/docs/build-with-claude/extended-thinking
     """
-    entry = _entry(name) or {}
-    return entry.get("litellm_provider") == "anthropic" and not entry.get("supports_adaptive_thinking")
+    entry = _entry(name)
+    return entry is not None and "claude" in name and not entry.get("supports_adaptive_thinking")
 
 
 def _entry(name: str) -> dict[str, Any] | None:

@@ -249,6 +249,35 @@ async def test_anthropic(bench: Bench) -> None:
         assert "cache_control" in json.dumps(body["messages"][-1])
 
 
+def converse(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """As Amazon Bedrock answers."""
+    block = {"toolUse": {"toolUseId": "tooluse_1", "name": name, "input": given}}
+    usage = {"inputTokens": 10, "cacheReadInputTokens": 90, "outputTokens": 5, "totalTokens": 105}
+    return {"output": {"message": {"role": "assistant", "content": [block]}}, "stopReason": "tool_use", "usage": usage}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "mark"),
+    [
+        ("bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0", converse("submit", END), "cachePoint"),
+        ("openrouter/anthropic/claude-sonnet-4.5", openai(("submit", END)), "cache_control"),
+        ("openrouter/openai/gpt-4o", openai(("submit", END)), ""),
+    ],
+)
+async def test_claude_is_told_what_to_cache_elsewhere_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str, answer: Any, mark: str
+) -> None:
+    """Otherwise each turn pays for the whole conversation again."""
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    async with wire(answer) as server:
+        assert isinstance(await bench.work(model(name, server.url)), Submission)
+    sent = json.dumps(server.bodies[0])
+    assert sent.count("cachePoint") + sent.count("cache_control") == (2 if mark else 0)
+    assert mark in sent
+    cached = bench.kept(ModelAnswered)[0].usage.cached_tokens
+    assert cached == (90 if name.startswith("bedrock/") else 0)
+
+
 @pytest.mark.parametrize(
     ("name", "thinking"),
     [("claude-opus-4-8", ["adaptive"] * 2), ("claude-sonnet-4-5", ["enabled"] * 2)],
