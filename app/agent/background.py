@@ -20,6 +20,7 @@ STARTED: Final = "[started in the background; "
 """How the answer to such a call begins, by which a resumed loop knows that there was one."""
 RESTARTED: Final = "[restart] "
 """How the words begin by which a minion is told that what it had started is gone."""
+_LAST_WORD_S: Final = 10.0
 MOST: Final = 8
 """At once; more is a mistake."""
 MOST_BYTES: Final = 100_000
@@ -48,7 +49,7 @@ class Background:
         script = f'bash -c {shlex.quote(command)} >{quoted} 2>&1; echo "[exit code $?]" >>{quoted}'
         if len(script.encode()) > MOST_BYTES:
             raise ValueError("the command is too long to go on in the background: write a script and run that")
-        self._tasks[log] = asyncio.create_task(sandbox.run(script, timeout_s=timeout_s))
+        self._tasks[log] = asyncio.create_task(_run(sandbox, script, quoted, timeout_s))
         return log
 
     async def end(self) -> None:
@@ -60,3 +61,11 @@ class Background:
         for error in ended:
             if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError | SandboxError):
                 raise error
+
+
+async def _run(sandbox: Sandbox, script: str, log: str, timeout_s: float) -> CommandResult:
+    """What is killed with its box cannot say so itself."""
+    result = await sandbox.run(script, timeout_s=timeout_s)
+    if result.timed_out:
+        await sandbox.run(f"echo '[killed after {timeout_s:.0f} s]' >>{log}", timeout_s=_LAST_WORD_S)
+    return result
