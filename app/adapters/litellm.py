@@ -34,6 +34,9 @@ _BYTES_PER_TOKEN: Final = 3
 _TOOL_TOKENS: Final = 2_000
 """Room for the tools' descriptions in a reservation."""
 
+_NOTHING_SAID: Final = {"role": "assistant", "content": ""}
+_FILTERED: Final = "content_filter"
+"""As other providers say it in an answer: what follows from it is the loop's to decide."""
 _AROUND: Final = 6
 """Bytes of quotes, colons and commas around a name in JSON."""
 _NEEDED: Final = frozenset(
@@ -45,6 +48,8 @@ _READY: Final = frozenset({"openai", "hosted_vllm", "anthropic"})
 """Providers for whom litellm makes a request ready from what it is given. For others it may look for credentials, or
 ask the server what it can, and wait for that."""
 
+_RESELLERS: Final = frozenset({"bedrock", "vertex_ai", "azure_ai", "openrouter"})
+"""Where Claude is served with a cache, and is told of it as at Anthropic. Others may refuse the marks."""
 _CACHE_POINTS: Final = (
     {"location": "message", "role": "system"},
     {"location": "message", "index": 1},
@@ -144,6 +149,9 @@ class LiteLLMModel:
                 return await self._once(request)
             except Exception as error:  # litellm raises whatever its providers' libraries raise
                 trouble = fault(error, model=self._name, key=self._api_key)
+            if trouble.is_refusal:
+                _log.warning("%s %s", trouble.error, trouble.error.detail)
+                return Reply(message=_NOTHING_SAID, usage=Usage(turns=1), finish_reason=_FILTERED, model=self._name)
             if trouble.may_be_ours and not self._is_plain and (plain := _plain(request)) != request:
                 left_out = [*sorted(request.keys() - plain.keys()), "limits of arguments"]
                 _log.warning("%s From now on without %s. %s", trouble.error, left_out, trouble.error.detail)
@@ -192,7 +200,7 @@ class LiteLLMModel:
             request["api_base"] = self._api_base
         if self._api_key:
             request["api_key"] = self._api_key
-        if self._provider == "anthropic":
+        if self._provider == "anthropic" or (self._provider in _RESELLERS and "claude" in self._name):
             request["cache_control_injection_points"] = [dict(point) for point in _CACHE_POINTS]
         if self._provider == "ollama_chat":  # which otherwise reads 4,096 tokens and leaves out the others silently
             request["num_ctx"] = self._profile.window
@@ -218,11 +226,11 @@ class LiteLLMModel:
         )
 
     def _usage(self, told: Any, request: dict[str, Any], message: dict[str, Any]) -> Usage:
-        read = int(getattr(told, "prompt_tokens", 0) or 0)
-        written = int(getattr(told, "completion_tokens", 0) or 0)
+        read = max(int(getattr(told, "prompt_tokens", 0) or 0), 0)
+        written = max(int(getattr(told, "completion_tokens", 0) or 0), 0)
         details = getattr(told, "prompt_tokens_details", None)
-        cached = min(int(getattr(details, "cached_tokens", 0) or 0), read)
-        stored = min(int(getattr(told, "cache_creation_input_tokens", 0) or 0), read - cached)
+        cached = min(max(int(getattr(details, "cached_tokens", 0) or 0), 0), read)
+        stored = min(max(int(getattr(told, "cache_creation_input_tokens", 0) or 0), 0), read - cached)
         if not read and not written:  # a server that does not count must not make the budget blind
             read, written = _size(request["messages"]) // _BYTES_PER_TOKEN, _size([message]) // _BYTES_PER_TOKEN
         usd = 0.0

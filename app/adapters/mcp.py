@@ -122,7 +122,8 @@ class McpServers:
     def __init__(self, named: Sequence[Server], redactor: Redactor) -> None:
         self._servers = {one.name: one for one in named}
         self._known: dict[str, Sequence[Any]] = {}
-        self._asking = asyncio.Lock()
+        self._asked: dict[str, asyncio.Task[Sequence[Any]]] = {}
+        """Servers that are being asked what they have: whoever else wants to know waits for the same answer."""
         for one in named:
             secrets = [one.authorization(), one.authorization().rpartition(" ")[2]]
             for secret in filter(None, [*secrets, *(os.environ.get(name, "") for name in one.environment_from)]):
@@ -132,10 +133,9 @@ class McpServers:
     async def offers(self, blueprint: str, role: str) -> Sequence[Offer]:
         """As `Servers` says."""
         found: list[Offer] = []
-        for server in self._servers.values():
-            if not (wanted := server.allowed(blueprint, role)):
-                continue
-            has = {tool.name: tool for tool in await self._tools(server)}
+        named = [one for one in self._servers.values() if one.allowed(blueprint, role)]
+        for server, tools in zip(named, await asyncio.gather(*map(self._tools, named)), strict=True):
+            wanted, has = server.allowed(blueprint, role), {tool.name: tool for tool in tools}
             if missing := sorted(set(wanted) - has.keys()):
                 _log.warning("The server %s does not have: %s", server.name, ", ".join(missing))
             found += [offer for name in wanted if name in has and (offer := _offer(server, has[name]))]
@@ -150,12 +150,19 @@ class McpServers:
         try:
             async with asyncio.timeout(limit_s), _connected(server) as client:
                 result = await client.call_tool(offer.tool, dict(arguments))
+                text, ok = _text(result), not result.is_error
         except TimeoutError:
-            return Said(text=f"It did not answer within {limit_s:.0f} seconds.", ok=False)
+            text, ok = f"It did not answer within {limit_s:.0f} seconds.", False
         except Exception as error:  # an outermost edge: another's program, by another's library
-            _log.warning("The server %s failed: %s", server.name, self._clean(_why(error)))
-            return Said(text=self._clean(_why(error))[:_MOST_TEXT], ok=False)
-        return Said(text=self._clean(_text(result))[:_MOST_TEXT], ok=not result.is_error)
+            text, ok = _why(error), False
+            _log.warning("The server %s failed: %s", server.name, self._shown(text))
+        if not ok:  # it may have other tools by now: the next run asks it
+            self._known.pop(server.name, None)
+        return Said(text=self._shown(text), ok=ok)
+
+    def _shown(self, text: str) -> str:
+        """The beginning of a text, without secrets: looking for them in ten megabytes would hold up everybody."""
+        return self._clean(text[: 2 * _MOST_TEXT])[:_MOST_TEXT]
 
     async def missing(self) -> Sequence[str]:
         """What the operator named and minions do not get, a sentence each."""
@@ -174,16 +181,22 @@ class McpServers:
 
     async def _tools(self, server: Server) -> Sequence[Any]:
         """What the server has; nothing if it does not say, and it is asked again next time."""
-        async with self._asking:
-            if server.name in self._known:
-                return self._known[server.name]
-            try:
-                async with asyncio.timeout(_LIST_S), _connected(server) as client:
-                    self._known[server.name] = await _listed(client)
-            except Exception as error:  # as above
-                _log.warning("The server %s does not say what it has: %s", server.name, self._clean(_why(error)))
-                return ()
+        if server.name in self._known:
             return self._known[server.name]
+        if server.name not in self._asked:
+            self._asked[server.name] = asyncio.create_task(self._ask(server))
+        return await asyncio.shield(self._asked[server.name])
+
+    async def _ask(self, server: Server) -> Sequence[Any]:
+        try:
+            async with asyncio.timeout(min(_LIST_S, server.timeout_s)), _connected(server) as client:
+                self._known[server.name] = await _listed(client)
+        except Exception as error:  # as above
+            _log.warning("The server %s does not say what it has: %s", server.name, self._shown(_why(error)))
+            return ()
+        finally:
+            del self._asked[server.name]
+        return self._known[server.name]
 
 
 async def _listed(client: Any) -> Sequence[Any]:

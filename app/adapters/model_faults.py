@@ -5,7 +5,9 @@ error of the server, and misses some providers' words for a conversation that is
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from app.core.errors import ContextTooLong, HistoryRefused, ModelDenied, ModelError, ModelUnavailable
@@ -29,6 +31,14 @@ _BAD_HISTORY: Final = re.compile(
 _NO_CREDIT: Final = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance is too low|billing_hard_limit", re.IGNORECASE
 )
+_REFUSED: Final = re.compile(
+    r"content_policy_violation|content_filter|content (?:management|filtering) policy|invalid_prompt|safety system"
+    r"|usage policy",
+    re.IGNORECASE,
+)
+"""The task itself is refused, or what was made of it: OpenAI's, Azure's and Anthropic's words for it."""
+_RETRY_IN: Final = re.compile(r"(?:retry|try again) in (\d+(?:\.\d+)?) ?s\b|\"retryDelay\": ?\"(\d+(?:\.\d+)?)s\"")
+"""Gemini's and OpenAI's words for when to ask again; Gemini gives no header, and says "quota" for a minute's, too."""
 _NO_PROVIDER: Final = re.compile(r"LLM Provider NOT provided", re.IGNORECASE)
 _PASSING: Final = re.compile(r"overloaded|temporarily unavailable|try again later", re.IGNORECASE)
 _KEY_SHAPES: Final = re.compile(r"\b(?:sk|pk|key|gsk|AIza)[-_A-Za-z0-9*.]{8,}")
@@ -55,6 +65,8 @@ class Fault:
     """As the provider asked for it."""
     may_be_ours: bool = False
     """Whether a parameter may be to blame that the call can do without."""
+    is_refusal: bool = False
+    """Whether the task is refused: another provider may think otherwise of it."""
 
     def pause_s(self, number: int, jitter: float) -> float:
         """After the try with this number: between half and all of 1, 2, 4 … 60 s, and not less than was asked for."""
@@ -82,6 +94,8 @@ def fault(error: Exception, *, model: str, key: str) -> Fault:
         sentence = f"The provider of the model {model} cannot read the conversation in this form."
         return Fault(HistoryRefused(sentence, detail=detail), again=False)
     sentence = f"The model {model} refused the request ({status or 'no status'}). The operator's log says why."
+    if status == 400 and _REFUSED.search(_words(error)):
+        return Fault(ModelError(sentence, detail=detail), again=False, is_refusal=True)
     if _NO_PROVIDER.search(text):
         sentence = f"No provider is known for the model {model}. Write PROVIDER/NAME, as in anthropic/claude-opus-4-8."
     return Fault(ModelError(sentence, detail=detail), again=False, may_be_ours=status in {400, 422})
@@ -89,7 +103,7 @@ def fault(error: Exception, *, model: str, key: str) -> Fault:
 
 def _denial(error: Exception, status: int | None, model: str) -> str:
     """Why the provider does not work for us, and what to do about it; empty if it does."""
-    if status == 402 or _NO_CREDIT.search(_words(error)):
+    if status == 402 or (_NO_CREDIT.search(_words(error)) and not _RETRY_IN.search(_words(error))):
         return f"The account behind the model {model} has no credit left. Top it up, then start the task again."
     if status in {401, 403}:
         return f"The provider of the model {model} refused our key ({status}). Check the key and its permissions."
@@ -131,9 +145,15 @@ def _is_passing(error: Exception, status: int | None, text: str) -> bool:
 
 
 def _retry_after(error: Exception) -> float | None:
-    headers: Any = getattr(error, "litellm_response_headers", None)
-    value = headers.get("retry-after") if headers is not None else None
-    try:
-        return max(float(value), 0.0) if value is not None else None
-    except (TypeError, ValueError):  # a date: our own pause will do
-        return None
+    """Seconds, as they are asked for: in a header, as a number or as a time of the server's own clock; or in words."""
+    headers: Any = getattr(error, "litellm_response_headers", None) or {}
+    value = headers.get("retry-after")
+    if value is None:
+        found = _RETRY_IN.search(_words(error))
+        return float(found[1] or found[2]) if found else None
+    with suppress(TypeError, ValueError):
+        return max(float(value), 0.0)
+    with suppress(TypeError, ValueError):
+        wait = parsedate_to_datetime(str(value)) - parsedate_to_datetime(str(headers.get("date")))
+        return max(wait.total_seconds(), 0.0)
+    return None

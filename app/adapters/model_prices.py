@@ -70,17 +70,18 @@ def must_go_on_thinking(name: str) -> bool:
 
     https://docs.claude.com/en/docs/build-with-claude/extended-thinking
     """
-    entry = _entry(name) or {}
-    return entry.get("litellm_provider") == "anthropic" and not entry.get("supports_adaptive_thinking")
+    entry = _entry(name)
+    return entry is not None and "claude" in name and not entry.get("supports_adaptive_thinking")
 
 
 def _entry(name: str) -> dict[str, Any] | None:
-    """By the full name, or by the bare one if it is listed for this provider."""
+    """By the full name, or by the bare one if it is listed for this provider or one of its services."""
+    if name in _prices():
+        return _prices()[name]
     provider, _, bare = name.partition("/")
-    entry = _prices().get(name) or _prices().get(bare)
-    if entry is not None and name not in _prices() and entry.get("litellm_provider") != provider:
-        return None
-    return entry
+    entry = _prices().get(bare) or _prices().get(bare.partition("/")[2])  # bedrock/converse/NAME
+    theirs = str((entry or {}).get("litellm_provider"))
+    return entry if theirs == provider or theirs.startswith((f"{provider}_", f"{provider}-")) else None
 
 
 def _per_million(entry: dict[str, Any], field: str) -> float | None:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import re
 from contextlib import suppress
 from typing import Final
@@ -20,18 +21,35 @@ def parsed(text: str, *, may_be_cut: bool = False) -> object:
     is missing, but only if `may_be_cut`, which must be said of nothing that changes anything.
     """
     with suppress(ValueError, RecursionError):
-        return json.loads(text)
+        return _loaded(text)
     if len(text) > _MOST_REPAIRED:
         return text
     fenced = _FENCE.match(text)
     bare = _without_commas(fenced[1] if fenced else text)
     for attempt in (bare, *([_closed(bare)] if may_be_cut else [])):
         with suppress(ValueError, RecursionError):
-            return json.loads(attempt, strict=False)
-    with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-        value = ast.literal_eval(bare.strip())
+            return _loaded(attempt, strict=False)
+    with suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        value = _loaded(json.dumps(ast.literal_eval(bare.strip())))
         return value if isinstance(value, dict) else text
     return text
+
+
+def is_object(text: object) -> bool:
+    """Whether it is an object in JSON as everybody reads it: without Infinity and NaN, which only Python knows."""
+    with suppress(ValueError, RecursionError):
+        return isinstance(text, str) and isinstance(value := _loaded(text), dict) and json.loads(text) == value
+    return False
+
+
+def _loaded(text: str, *, strict: bool = True) -> object:
+    """The value, with nothing in the place of numbers that JSON does not know."""
+    return json.loads(text, strict=strict, parse_constant=lambda _: None, parse_float=_finite)
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def _without_commas(text: str) -> str:

@@ -20,8 +20,11 @@ STARTED: Final = "[started in the background; "
 """How the answer to such a call begins, by which a resumed loop knows that there was one."""
 RESTARTED: Final = "[restart] "
 """How the words begin by which a minion is told that what it had started is gone."""
+_LAST_WORD_S: Final = 10.0
 MOST: Final = 8
 """At once; more is a mistake."""
+MOST_BYTES: Final = 100_000
+"""Of a command with its quotes: what boxes take, because the kernel takes 128 KiB (MAX_ARG_STRLEN)."""
 
 
 @dataclass
@@ -37,11 +40,16 @@ class Background:
         return sum(not task.done() for task in self._tasks.values())
 
     def start(self, sandbox: Sandbox, command: str, timeout_s: float) -> str:
-        """Start a command, which is killed after `timeout_s`; answer with the path of its log inside the boxes."""
+        """Start a command, which is killed after `timeout_s`; answer with the path of its log inside the boxes.
+
+        Raises ValueError if it is too long.
+        """
         log = str(self.logs / f"background-{token_hex(4)}.log")
         quoted = shlex.quote(log)
         script = f'bash -c {shlex.quote(command)} >{quoted} 2>&1; echo "[exit code $?]" >>{quoted}'
-        self._tasks[log] = asyncio.create_task(sandbox.run(script, timeout_s=timeout_s))
+        if len(script.encode()) > MOST_BYTES:
+            raise ValueError("the command is too long to go on in the background: write a script and run that")
+        self._tasks[log] = asyncio.create_task(_run(sandbox, script, quoted, timeout_s))
         return log
 
     async def end(self) -> None:
@@ -53,3 +61,11 @@ class Background:
         for error in ended:
             if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError | SandboxError):
                 raise error
+
+
+async def _run(sandbox: Sandbox, script: str, log: str, timeout_s: float) -> CommandResult:
+    """What is killed with its box cannot say so itself."""
+    result = await sandbox.run(script, timeout_s=timeout_s)
+    if result.timed_out:
+        await sandbox.run(f"echo '[killed after {timeout_s:.0f} s]' >>{log}", timeout_s=_LAST_WORD_S)
+    return result

@@ -83,6 +83,16 @@ def out_of_shared(held: Held) -> GaveUp:
     )
 
 
+def enlarged(own: Budget, *, raised_usd: float, is_longer: bool = False) -> Budget:
+    """A node's own budget with what a person added to it, and with more turns if it was made longer."""
+    more: dict[str, float] = {}
+    if raised_usd:
+        more["usd"] = own.usd + raised_usd
+    if is_longer:
+        more["turns"] = own.turns + MORE_TURNS
+    return own.model_copy(update=more) if more else own
+
+
 def exhausted(budget: Budget, usage: Usage, seconds: float) -> GaveUp | None:
     """The result that ends the work if a bound is reached."""
     for bound, (used, limit) in _table(budget, usage, seconds).items():

@@ -79,6 +79,8 @@ class Conversation:
     """Answers in a row of which nothing could be carried out."""
     misses: int = 0
     """Such answers in all."""
+    failed: tuple[str, ...] = ()
+    """Tools of the newest answer's calls that did not do what they were asked for; it could not know that yet."""
     was_empty: bool = False
     """Whether the newest answer held nothing at all."""
     was_cut: bool = False
@@ -149,6 +151,7 @@ class Conversation:
         self.seconds += entry.seconds
         self.context = entry.usage.tokens
         self.is_mended = self.was_empty = self.was_cut = False
+        self.failed = ()
         self.steps.turned(self.usage.turns)
         if entry.finish_reason in _REFUSED or entry.message.get("refusal"):
             self.refused_by = (*self.refused_by, self.model)
@@ -178,6 +181,7 @@ class Conversation:
         call = self.pending.popleft()
         self.begun = max(self.begun - 1, 0)
         self.seconds += entry.seconds
+        self.failed = (*self.failed, *([] if entry.ok else [call.tool]))
         self.has_begun_others = self.has_begun_others or entry.text.startswith(STARTED)
         self.rules = tuple(dict.fromkeys((*self.rules, *entry.rules)))
         self.forgotten = tuple(name for name in self.forgotten if name not in entry.rules)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import islice, takewhile
@@ -9,21 +10,29 @@ from typing import Any, Final
 
 from app.agent.background import Background
 from app.agent.bounds import out_of
+from app.agent.conversation import Conversation
 from app.agent.replay import Call
 from app.agent.rules import Attached, Rules
+from app.agent.stuck import STUCK
 from app.agent.tools.all_tools import Toolset
+from app.agent.tools.attempt import attempted
+from app.agent.tools.bash import BASH
+from app.agent.tools.region import REGION, RegionArguments
 from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped, storable
 from app.agent.transcript import Transcript
 from app.core.budget import Budget
 from app.core.errors import MinionsError, RepositoryError, SandboxError
 from app.core.journal import ToolCalled, ToolReturned
 from app.core.minion import GaveUp, Submission
-from app.core.sandbox import Sandbox
+from app.core.sandbox import Sandbox, in_tree
 from app.core.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
 _INTERRUPTED: Final = "[interrupted; the tree may have changed: look at it]"
+_NOT_YET: Final = "[not submitted: a call before it in this very answer failed. See what it says, then submit again]"
+"""Commands may fail on purpose; an edit that found no place was meant to be in the change."""
+_MISSED: Final = f"{STUCK}Several edits of this file did not find their place. This is what stands there now:"
 _AT_ONCE: Final = 8
 """Calls that only read are carried out together, up to so many."""
 _MOST_LOST: Final = 2
@@ -72,7 +81,17 @@ class Errands:
             await kept.add(_begun(call, tool))
         began = self._clock()
         told = await self._run(tool, arguments, seconds_left)
+        if isinstance(told.ends, Submission) and any(tools.find(name) is not BASH for name in talk.failed):
+            told = Told(_NOT_YET, ok=False)
         return await self._told(kept, call, tool, told, self._clock() - began)
+
+    async def missed(self, talk: Conversation) -> str:
+        """The file that the minion takes for another one than it is, as it is; empty if there is none."""
+        if not (path := talk.steps.puzzling):
+            return ""
+        sought = RegionArguments(path=in_tree(path)[:4_096], old=talk.steps.sought[:200_000])
+        told = await attempted(REGION, sought, Desk(self._sandbox, self._workspace, seconds_left=math.inf))
+        return storable(f"{_MISSED}\n{told.text}")
 
     async def _read(self, kept: Transcript, tools: Toolset, calls: list[Call], seconds_left: float) -> None:
         """Calls that only read, together. Those that were begun before a crash are simply made again."""
@@ -93,11 +112,11 @@ class Errands:
     ) -> Submission | GaveUp | None:
         if told.ends:
             return told.ends
-        patch = await self._changed(tool)
+        patch, trouble = await self._changed(tool)
         entered = self._entered(tool, call, kept)
         returned = ToolReturned(
             call_id=call.id,
-            text=storable(told.text + entered.text),
+            text=storable(told.text + trouble + entered.text),
             ok=told.ok,
             seconds=seconds,
             tree=self._tree if tool and tool.alters else "",
@@ -112,23 +131,27 @@ class Errands:
             return Attached()
         return self._rules.entering(call.arguments, kept.talk.known_rules)
 
-    async def _changed(self, tool: Tool[Any] | None) -> bytes | None:
-        """The change of the tree, if this call may have altered it: with the result it is one write."""
+    async def _changed(self, tool: Tool[Any] | None) -> tuple[bytes | None, str]:
+        """The change of the tree, if this call may have altered it: with the result it is one write.
+
+        And what to tell the minion if there is no way to read it: what cannot be read cannot be delivered.
+        """
         if tool is None or not tool.alters:
-            return None
+            return None, ""
         try:
             data = (await self._workspace.patch()).data
-        except RepositoryError as error:  # a moment's affair, such as half a clone: the next result saves it
+        except RepositoryError as error:  # perhaps a moment's affair, such as half a clone: the next result saves it
             _log.info("The tree cannot be saved now: %s", error)
-            return None
+            return None, f"\n[the change in the tree cannot be read any more: {error}]"
         if data == self._saved:
-            return None
+            return None, ""
         self._saved, self._tree = data, sha256(data).hexdigest()[:16]
-        return data
+        return data, ""
 
     async def _run(self, tool: Tool[Any], arguments: Arguments, seconds_left: float) -> Told:
         try:
-            told = await run_tool(tool, arguments, Desk(self._sandbox, self._workspace, seconds_left, self._background))
+            desk = Desk(self._sandbox, self._workspace, seconds_left, self._background)
+            told = await attempted(tool, arguments, desk)
         except SandboxError as error:
             _log.warning("A command was not run: %s %s", error, error.detail)
             self._count_lost(error)
@@ -164,21 +187,3 @@ def _only_reads(tools: Toolset, call: Call) -> bool:
 def _begun(call: Call, tool: Tool[Any]) -> ToolCalled:
     given: Any = call.arguments  # an object, or parsing would have failed
     return ToolCalled(call_id=call.id, tool=tool.name, arguments=given)
-
-
-async def run_tool(tool: Tool[Any], arguments: Arguments, desk: Desk) -> Told:
-    """Run a tool; what is wrong with a path is an answer for the model."""
-    path = getattr(arguments, "path", "")
-    try:
-        return await tool.run(arguments, desk)
-    except FileNotFoundError:
-        return Told(f"There is no {path!r} in the repository.", ok=False)
-    except IsADirectoryError:
-        return Told(f"{path!r} is a folder.", ok=False)
-    except NotADirectoryError:
-        return Told(f"A part of {path!r} is a file, not a folder.", ok=False)
-    except PermissionError:
-        sentence = "leads outside of the repository, or is no ordinary file of it. Give a path relative to its root."
-        return Told(f"{path!r} {sentence}", ok=False)
-    except OSError as error:
-        return Told(f"{path!r}: {error.strerror or 'that did not work'}.", ok=False)

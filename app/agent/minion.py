@@ -16,18 +16,16 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from app.agent.background import RESTARTED, Background
-from app.agent.bounds import MORE_TURNS
+from app.agent.bounds import enlarged
 from app.agent.conversation import Conversation
-from app.agent.errands import Errands, run_tool
+from app.agent.errands import Errands
 from app.agent.prompt import first_messages
 from app.agent.questions import Question, Questions
 from app.agent.room import ASK_FOR_SUMMARY, SUMMARY_TOKENS, make_room
 from app.agent.rules import Rules
 from app.agent.spoken import SpokenModel
-from app.agent.stuck import STUCK
 from app.agent.tools.all_tools import Toolset
-from app.agent.tools.region import REGION, RegionArguments
-from app.agent.tools.tool import Desk, Tool, storable
+from app.agent.tools.tool import Tool
 from app.agent.transcript import Transcript
 from app.agent.verdict import due, end_of
 from app.core.blueprint import AgentSpec
@@ -42,7 +40,6 @@ from app.core.shift import Shift
 from app.core.signals import Signals
 from app.core.workspace import Workspace
 
-_MISSED: Final = "Several edits of this file did not find their place."
 _RESULT: Final[TypeAdapter[Submission | GaveUp]] = TypeAdapter(Submission | GaveUp)
 
 
@@ -85,7 +82,6 @@ class AgentLoop:
         self._prompt = prompt
         self._journal = journal
         self._rules = rules or Rules()
-        self._desk = Desk(sandbox, workspace, spec.budget.seconds)
         self._shift = shift or Shift()
         self._lost_others = False
         """Whether commands ended in the background with an earlier worker, of which the minion does not know."""
@@ -106,7 +102,8 @@ class AgentLoop:
                 await kept.add(Switched(model=model, why=f"{kept.talk.model} is not in the settings any more"))
             while kept.talk.result is None:
                 self._shift.go_on()
-                await self._step(kept)
+                if end := await self._step(kept):
+                    await kept.add(self._closed(end, kept.talk))
         finally:
             try:
                 await kept.settle()
@@ -116,30 +113,34 @@ class AgentLoop:
 
     def _opened(self, facts: Mapping[str, str], talk: Conversation) -> Opened:
         """What the conversation begins with."""
-        first = first_messages(self._prompt, dict(facts), self._rules.text, self._budget(talk))
+        budget = enlarged(self._own_budget, raised_usd=self._signals.raised_usd)
+        first = first_messages(self._prompt, dict(facts), self._rules.text, budget)
         model = self._questions.model(talk).name
         return Opened(messages=first.messages, model=model, rules=self._rules.names, tokens=first.tokens)
 
-    async def _step(self, kept: Transcript) -> None:
-        """The one thing that follows from where the conversation stands."""
-        talk, budget = kept.talk, self._budget(kept.talk)
-        end: Submission | GaveUp | None = None
+    def _closed(self, end: Submission | GaveUp, talk: Conversation) -> Closed:
+        """What the conversation ends with."""
+        known = {"model": self._questions.model(talk).name, "usage": talk.usage, "rules": talk.rules}
+        return Closed(result=end.model_copy(update=known).model_dump(mode="json"))
+
+    async def _step(self, kept: Transcript) -> Submission | GaveUp | None:
+        """The one thing that follows from where the conversation stands; the end of the work, if it is that."""
+        talk = kept.talk
+        budget = enlarged(self._own_budget, raised_usd=self._signals.raised_usd, is_longer=talk.extended)
         if talk.pending:
-            end = await self._errands.next(kept, self._tools(talk), budget)
-        elif await self._other_model(kept):
-            pass
-        elif found := end_of(talk, budget):
-            end = found
-        elif note := self._restart() or due(talk, budget, wrap_up=self._signals.wrap_up) or await self._region(talk):
+            return await self._errands.next(kept, self._tools(talk), budget)
+        if await self._other_model(kept):
+            return None
+        if end := end_of(talk, budget):
+            return end
+        wrap_up = self._signals.wrap_up
+        if note := self._restart() or due(talk, budget, wrap_up=wrap_up) or await self._errands.missed(talk):
             await kept.add(Noted(text=note))
-        elif isinstance(room := await make_room(kept, self._questions), GaveUp):
-            end = room
-        elif room is not True:
-            end = await self._ask(kept, budget, room or None)
-        if end:
-            known = {"model": self._questions.model(talk).name, "usage": talk.usage, "rules": talk.rules}
-            told = end.model_copy(update=known)
-            await kept.add(Closed(result=told.model_dump(mode="json")))
+            return None
+        room = await make_room(kept, self._questions)
+        if isinstance(room, GaveUp):
+            return room
+        return None if room is True else await self._ask(kept, budget, room or None)
 
     async def _ask(self, kept: Transcript, budget: Budget, part: tuple[int, int] | None = None) -> GaveUp | None:
         """Ask for the next turn, or for a summary of a part of the conversation."""
@@ -165,21 +166,5 @@ class AgentLoop:
         had, self._lost_others = self._lost_others, False
         return f"{RESTARTED}The work was interrupted: commands that ran in the background have ended." if had else ""
 
-    async def _region(self, talk: Conversation) -> str:
-        """The file that the minion takes for another one than it is; empty if there is none."""
-        if not (path := talk.steps.puzzling):
-            return ""
-        told = await run_tool(REGION, RegionArguments(path=path[:4_096], old=talk.steps.sought[:200_000]), self._desk)
-        return storable(f"{STUCK}{_MISSED} This is what stands there now:\n{told.text}")
-
     def _tools(self, talk: Conversation) -> Toolset:
         return self._toolsets[self._questions.model(talk).name]
-
-    def _budget(self, talk: Conversation) -> Budget:
-        """The node's own, with what was added to it."""
-        own, more = self._own_budget, {}
-        if self._signals.raised_usd:
-            more["usd"] = own.usd + self._signals.raised_usd
-        if talk.extended:
-            more["turns"] = own.turns + MORE_TURNS
-        return own.model_copy(update=more) if more else own

@@ -1,6 +1,7 @@
 """Asking a model for one loop: which one, with how much room, and what if it does not answer."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, Final
 from app.agent.bounds import money_notice, out_of, out_of_shared
 from app.agent.conversation import Conversation
 from app.agent.transcript import Transcript
+from app.agent.window import BYTES_PER_TOKEN
 from app.core.budget import Budget
 from app.core.errors import ContextTooLong, HistoryRefused, ModelDenied, ModelError, ModelUnavailable
 from app.core.journal import Mended, ModelAnswered, ModelAsked, Noted, Switched
@@ -132,7 +134,9 @@ class Questions:
         """
         talk, model = kept.talk, self.model(kept.talk)
         wanted = dict.fromkeys(min(tokens, _most_tokens(talk, model)) for tokens in _wanted(question, talk, model))
-        reserves = [(tokens, model.reserve_usd(talk.context, tokens)) for tokens in wanted]
+        # Until somebody has counted, the context is that of the messages; tools of others may be longer than those.
+        tools = 0 if talk.usage.turns else len(json.dumps(list(question.tools))) // BYTES_PER_TOKEN
+        reserves = [(tokens, model.reserve_usd(talk.context + tools, tokens)) for tokens in wanted]
         ours = [(tokens, usd) for tokens, usd in reserves if usd <= budget.usd - talk.usage.usd]
         if not ours:
             return out_of("dollars", budget)

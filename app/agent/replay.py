@@ -3,10 +3,10 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.agent.arguments import parsed
+from app.agent.arguments import is_object, parsed
 
 _STRANGE: Final = re.compile(r"[^A-Za-z0-9_-]")
 """Not in the name of a function: https://platform.openai.com/docs/api-reference/chat/create"""
@@ -37,8 +37,12 @@ def words(message: dict[str, Any]) -> str:
 
 
 def calls(message: dict[str, Any]) -> list[Call]:
-    """The tool calls of an answer."""
-    return [_call(raw) for raw in message.get("tool_calls") or []]
+    """The tool calls of an answer, each with an id of its own: no provider takes one twice, or an empty one."""
+    found: list[Call] = []
+    for place, raw in enumerate(message.get("tool_calls") or []):
+        call, taken = _call(raw), {other.id for other in found}
+        found.append(replace(call, id=f"{call.id}_{place}") if call.id in {"", *taken} else call)
+    return found
 
 
 def _call(raw: dict[str, Any]) -> Call:
@@ -46,6 +50,8 @@ def _call(raw: dict[str, Any]) -> Call:
     name, arguments = str(function.get("name") or ""), function.get("arguments") or "{}"
     if isinstance(arguments, str):
         arguments = parsed(arguments, may_be_cut=name in _MAY_BE_CUT)
+    if isinstance(arguments, str):  # JSON in JSON: some servers encode it twice
+        arguments = parsed(arguments)
     return Call(str(raw.get("id") or ""), name, arguments)
 
 
@@ -53,6 +59,8 @@ def replayable(message: dict[str, Any], kept: Sequence[Call]) -> dict[str, Any]:
     """The message with these of its calls; broken arguments, names and emptiness are put right."""
     copy = dict(message)
     copy.pop("tool_calls", None)
+    if isinstance(said := copy.get("content"), str) and not said.strip():
+        copy["content"] = ""  # nothing but blanks, which Anthropic refuses
     if kept:
         copy["tool_calls"] = [
             _replayable_call(raw, call) for raw, call in zip(message["tool_calls"], kept, strict=True)
@@ -67,21 +75,13 @@ def _replayable_call(raw: dict[str, Any], call: Call) -> dict[str, Any]:
     function = dict(raw.get("function") or {})
     if not isinstance(call.arguments, dict):
         arguments = "{}"
-    elif _is_json(function.get("arguments")):
+    elif is_object(function.get("arguments")):
         arguments = function["arguments"]
     else:
         arguments = json.dumps(call.arguments)
-    if name == call.tool and arguments == function.get("arguments"):
+    if (name, arguments, call.id) == (call.tool, function.get("arguments"), raw.get("id")):
         return raw
-    return raw | {"function": function | {"name": name, "arguments": arguments}}
-
-
-def _is_json(text: object) -> bool:
-    try:
-        json.loads(str(text))
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return raw | {"id": call.id, "function": function | {"name": name, "arguments": arguments}}
 
 
 def portable(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

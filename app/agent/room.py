@@ -32,7 +32,10 @@ async def make_room(kept: Transcript, asked: Questions) -> GaveUp | tuple[int, i
     is_full = is_too_long or window.is_full(talk.context)
     if not is_full and not window.is_filling(talk.context):
         return False
-    if places := window.maskable(talk.messages, at_any_gain=is_full):
+    places = window.maskable(talk.messages, at_any_gain=is_full)
+    if is_full and not places:  # one answer may have asked for more than there is room for
+        places = window.maskable(talk.messages, at_any_gain=True, newest_too=True)
+    if places:
         await kept.add(Masked(places=places))
         asked.too_long = None
         return True

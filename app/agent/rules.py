@@ -22,6 +22,7 @@ from app.core.rule_files import (
     takes_imports,
     with_imports,
 )
+from app.core.sandbox import in_tree
 from app.core.tokens import CHARACTERS
 
 _MOST_AT_FIRST: Final = 6_000
@@ -191,5 +192,6 @@ def _paths(arguments: Mapping[str, Any]) -> Iterator[str]:
 
 def _plain(path: str) -> str:
     """The path from the root of the repository; empty if it cannot be one."""
-    parts = [part for part in path.strip().split("/") if part not in {"", "."}]
+    path = in_tree(path.strip())
+    parts = [part for part in path.split("/") if part not in {"", "."}]
     return "" if path.startswith(("-", "/", "~")) or ".." in parts else "/".join(parts)

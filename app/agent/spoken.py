@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from app.core.model import Model, Profile, Reply
 
-_BLOCK: Final = re.compile(r"^```([a-z_]+)[ \t]*\n(.*?)^```[ \t]*$", re.DOTALL | re.MULTILINE)
-_OPEN: Final = re.compile(r"^```([a-z_]+)[ \t]*\n(.*)\Z", re.DOTALL | re.MULTILINE)
+_BLOCK: Final = re.compile(r"^(?P<fence>`{3,})([a-z_]+)[ \t]*\n(.*?)^(?P=fence)[ \t]*$", re.DOTALL | re.MULTILINE)
+_OPEN: Final = re.compile(r"^(?P<fence>`{3,})([a-z_]+)[ \t]*\n(.*)\Z", re.DOTALL | re.MULTILINE)
 """The last block, if the answer ends without its end: servers stop there, or the model was cut off."""
 _SHELLS: Final = frozenset({"bash", "sh", "shell"})
 _HOW: Final = """
@@ -26,7 +26,8 @@ For every other tool it holds a JSON object:
 ```submit
 {"summary": "What you changed and why.", "verification": ["pytest -q tests/test_greet.py"]}
 ```
-Files are changed by commands, too, for example by `cat > path <<'EOF'` or by a short Python program. The tools:
+Files are changed by commands, too, for example by `cat > path <<'EOF'` or by a short Python program. Where three
+backticks stand in the block itself, begin and end it with four. The tools:
 """
 
 
@@ -101,7 +102,7 @@ def _with_call(message: dict[str, Any], spoken: int, finish_reason: str) -> dict
     block = blocks[-1] if blocks else None if finish_reason == "length" else _OPEN.search(text)
     if block is None:
         return message
-    name, body = block[1], block[2].rstrip("\n")
+    name, body = block[2], block[3].rstrip("\n")
     arguments = json.dumps({"command": body}) if name in _SHELLS else body
     call = {
         "id": f"said_{spoken}",

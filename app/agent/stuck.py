@@ -89,7 +89,7 @@ class Steps:
         self._missed[path] = 0 if ok else self._missed[path] + 1
         if self._missed[path] >= _MISSED_EDITS and path:
             self._missed[path] = 0
-            self.puzzling, self.sought = path, str(arguments.get("old", ""))
+            self.puzzling, self.sought = path, _sought(arguments)
 
     def _look(self) -> None:
         newest = list(reversed(self._newest))
@@ -103,6 +103,13 @@ class Steps:
         else:
             return
         self.owed += "It will not end differently: try another way, or give up and say what is in the way."
+
+
+def _sought(arguments: dict[str, Any]) -> str:
+    """A passage that an edit was to replace: its own, or the first of several."""
+    edits = arguments.get("edits")
+    first = edits[0] if isinstance(edits, list) and edits and isinstance(edits[0], dict) else {}
+    return str(arguments.get("old") or first.get("old") or "")
 
 
 def _leading(newest: list[str], period: int) -> int:

@@ -46,8 +46,13 @@ class Window:
         """Whether a summary is due."""
         return context >= self.tokens * _SUMMARISE_AT
 
-    def maskable(self, messages: Sequence[dict[str, Any]], *, at_any_gain: bool = False) -> tuple[int, ...]:
-        """Places of the results that go; none if too little would be won. Those of the newest answer stay."""
+    def maskable(
+        self, messages: Sequence[dict[str, Any]], *, at_any_gain: bool = False, newest_too: bool = False
+    ) -> tuple[int, ...]:
+        """Places of the results that go; none if too little would be won.
+
+        Those of the newest answer stay, or at least the last of them if `newest_too`.
+        """
         last = next((place for place in reversed(range(len(messages))) if messages[place]["role"] == "assistant"), 0)
         room, kept, freed = min(_NEWEST_TOKENS, self.tokens // 4), 0, 0
         places: list[int] = []
@@ -58,7 +63,7 @@ class Window:
             length = size(message)
             room -= length // BYTES_PER_TOKEN
             kept += 1
-            if place > last or (kept <= _NEWEST and room >= 0) or length <= _SHORT:
+            if (place > last and not (newest_too and kept > 1)) or (kept <= _NEWEST and room >= 0) or length <= _SHORT:
                 continue
             places.append(place)
             freed += length // BYTES_PER_TOKEN

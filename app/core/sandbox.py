@@ -1,9 +1,17 @@
 """Where commands of one workspace run, and what they did."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import BaseModel
+
+TREE: Final = "/repo"
+"""Where commands see the work tree."""
+
+
+def in_tree(path: str) -> str:
+    """A path as it is from the root of the tree; another than it was only if it was said as commands see it."""
+    return "." if path.rstrip("/") == TREE else path.removeprefix(f"{TREE}/")
 
 
 class CommandResult(BaseModel, frozen=True):

@@ -6,7 +6,16 @@ import sys
 from pathlib import Path
 
 from mcp.server.mcpserver import MCPServer
-from mcp_types import ToolAnnotations
+from mcp_types import (
+    AudioContent,
+    BlobResourceContents,
+    ContentBlock,
+    EmbeddedResource,
+    ImageContent,
+    ResourceLink,
+    TextResourceContents,
+    ToolAnnotations,
+)
 
 READS = ToolAnnotations(read_only_hint=True)
 server = MCPServer("library")
@@ -53,6 +62,25 @@ def stumble() -> str:
 def die() -> str:
     """The whole server ends."""
     os._exit(3)
+
+
+@server.tool(annotations=READS)
+def exhibit() -> list[ContentBlock]:
+    """Everything that is no text."""
+    page = TextResourceContents(uri="page://1", text="A page.")
+    return [
+        ImageContent(type="image", data="aGk=", mime_type="image/png"),
+        AudioContent(type="audio", data="aGk=", mime_type="audio/wav"),
+        EmbeddedResource(type="resource", resource=page),
+        EmbeddedResource(type="resource", resource=BlobResourceContents(uri="blob://1", blob="aGk=")),
+        ResourceLink(type="resource_link", uri="https://example.com/page", name="page"),
+    ]
+
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=False))
+def erase() -> str:
+    """Says itself that it writes."""
+    return "gone"
 
 
 @server.tool()

@@ -12,7 +12,7 @@ import pytest
 
 from app.adapters.litellm import LiteLLMModel
 from app.adapters.litellm_library import warm_up
-from app.adapters.model_faults import scrubbed
+from app.adapters.model_faults import fault, scrubbed
 from app.adapters.model_prices import Price, listed
 from app.adapters.model_profiles import profile_of
 from app.core.errors import ContextTooLong, HistoryRefused, ModelDenied, ModelError, ModelUnavailable
@@ -142,6 +142,8 @@ async def test_a_null_character_does_not_reach_the_store(server: ModelServer, re
     [
         ((429, refusal("slow down"), {"retry-after": "7"}), 7.0),
         ((429, refusal("slow down"), {"retry-after": "Sat, 21 Nov 2026 05:00:12 GMT"}), 1.0),
+        ((429, refusal("Rate limit reached. Please try again in 2.5s."), {}), 2.5),
+        ((429, refusal("You exceeded your current quota. Please retry in 34.07s."), {}), 34.07),
         ((408, refusal("late"), {}), 1.0),
         ((500, refusal("boom"), {}), 1.0),
         ((502, "<html>bad gateway</html>", {}), 1.0),
@@ -193,6 +195,93 @@ async def test_gives_up_at_once_where_it_cannot_help(
     assert (len(server.requests), rest.slept) == (1, [])
     chain = f"{caught.value!r} {caught.value.detail} {caught.value.__cause__!r} {caught.value.__context__!r}"
     assert KEY not in chain
+
+
+class Busy(Exception):
+    """As litellm raises it."""
+
+    status_code = 429
+
+    def __init__(self, retry_after: str) -> None:
+        super().__init__("slow down")
+        self.litellm_response_headers = {"retry-after": retry_after, "date": "Sat, 21 Nov 2026 05:00:03 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("7", 7),
+        ("0.5", 0.5),
+        ("-3", 0),
+        ("Sat, 21 Nov 2026 05:00:12 GMT", 9),
+        ("Sat, 21 Nov 2026 04:00:00 GMT", 0),
+        ("soon", None),
+    ],
+)
+def test_when_to_ask_again_may_be_a_time_of_the_servers_own_clock(said: str, seconds: float | None) -> None:
+    assert fault(Busy(said), model="m", key="").retry_after_s == seconds
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal("Your request was rejected by our safety system", "content_policy_violation"),
+        refusal("The response was filtered due to the prompt triggering Azure's content management policy"),
+        refusal("Invalid prompt: it was flagged as potentially violating our usage policy", "invalid_prompt"),
+    ],
+)
+async def test_a_task_that_is_refused_beforehand_is_a_refusal(
+    server: ModelServer, rest: Clockless, answer: dict[str, Any]
+) -> None:
+    """As in an answer, so that another model is asked; the same request again would end in the same way."""
+    server.answer_next(400, answer)
+    reply = await ask(model(server.url, rest))
+    assert (reply.finish_reason, reply.message["content"], reply.usage.usd) == ("content_filter", "", 0)
+    assert (len(server.requests), rest.slept) == (1, [])
+
+
+@pytest.mark.parametrize("tokens", [-5, None])
+async def test_a_server_cannot_give_tokens_back(server: ModelServer, rest: Clockless, tokens: int | None) -> None:
+    """What it says of them is no less than nothing; where it is nothing, it is estimated."""
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "word"}}
+    counted = {"prompt_tokens": tokens, "completion_tokens": tokens, "total_tokens": tokens}
+    answer = {"id": "1", "object": "chat.completion", "model": "m", "choices": [choice], "usage": counted}
+    server.answer_next(200, answer)
+    usage = (await ask(model(server.url, rest, price=Price(input=1, output=1)))).usage
+    assert min(usage.input_tokens, usage.output_tokens, usage.usd) > 0
+
+
+@dataclass
+class Cut:
+    """A server whose first answers break off in the middle, each in another way."""
+
+    beginnings: list[bytes]
+    whole: bytes
+    requests: int = 0
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(next(line.split(b":")[1] for line in head.lower().split(b"\r\n") if b"content-length" in line))
+        await reader.readexactly(length)
+        self.requests += 1
+        writer.write(self.beginnings.pop(0) if self.beginnings else self.whole)
+        await writer.drain()
+        writer.close()
+
+
+async def test_a_connection_that_is_cut_in_the_middle_is_another_try(rest: Clockless) -> None:
+    """Before a byte came, in the headers, in the body, in a chunk, and with a body that is no whole JSON."""
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "whole"}}
+    body = json.dumps({"id": "1", "object": "chat.completion", "model": "m", "choices": [choice]}).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    chunked = head + b"transfer-encoding: chunked\r\n\r\n40\r\n" + body[:50]
+    counted = head + b"content-length: %d\r\n\r\n" % len(body)
+    halved = head + b"content-length: 50\r\n\r\n" + body[:50]
+    state = Cut([b"", head[:30], counted + body[:50], chunked, halved], counted + body)
+    async with await asyncio.start_server(state.answer, "127.0.0.1", 0) as listening:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
+        assert (await ask(model(url, rest))).message["content"] == "whole"
+    assert (state.requests, rest.slept) == (6, [1.0, 2.0, 4.0, 8.0, 16.0])
 
 
 async def test_is_unavailable_after_six_tries(
@@ -373,6 +462,10 @@ async def test_a_try_that_hangs_is_given_up_for_another(dribble: tuple[str, Drib
         ("anthropic/gpt-4o", None),
         ("openai/no-such-model", None),
         ("sample_spec", Price(input=0, output=0)),
+        ("vertex_ai/gemini-2.5-pro", Price(input=1.25, output=10)),
+        ("bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0", Price(input=3, output=15)),
+        ("bedrock/converse/anthropic.claude-sonnet-4-5-20250929-v1:0", Price(input=3, output=15)),
+        ("openai/responses/gpt-4o", Price(input=2.5, output=10)),
     ],
 )
 def test_list_prices(name: str, price: Price | None) -> None:

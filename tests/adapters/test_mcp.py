@@ -1,7 +1,9 @@
 """Servers of the Model Context Protocol: real ones, by the SDK, as processes, on pipes and on loopback."""
 
 import asyncio
+import logging
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import httpx
 import pytest
 
 from app.adapters.mcp import McpServers, Server, servers
+from app.agent.tools.all_tools import Toolset
 from app.agent.tools.outside import outside_tools
 from app.agent.tools.tool import Desk
 from app.core.errors import SettingsError
@@ -75,7 +78,7 @@ async def test_only_what_the_operator_named_is_offered(way: dict[str, Any]) -> N
 
 
 async def test_what_may_write_needs_to_be_named_for_that(way: dict[str, Any]) -> None:
-    assert await offered(library(way, tools=("note",))) == {}
+    assert await offered(library(way, tools=("note", "erase"))) == {}
     offers = await offered(library(way, tools=("note",), may_write=("note",)))
     assert not offers["note"].only_reads
 
@@ -177,6 +180,114 @@ async def test_an_answer_is_bounded_and_stands_between_fences(way: dict[str, Any
     told = await long.run(long.parse({"letters": 1_000_000}), desk)
     assert len(told.text) < 17_000
     assert "characters left out" in told.text
+
+
+async def test_what_is_no_text_is_named(way: dict[str, Any]) -> None:
+    """Text in a resource is text; an address is told, and not followed."""
+    named = library(way, tools=("exhibit",))
+    said = await named.call((await offered(named))["exhibit"], {}, timeout_s=60)
+    assert said.text.splitlines() == [
+        "[image, which is not shown]",
+        "[audio, which is not shown]",
+        "A page.",
+        "[resource, which is not shown]",
+        "[https://example.com/page]",
+    ]
+
+
+async def test_ten_megabytes_are_cut_before_anybody_looks_at_them(way: dict[str, Any]) -> None:
+    looked: list[int] = []
+
+    class Watched(Redactor):
+        def redact(self, text: str) -> str:
+            looked.append(len(text))
+            return super().redact(text)
+
+    named = McpServers([Server(name="library", tools={"implement": ("shout",)}, **way)], Watched())
+    said = await named.call((await offered(named))["shout"], {"letters": 10_000_000}, timeout_s=60)
+    assert (len(said.text), said.ok, max(looked) < 1_000_000) == (200_000, True, True)
+
+
+async def test_a_server_that_hangs_is_asked_once_for_all_runs_that_begin(tmp_path: Path) -> None:
+    """Each would wait for its answer, and the last one for all of them."""
+    program = f"echo started >> {tmp_path}/starts; exec sleep 1000"
+    named = library({"command": ("/bin/sh", "-c", program)}, timeout_s=2)
+    assert await asyncio.gather(*(named.offers("fix", "implement") for _ in range(5))) == [[]] * 5
+    assert (tmp_path / "starts").read_text() == "started\n"
+    assert await named.offers("fix", "implement") == []
+    assert (tmp_path / "starts").read_text() == "started\n" * 2, "the next run asks again"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A server of this test alone, which may be changed."""
+    return Path(shutil.copy(PROGRAM, tmp_path))
+
+
+def rename(program: Path, tool: str, name: str) -> None:
+    program.write_text(program.read_text().replace(f"def {tool}(", f"def {name}("))
+
+
+async def test_a_server_with_other_tools_than_before_is_asked_again_after_a_call_that_failed(own: Path) -> None:
+    """One run may meet tools that are not there any more; the next one is offered those that are."""
+    named = library({"command": (sys.executable, str(own), "stdio")}, tools=("find", "seek"))
+    offers = await offered(named)
+    rename(own, "find", "seek")
+    assert list(offers) == ["find"]
+    assert not (await named.call(offers["find"], {"words": "x"}, timeout_s=60)).ok
+    assert list(await offered(named)) == ["seek"]
+
+
+async def test_a_program_that_will_not_end_is_ended(tmp_path: Path) -> None:
+    """It ignores what it is asked for, and has a child in a session of its own."""
+    program = tmp_path / "server.sh"
+    program.write_text(f"trap '' TERM HUP INT; while :; do sleep 0.1; done # {PROGRAM} stdio")
+    named = library({"command": ("/bin/bash", str(program), PROGRAM, "stdio")}, timeout_s=1)
+    assert await named.offers("fix", "implement") == []
+    assert children() == []
+
+
+async def test_an_authorization_is_in_no_log_and_no_answer(
+    address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not even at the level at which libraries tell everything that they send."""
+    monkeypatch.setenv("LIBRARY_AUTHORIZATION", "Bearer token-of-the-library")
+    caplog.set_level(logging.DEBUG)
+    named = library({"url": address}, authorization_env="LIBRARY_AUTHORIZATION")
+    offers = await offered(named)
+    said = [
+        await named.call(offers["find"], {"words": "token-of-the-library"}, timeout_s=60),
+        await named.call(offers["find"], {"words": 1, "token-of-the-library": 2}, timeout_s=60),
+    ]
+    assert "token-of-the-library" not in str(said)
+    heard = [record.getMessage() for record in caplog.records if record.name.startswith("app.")]
+    assert "token-of-the-library" not in "".join(heard)
+    lower = [record.getMessage() for record in caplog.records if "uthorization" in record.getMessage()]
+    assert "token-of-the-library" not in "".join(lower)
+
+
+async def test_a_tool_named_like_one_of_ours_takes_nothing_from_it() -> None:
+    """Its server's name stands before it; ours is what a plain name means."""
+    offers = [
+        Offer(server="docs", tool=name, purpose=".", parameters={"type": "object"}, only_reads=True)
+        for name in ("search", "read", "Read", "submit")
+    ]
+    tools = Toolset.of(("read", "search", "submit"), "edit", outside_tools(offers, NoServers()))
+    assert list(tools.tools) == [
+        *("read", "search", "submit", "docs__search", "docs__read", "docs__Read", "docs__submit")
+    ]
+    for said, meant in {
+        "read": "read",
+        "Read": "read",
+        "functions.read": "read",
+        "docs__read": "docs__read",
+        "functions.docs__read": "docs__read",
+        "docs.search": "docs__search",
+        "docs/submit": "docs__submit",
+    }.items():
+        found = tools.find(said)
+        assert found, said
+        assert found.name == meant, said
 
 
 async def test_what_only_reads_may_be_called_again_after_a_crash_and_what_writes_may_not() -> None:

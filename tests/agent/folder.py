@@ -78,7 +78,7 @@ class FolderWorkspace:
     def _inside(self, path: str) -> Path:
         file = (self.root / path).resolve()
         if not file.is_relative_to(self.root.resolve()):
-            raise PermissionError(path)
+            raise PermissionError(f"{path} leads out of the repository: give a path relative to its root")
         return file
 
 

@@ -57,6 +57,19 @@ async def test_a_command_is_not_changed_on_the_way(busy: Desk) -> None:
     await busy.background.end()
 
 
+async def test_one_that_is_too_long_is_refused_and_not_started(busy: Desk) -> None:
+    """With its quotes it would be longer than a program can be given; its log would never come."""
+    told = await start(busy, f"echo {chr(39) * 50_000}")
+    assert (told.ok, "too long to go on in the background" in told.text) == (False, True)
+    assert busy.background.running == 0
+
+
+async def test_the_log_of_one_that_took_too_long_says_so(busy: Desk) -> None:
+    told = await start(busy, "echo begun; sleep 1000", timeout_s=1)
+    assert (await read_until(log_of(told), "killed")).splitlines() == ["begun", "[killed after 1 s]"]
+    await busy.background.end()
+
+
 async def test_the_end_kills_what_is_running(busy: Desk) -> None:
     told = await start(busy, "echo begun; sleep 1000; echo late")
     await read_until(log_of(told), "begun")

@@ -1,3 +1,6 @@
+import errno
+import os
+from dataclasses import replace
 from difflib import ndiff
 from itertools import pairwise
 from pathlib import Path
@@ -8,12 +11,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.agent.tools.all_tools import Toolset
-from app.agent.tools.apply_patch import APPLY_PATCH, ApplyPatchArguments, applied, parse
+from app.agent.tools.apply_patch import APPLY_PATCH, ApplyPatchArguments
 from app.agent.tools.tool import Desk, Told
+from app.agent.tools.v4a import applied, parse
 from app.core.blueprint import TOOLS
 from app.core.journal import ToolCalled, ToolReturned
 from app.core.minion import Submission
 from app.core.model import Dialect
+from tests.agent.folder import FolderWorkspace
 from tests.agent.scripted import SUBMIT, Bench, Messages, say, script
 
 
@@ -122,6 +127,14 @@ def test_behind_the_last_newline_there_is_no_line() -> None:
         (["*** Add File: f", "+b"], "exists already"),
         (["*** Delete File: missing"], "There is no 'missing'"),
         (["*** Update File: f", " b", "*** Update File: f", " b"], "twice"),
+        (["*** Update File: f", "*** Move to: h", " b", "*** Add File: h", "+x"], "h stands in the patch twice"),
+        (["*** Update File: f", "*** Move to: taken", " b"], "taken exists already"),
+        (["*** Update File: f", "*** Move to: folder", " b"], "no file of the repository"),
+        (["*** Update File: f", "*** Move to: ../f", " b"], "no file of the repository"),
+        (["*** Add File: f/below", "+x"], "no file of the repository"),
+        (["*** Add File: .GIT/hooks/x", "+x"], "git's own"),
+        (["*** Update File: f", "*** Move to: .git/f", " b"], "git's own"),
+        (["*** Add File: new.py", "+def f():", "    return 1"], "each line of a new file begins with `+`"),
         (["-a"], "Before the first line of a file"),
         ([], "holds no file"),
     ],
@@ -131,6 +144,7 @@ async def test_a_patch_that_does_not_fit_changes_nothing(tree: Path, desk: Desk,
     (tree / "f").write_bytes(b"a\nb\na\n")
     (tree / "g").write_bytes(b"1\n")
     (tree / "folder").mkdir()
+    (tree / "taken").touch()
     good = ["*** Update File: g", "-1", "+2"] if rows and rows[0].startswith("***") else []
     told = await patched(desk, *good, *rows)
     assert not told.ok
@@ -156,6 +170,53 @@ async def test_a_patch_adds_moves_and_deletes_files(tree: Path, desk: Desk) -> N
     assert (tree / "bin/it's new").read_bytes() == b"#!/bin/sh\necho 2\n"
     assert (tree / "bin/it's new").stat().st_mode & 0o777 == 0o755
     assert (tree / "new/a.txt").read_bytes() == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "after"),
+    [
+        (
+            ["*** Add File: n", "+a", "", "+b", "", "*** Update File: f", "-x", "+y", ""],
+            {"n": b"a\n\nb\n", "f": b"y\n"},
+        ),
+        (["*** Update File: /repo/f", "-x", "+y"], {"f": b"y\n"}),
+        (["*** Update File: f", "*** Move to: sub/f"], {"sub/f": b"x\n"}),
+        (["*** Update File: f", " x"], {"f": b"x\n"}),
+        (["*** Add File: n"], {"n": b"", "f": b"x\n"}),
+    ],
+)
+async def test_a_patch_is_taken_for_what_it_can_only_mean(
+    tree: Path, desk: Desk, rows: list[str], after: dict[str, bytes]
+) -> None:
+    """Empty rows part files, or are empty lines; each answer says something."""
+    (tree / "f").write_bytes(b"x\n")
+    told = await patched(desk, *rows)
+    assert (told.ok, bool(told.text)) == (True, True)
+    assert files(tree) == after
+
+
+def files(tree: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(tree)): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+
+
+class Full(FolderWorkspace):
+    """A tree in which no room is left for one file."""
+
+    async def write(self, path: str, data: bytes) -> None:
+        if path == "b":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        await super().write(path, data)
+
+
+async def test_a_patch_that_stops_half_way_says_how_far_it_came(tree: Path, desk: Desk) -> None:
+    desk = replace(desk, workspace=Full(tree))
+    told = await patched(desk, "*** Add File: a", "+1", "*** Add File: b", "+2", "*** Add File: c", "+3")
+    assert not told.ok
+    assert told.text == (
+        "Wrote a: 2 bytes.\n"
+        "b: No space left on device. This file and those behind it in the patch are not done, the others are."
+    )
+    assert files(tree) == {"a": b"1\n"}
 
 
 async def test_a_minion_works_with_patches(bench: Bench) -> None:
@@ -192,6 +253,19 @@ async def test_a_minion_works_by_words_alone(bench: Bench) -> None:
     assert "- submit: " in asked[0][0]["content"]
     assert asked[1][-1]["content"].startswith("[result]\n[exit code 0")
     assert [entry.tool for entry in bench.kept(ToolCalled)] == ["bash", "bash", "submit"]
+
+
+async def test_a_block_may_hold_fences_that_are_shorter(bench: Bench) -> None:
+    page = "# Use\n```python\nprint()\n```\nThat is all.\n"
+    model = bench.model(
+        script(
+            say(f"Now:\n````bash\ncat > page.md <<'EOF'\n{page}EOF\n````\n"), say('```submit\n{"summary": "x"}\n```')
+        ),
+        dialect="bash",
+    )
+    model.wants_tools = False
+    assert isinstance(await bench.work(model), Submission)
+    assert await bench.workspace.read("page.md") == page.encode()
 
 
 async def test_half_a_block_is_no_call_if_the_answer_was_cut_off(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from app.adapters.workspace.tree import Tree
 from app.agent.tools.edit import EDIT, EditArguments, diff
 from app.agent.tools.exact import Text
 from app.agent.tools.tool import Desk, Told
-from app.agent.tools.write import WRITE, WriteArguments
+from app.agent.tools.write import WRITE, WRITE_WHOLE, WriteArguments
 from app.core.sandbox import Sandbox
 from tests.agent.folder import FolderWorkspace
 
@@ -64,6 +64,11 @@ async def test_nothing_but_the_passage_changes(
         pytest.param(b"a\r\n", "a\n", "a\r\n", "nothing to do", id="no change"),
         pytest.param("a\n".encode("utf-16"), "a", "b", "binary", id="UTF-16"),
         pytest.param(b"caf\xe9\n", "caf", "\N{SNOWMAN}", "not UTF-8", id="not in the encoding"),
+        pytest.param(b"def f():\n", "     1\tdef f():", "x", "are `read`'s: give it without them", id="line numbers"),
+        pytest.param("cafe\u0301\n".encode(), "caf\u00e9", "x", "U+0301 (COMBINING ACUTE ACCENT)", id="NFD, not NFC"),
+        pytest.param("caf\u00e9\n".encode(), "cafe\u0301", "x", "U+00E9 (LATIN SMALL LETTER E WITH", id="NFC, not NFD"),
+        pytest.param("x =\u00a01\n".encode(), "x = 1", "x = 2", "U+00A0 (NO-BREAK SPACE)", id="another blank"),
+        pytest.param("say \u201chi\u201d\n".encode(), 'say "hi"', "x", "U+201C (LEFT DOUBLE", id="another quote"),
     ],
 )
 async def test_refused_loudly_and_without_a_change(
@@ -74,6 +79,12 @@ async def test_refused_loudly_and_without_a_change(
     assert not told.ok
     assert word in told.text
     assert (tree / "f").read_bytes() == before
+
+
+async def test_numbers_that_stand_in_the_file_are_no_mistake(tree: Path, desk: Desk) -> None:
+    (tree / "f").write_bytes(b"1\tone\n2\ttwo\n")
+    assert (await edit(desk, "2\ttwo", "2\tzwei")).ok
+    assert (tree / "f").read_bytes() == b"1\tone\n2\tzwei\n"
 
 
 @dataclass(frozen=True)
@@ -255,7 +266,7 @@ class TestLongFiles:
 
     async def test_far_too_many_changes_are_told_in_a_sentence(self, desk: Desk) -> None:
         await desk.workspace.write("f", self.lines)
-        told = await WRITE.run(WriteArguments(path="f", content=self.lines.decode()[::-1][:900_000]), desk)
+        told = await WRITE_WHOLE.run(WriteArguments(path="f", content=self.lines.decode()[::-1][:900_000]), desk)
         assert "too many to compare" in told.text
 
     async def test_near_misses_are_not_looked_for(self, desk: Desk) -> None:

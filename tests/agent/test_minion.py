@@ -11,9 +11,17 @@ from pydantic import TypeAdapter
 
 from app.agent.bounds import LAST_TURNS
 from app.core.budget import Budget, Usage
-from app.core.errors import BlueprintError, ContextTooLong, ModelError, ModelUnavailable, SandboxError
+from app.core.errors import (
+    BlueprintError,
+    ContextTooLong,
+    ModelError,
+    ModelUnavailable,
+    RepositoryError,
+    SandboxError,
+)
 from app.core.journal import Closed, Entry, ModelAnswered, ModelAsked, Noted, Opened, ToolCalled, ToolReturned
 from app.core.minion import GaveUp, Submission
+from app.core.patch import Patch
 from app.core.sandbox import CommandResult
 from app.core.shift import HandedOver, Shift
 from app.core.workspace import Workspace
@@ -260,10 +268,18 @@ async def test_text_without_a_tool_is_answered_twice(bench: Bench) -> None:
     assert "call `submit` now" in bench.kept(Noted)[0].text
 
 
-async def test_an_empty_answer_can_be_sent_back(bench: Bench) -> None:
-    model = bench.model(script({"role": "assistant"}, say("", SUBMIT)))
+@pytest.mark.parametrize("empty", [{}, {"content": None}, {"content": ""}, {"content": " \n"}])
+async def test_an_empty_answer_can_be_sent_back(bench: Bench, empty: dict[str, Any]) -> None:
+    model = bench.model(script({"role": "assistant"} | empty, say("", SUBMIT)))
     await bench.work(model)
     assert json.loads(model.asked[1])[2] == {"role": "assistant", "content": "(nothing)"}
+
+
+async def test_blanks_beside_a_call_are_not_sent_back(bench: Bench) -> None:
+    """Anthropic refuses text of nothing else, and litellm would write words of its own there."""
+    model = bench.model(script(say(" \n\n", READ), say("", SUBMIT)))
+    await bench.work(model)
+    assert json.loads(model.asked[1])[2] == say("", READ)
 
 
 async def test_a_call_that_was_cut_off_is_thrown_away(bench: Bench, tree: Path) -> None:
@@ -283,6 +299,26 @@ async def test_calls_of_one_answer_run_in_their_order(bench: Bench, tree: Path) 
     assert isinstance(await bench.work(model), Submission)
     assert (tree / "log").read_text() == "0\n1\n2\n"
     assert [entry.ok for entry in bench.kept(ToolReturned)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [("edit", {"path": "hello.txt", "old": "mars", "new": "moon"}), ("edit", '{"path": "hel'), ("teleport", {})],
+)
+async def test_what_is_submitted_together_with_a_failure_is_not_yet(bench: Bench, failing: Any) -> None:
+    """Who wrote the answer could not know of it; the same words in the next one count."""
+    model = bench.model(script(say("", failing, SUBMIT), say("", EDIT, SUBMIT)))
+    assert isinstance(await bench.work(model), Submission)
+    assert [entry.ok for entry in bench.kept(ToolReturned)] == [False, False, True]
+    assert "not submitted: a call before it" in bench.kept(ToolReturned)[1].text
+    assert await bench.workspace.read("hello.txt") == b"hello moon\r\n"
+
+
+async def test_what_is_submitted_twice_counts_once(bench: Bench) -> None:
+    model = bench.model(script(say("", EDIT, SUBMIT, ("submit", {"summary": "Again."}))))
+    result = await bench.work(model)
+    assert isinstance(result, Submission)
+    assert result.summary == "Greets the moon."
 
 
 class Meeting(FolderWorkspace):
@@ -388,6 +424,30 @@ async def test_a_box_that_cannot_be_built_twice_is_lost(bench: Bench, tree: Path
     assert len(model.asked) == len(set(model.asked)) == 5, "nothing is asked twice"
 
 
+class Overfull(FolderWorkspace):
+    """Git cannot read it as long as there is a file of that name."""
+
+    async def patch(self) -> Patch:
+        if await self._holds("huge"):
+            raise RepositoryError("The change is too large to look at: 60 MB; ignore what tools have generated")
+        return await super().patch()
+
+    async def _holds(self, name: str) -> bool:
+        return name in await self.paths()
+
+
+async def test_who_makes_a_change_that_cannot_be_read_is_told_at_once(bench: Bench, tree: Path) -> None:
+    """It can still be undone then; at the end of the work it would be lost."""
+    bench.workspace = Overfull(tree)
+    calls = [("bash", {"command": command}) for command in ("touch huge", "echo more > more", "rm huge")]
+    model = bench.model(script(*(say("", call) for call in calls), say("", SUBMIT)))
+    assert isinstance(await bench.work(model), Submission)
+    told = ["cannot be read any more: The change is too large" in entry.text for entry in bench.kept(ToolReturned)]
+    assert told == [True, True, False]
+    assert bench.journal.patches[-1] is None
+    assert b"more" in next(patch for patch in reversed(bench.journal.patches) if patch)
+
+
 class Brittle(FolderWorkspace):
     """Breaks on one file, as a fault in our own code would."""
 
@@ -463,7 +523,7 @@ async def test_a_journal_of_the_first_version_is_gone_on_with(bench: Bench, leng
 @pytest.mark.parametrize(
     ("call", "word"),
     [
-        (("read", {"path": "../secret"}), "leads outside"),
+        (("read", {"path": "../secret"}), "leads out"),
         (("read", {"path": "missing.txt"}), "There is no 'missing.txt'"),
         (("edit", {"path": ".", "old": "a", "new": "b"}), "is a folder"),
         (("write", {"path": "hello.txt/x", "content": "b"}), "hello.txt/x"),

@@ -10,7 +10,7 @@ from app.agent.tools.outside import outside_tools
 from app.core.blueprint import AgentSpec
 from app.core.budget import Budget
 from app.core.journal import Entry, ToolCalled, ToolReturned
-from app.core.minion import Submission
+from app.core.minion import GaveUp, Submission
 from app.core.outside import Offer, Said
 from app.core.sandbox import Sandbox
 from app.core.signals import Signals
@@ -80,3 +80,32 @@ async def test_a_call_that_writes_is_never_silently_made_again(sandbox: Sandbox,
         begun = [one.tool for one in entries if isinstance(one, ToolCalled)]
         again = [tool for tool, _ in library.calls]
         assert "note" not in again or "library__note" not in begun
+
+
+class Dear(ScriptedModel):
+    """Takes a dollar for each thousand tokens that it reads."""
+
+    def reserve_usd(self, input_tokens: int, max_output_tokens: int) -> float:  # noqa: ARG002 - the Protocol
+        return input_tokens / 1_000
+
+
+async def test_what_tools_take_is_set_aside_before_the_first_call(sandbox: Sandbox, workspace: Workspace) -> None:
+    """Each turn reads their descriptions, and nobody has counted them yet."""
+    words = {"type": "string", "description": "Words. " * 1_000}
+    schema = {"type": "object", "properties": {"words": words}}
+    offers = [Offer(server="s", tool=f"t{n}", purpose="T.", parameters=schema, only_reads=True) for n in range(9)]
+    journal, model = ListJournal(), Dear([[call("submit", summary="Done.")]])
+    loop = AgentLoop(
+        model=model,
+        spec=AgentSpec("p.md", ("read", "submit"), "implement", Budget(usd=10.0)),
+        prompt="# Do it",
+        sandbox=sandbox,
+        workspace=workspace,
+        journal=journal,
+        clock=lambda: 0.0,
+        signals=Signals(),
+        more_tools=outside_tools(offers, Library()),
+    )
+    result = await loop.work({})
+    assert isinstance(result, GaveUp)
+    assert (result.reason, model.asked) == ("dollars", [])

@@ -1,6 +1,8 @@
 """A whole piece of work with each provider, in its own form on the wire: nothing of what it wants back is lost."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +12,11 @@ from app.adapters.litellm_library import warm_up
 from app.adapters.model_prices import Price
 from app.adapters.model_profiles import profile_of
 from app.core.errors import ModelDenied
-from app.core.journal import Masked, Mended, ModelAnswered, Switched, ToolReturned
+from app.core.journal import Masked, Mended, ModelAnswered, Noted, Switched, ToolReturned
 from app.core.minion import Submission
 from app.core.model import Profile
-from tests.agent.scripted import Bench, reason_of
+from tests.agent.folder import FolderWorkspace
+from tests.agent.scripted import Bench, MemoryJournal, PowerCut, reason_of
 from tests.agent.wire import wire
 
 EDIT = {"path": "hello.txt", "old": "world", "new": "moon"}
@@ -246,6 +249,35 @@ async def test_anthropic(bench: Bench) -> None:
         assert "cache_control" in json.dumps(body["messages"][-1])
 
 
+def converse(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """As Amazon Bedrock answers."""
+    block = {"toolUse": {"toolUseId": "tooluse_1", "name": name, "input": given}}
+    usage = {"inputTokens": 10, "cacheReadInputTokens": 90, "outputTokens": 5, "totalTokens": 105}
+    return {"output": {"message": {"role": "assistant", "content": [block]}}, "stopReason": "tool_use", "usage": usage}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "mark"),
+    [
+        ("bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0", converse("submit", END), "cachePoint"),
+        ("openrouter/anthropic/claude-sonnet-4.5", openai(("submit", END)), "cache_control"),
+        ("openrouter/openai/gpt-4o", openai(("submit", END)), ""),
+    ],
+)
+async def test_claude_is_told_what_to_cache_elsewhere_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str, answer: Any, mark: str
+) -> None:
+    """Otherwise each turn pays for the whole conversation again."""
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    async with wire(answer) as server:
+        assert isinstance(await bench.work(model(name, server.url)), Submission)
+    sent = json.dumps(server.bodies[0])
+    assert sent.count("cachePoint") + sent.count("cache_control") == (2 if mark else 0)
+    assert mark in sent
+    cached = bench.kept(ModelAnswered)[0].usage.cached_tokens
+    assert cached == (90 if name.startswith("bedrock/") else 0)
+
+
 @pytest.mark.parametrize(
     ("name", "thinking"),
     [("claude-opus-4-8", ["adaptive"] * 2), ("claude-sonnet-4-5", ["enabled"] * 2)],
@@ -360,10 +392,168 @@ async def test_gemini(bench: Bench) -> None:
     assert "$ref" not in json.dumps(server.bodies[0]["tools"])
 
 
+@pytest.mark.parametrize(
+    ("name", "effort", "told"),
+    [
+        ("gemini-3-pro-preview", "high", {"includeThoughts": True, "thinkingLevel": "high"}),
+        ("gemini-3-pro-preview", "low", {"includeThoughts": True, "thinkingLevel": "low"}),
+        ("gemini-2.5-pro", "medium", {"includeThoughts": True, "thinkingBudget": 2048}),
+        ("gemini-2.5-pro", "", None),
+    ],
+)
+async def test_gemini_is_told_how_much_to_think(bench: Bench, name: str, effort: Any, told: Any) -> None:
+    """Its thoughts come back as thoughts, its signatures at their calls."""
+    answers = [
+        gemini({"text": "Hm.", "thought": True}, function("read", {"path": "hello.txt"}, thoughtSignature="c2lnbmVk")),
+        gemini(function("submit", END)),
+    ]
+    async with wire(*answers) as server:
+        gem = model(f"gemini/{name}", server.url, profile=Profile(effort=effort))
+        assert isinstance(await bench.work(gem), Submission)
+    assert [body["generationConfig"].get("thinkingConfig") for body in server.bodies] == [told, told]
+    parts = [part for content in server.bodies[1]["contents"] for part in content["parts"]]
+    assert [part.get("thoughtSignature") for part in parts if "function_call" in part] == ["c2lnbmVk"]
+    assert [part.get("thought") for part in parts if part.get("text") == "Hm."] == [True]
+
+
 @pytest.mark.parametrize("finish", ["SAFETY", "PROHIBITED_CONTENT"])
 async def test_gemini_refuses(bench: Bench, finish: str) -> None:
     async with wire(gemini(finish=finish)) as server:
         assert reason_of(await bench.work(model("gemini/gemini-3-pro", server.url)))[0] == "refused"
+
+
+# -- After a restart -------------------------------------------------------------------------------------------------
+LOOKS = {"path": "hello.txt"}
+_SIGNED = "c2lnbmVkIGJ5IGdlbWluaQ=="
+TURNS = {
+    "anthropic/claude-opus-4-8": [
+        anthropic(THOUGHT, HIDDEN, {"type": "text", "text": "I look."}, use("read", LOOKS)),
+        anthropic(THOUGHT, use("edit", EDIT, 2), use("read", LOOKS, 3)),
+        anthropic(use("submit", END, 4)),
+    ],
+    "gemini/gemini-3-pro": [
+        gemini({"text": "Hm.", "thought": True}, function("read", LOOKS, thoughtSignature=_SIGNED)),
+        gemini(function("edit", EDIT, thoughtSignature=_SIGNED), function("read", LOOKS)),
+        gemini(function("submit", END)),
+    ],
+    "openai/gpt-5.5": [
+        response(
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "c2Vj"}, item(1, "read", LOOKS)
+        ),
+        response(item(2, "apply_patch", {"patch": PATCH}), item(3, "read", LOOKS)),
+        response(item(4, "submit", END)),
+    ],
+    "hosted_vllm/deepseek-ai/DeepSeek-V4": [
+        openai(("read", LOOKS), reasoning_content="hm"),
+        openai(("edit", EDIT), ("read", LOOKS), reasoning_content="hm"),
+        openai(("submit", END)),
+    ],
+}
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("name", TURNS)
+async def test_who_goes_on_after_a_crash_sends_the_very_same(bench: Bench, tree: Path, name: str) -> None:
+    """Cut at each entry: every request is one of an undisturbed run, to the last sign of a signature."""
+    profile = profile_of(name, effort="high" if name.startswith("openai/") else "")
+    async with wire(*TURNS[name]) as server:
+        assert isinstance(await bench.work(model(name, server.url, profile=profile)), Submission)
+    whole, length = [signed(body) for body in server.bodies], len(bench.journal.kept)
+    for cut_at in range(1, length):
+        (tree / "hello.txt").write_bytes(b"hello world\r\n")
+        again = Bench(FolderWorkspace(tree), bench.sandbox, journal=MemoryJournal(cut_at=cut_at))
+        async with wire(*TURNS[name]) as server:
+            with pytest.raises(PowerCut):
+                await again.work(model(name, server.url, profile=profile))
+            again.journal.cut_at = None
+            server.answers = TURNS[name][len(again.kept(ModelAnswered)) :]
+            first, server.bodies = server.bodies, []
+            assert isinstance(await again.work(model(name, server.url, profile=profile)), Submission)
+        sent = [signed(body) for body in [*first, *server.bodies]]
+        assert sent == whole, cut_at
+
+
+def signed(body: dict[str, Any]) -> str:
+    """A request; the ids that are made up for Gemini's calls, which has none, are others in each run."""
+    return re.sub(r"call_[0-9a-f]{28}", "call", json.dumps(body, sort_keys=True))
+
+
+# -- How answers end, and what is no answer ----------------------------------------------------------------------------
+CLAUDE, GEMINI, GPT = "anthropic/claude-opus-4-8", "gemini/gemini-3-pro", "openai/gpt-4o"
+SONNET = "anthropic/claude-sonnet-4-5"
+LAST = {CLAUDE: anthropic(use("submit", END, 9)), GEMINI: gemini(function("submit", END)), GPT: openai(("submit", END))}
+SAYS = {"type": "text", "text": "I look into it."}
+
+
+def chat(**choice: Any) -> dict[str, Any]:
+    message = {"role": "assistant", "content": "I look into it."}
+    return openai() | {"choices": [{"index": 0, "message": message, "finish_reason": "stop"} | choice]}
+
+
+def sorry(status: int, kind: str, words: str) -> tuple[int, dict[str, Any]]:
+    return status, {"error": {"type": kind, "status": kind, "code": status, "message": words}}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "word"),
+    [
+        (CLAUDE, anthropic(SAYS, stop="pause_turn"), "without a tool call"),
+        (CLAUDE, anthropic(SAYS, stop="max_tokens"), "cut off at its longest"),
+        (CLAUDE, anthropic(stop="end_turn"), "Your answer was empty"),
+        (GEMINI, gemini(finish="MALFORMED_FUNCTION_CALL"), "Your answer was empty"),
+        (GEMINI, gemini(finish="MAX_TOKENS"), "cut off at its longest"),
+        (GPT, chat(finish_reason=None), "without a tool call"),
+        (GPT, chat(finish_reason="eos_token"), "without a tool call"),
+        (GPT, chat(message={"role": "assistant", "content": "x", "tool_calls": []}), "without a tool call"),
+    ],
+)
+async def test_an_odd_end_is_an_answer_that_a_word_is_said_to(bench: Bench, name: str, answer: Any, word: str) -> None:
+    async with wire(answer, LAST[name]) as server:
+        assert isinstance(await bench.work(model(name, server.url, sleep=bench.pause)), Submission)
+    assert [word in entry.text for entry in bench.kept(Noted)] == [True]
+    assert bench.paused == []
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        (CLAUDE, sorry(529, "overloaded_error", "Overloaded")),
+        (CLAUDE, sorry(500, "api_error", "Internal server error")),
+        (CLAUDE, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
+        (CLAUDE, {name: part for name, part in anthropic(use("submit", END)).items() if name != "usage"}),
+        (CLAUDE, None),
+        (GEMINI, sorry(503, "UNAVAILABLE", "The model is overloaded.")),
+        (GEMINI, sorry(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota. Please retry in 1.5s.")),
+        (GEMINI, {"usageMetadata": {"promptTokenCount": 5}}),
+        (GPT, chat(message=None)),
+        (GPT, openai() | {"choices": None}),
+        (GPT, []),
+        (GPT, (307, None)),
+    ],
+)
+async def test_what_is_no_answer_is_asked_for_again(bench: Bench, name: str, answer: Any) -> None:
+    async with wire(answer, LAST[name]) as server:
+        assert isinstance(await bench.work(model(name, server.url, sleep=bench.pause)), Submission)
+    assert (len(server.bodies), len(bench.paused)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        (GEMINI, gemini(finish="RECITATION")),
+        (GEMINI, gemini(finish="BLOCKLIST")),
+        (GEMINI, {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": {"promptTokenCount": 5}}),
+        (GPT, chat(finish_reason="content_filter")),
+        (GPT, sorry(400, "invalid_prompt", "Your prompt was flagged: see our usage policy.")),
+        (SONNET, sorry(400, "invalid_request_error", "Output blocked by content filtering policy")),
+    ],
+)
+async def test_a_refusal_in_any_form_brings_the_other_model(bench: Bench, name: str, answer: Any) -> None:
+    async with wire(answer) as first, wire(LAST[CLAUDE]) as second:
+        bench.fallback = model(CLAUDE, second.url)
+        result = await bench.work(model(name, first.url, sleep=bench.pause))
+    assert isinstance(result, Submission)
+    assert (result.model, len(first.bodies), bench.paused) == (CLAUDE, 1, [])
 
 
 # -- From one to another ---------------------------------------------------------------------------------------------

@@ -76,17 +76,27 @@ async def test_three_edits_that_miss_bring_the_file(bench: Bench) -> None:
     assert "     1\thello world" in note
 
 
-async def test_the_place_that_was_meant_is_shown(bench: Bench) -> None:
-    """Of a long file only the lines around it."""
+@pytest.mark.parametrize("several", [False, True])
+async def test_the_place_that_was_meant_is_shown(bench: Bench, *, several: bool) -> None:
+    """Of a long file only the lines around it; of several passages the first."""
     lines = [f"line {number}\n" for number in range(1, 2_001)]
     lines[1_499] = "    return greet(world)\n"
     await bench.workspace.write("long.py", "".join(lines).encode())
-    wrong = [("edit", {"path": "long.py", "old": f"return greet(word{'!' * turn})", "new": "x"}) for turn in range(3)]
-    await bench.work(bench.model(script(*[say("", call) for call in wrong], say("", SUBMIT))))
+    passages = [{"old": f"return greet(word{'!' * turn})", "new": "x"} for turn in range(3)]
+    wrong = [{"path": "long.py"} | ({"edits": [one]} if several else one) for one in passages]
+    await bench.work(bench.model(script(*[say("", ("edit", given)) for given in wrong], say("", SUBMIT))))
     [note] = told(bench)
     assert "  1500\t    return greet(world)" in note
     assert "  1440\tline 1440" in note
     assert "line 1400" not in note
+
+
+@pytest.mark.parametrize("edits", [7, "x", [], [7], {}, [{}], None])
+async def test_edits_that_are_none_are_misses_like_others(bench: Bench, edits: object) -> None:
+    edit = ("edit", {"path": "hello.txt", "edits": edits})
+    wrong = [say("", edit, ("read", {"path": "hello.txt", "limit": turn})) for turn in range(1, 4)]
+    assert isinstance(await bench.work(bench.model(script(*wrong, say("", SUBMIT)))), Submission)
+    assert "     1\thello world" in told(bench)[0]
 
 
 async def test_turns_without_a_change_after_the_first_are_told(bench: Bench) -> None:

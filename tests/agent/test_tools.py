@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -6,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.agent.background import Background
-from app.agent.tools.all_tools import ALL_TOOLS, chosen
+from app.agent.tools.all_tools import ALL_TOOLS, Toolset, chosen
 from app.agent.tools.bash import plain
 from app.agent.tools.tool import Desk, Told, clipped
 from app.core.blueprint import TOOLS
@@ -49,6 +50,7 @@ def test_a_tool_that_there_is_not() -> None:
         ("give_up", {"reason": "bored", "detail": "x"}, "reason"),
         ("write", {"path": "a", "content": "nul\0"}, "NUL"),
         ("submit", {"summary": "x", "verification": ["\ud800"]}, "surrogate"),
+        ("submit", {"summary": "x", "verification": '["\\ud800"]'}, "surrogate"),
         ("edit", "path=a", "JSON object"),
         ("edit", None, "JSON object"),
     ],
@@ -193,10 +195,47 @@ async def test_search_says_that_there_is_more(tree: Path, desk: Desk) -> None:
     assert "there is more" in lines[-1]
 
 
+async def test_search_shows_the_first_of_very_much(tree: Path, desk: Desk) -> None:
+    """Whole lines, from the beginning on: what is left out stands nowhere in between."""
+    (tree / "wide").write_text(f"needle {'x' * 200}\n" * 1_000)
+    lines = (await use("search", desk, pattern="needle", most=500)).text.splitlines()
+    assert [line.partition(":needle")[0] for line in lines[:-1]] == [
+        f"wide:{number}" for number in range(1, len(lines))
+    ]
+    assert 60 < len(lines) < 80
+    assert "there is more" in lines[-1]
+
+
 async def test_search_says_what_is_wrong_with_the_pattern(desk: Desk) -> None:
+    """As ripgrep says it, line by line."""
     told = await use("search", desk, pattern="(")
     assert not told.ok
-    assert "unclosed group" in told.text
+    assert told.text.splitlines() == [
+        *("[the search failed]", "regex parse error:", "    (", "    ^", "error: unclosed group")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [(r"(?<=a )needle(?! c)", "f:1:a needle b"), ("needle b\na", "f:1:a needle b\nf:2:a needle c"), (r"^$\n", "f:3:")],
+)
+async def test_search_looks_around_and_over_line_ends(tree: Path, desk: Desk, pattern: str, found: str) -> None:
+    (tree / "f").write_text("a needle b\na needle c\n\n")
+    assert (await use("search", desk, pattern=pattern)).text == found
+
+
+@pytest.mark.parametrize("glob", ["*", "**", "**/config", "config"])
+async def test_search_stays_out_of_git_whatever_the_glob(tree: Path, desk: Desk, glob: str) -> None:
+    (tree / ".git").mkdir()
+    (tree / ".git" / "config").write_text("needle\n")
+    assert (await use("search", desk, pattern="needle", glob=glob)).text == "[nothing found]"
+
+
+async def test_search_says_that_it_took_too_long(tree: Path, desk: Desk) -> None:
+    os.mkfifo(tree / "fifo")
+    told = await use("search", replace(desk, seconds_left=1), pattern="x", path="fifo")
+    stopped = "[the search was stopped after 1 s: narrow the pattern, the path or the glob]"
+    assert (told.ok, told.text) == (False, stopped)
 
 
 async def test_write_makes_files_and_keeps_line_ends(tree: Path, desk: Desk) -> None:
@@ -205,6 +244,25 @@ async def test_write_makes_files_and_keeps_line_ends(tree: Path, desk: Desk) -> 
     told = await use("write", desk, path="dos.txt", content="a\nc\n")
     assert (tree / "dos.txt").read_bytes() == b"\xef\xbb\xbfa\r\nc\r\n"
     assert "-b\n+c" in told.text
+
+
+async def test_write_refuses_to_replace_a_long_file(tree: Path, desk: Desk) -> None:
+    """Whoever writes five hundred lines anew forgets some."""
+    for lines in (400, 401):
+        (tree / "long.txt").write_text("line\n" * lines)
+        told = await use("write", desk, path="long.txt", content="short\n")
+        assert (told.ok, "with `edit`" in told.text) == (lines == 400, lines > 400)
+    whole = Toolset.of(("write", "edit"), "whole_file").tools
+    assert list(whole) == ["write"]
+    assert (await whole["write"].run(whole["write"].parse({"path": "long.txt", "content": "x\n"}), desk)).ok
+
+
+async def test_write_keeps_the_encoding_where_it_can(tree: Path, desk: Desk) -> None:
+    (tree / "f").write_bytes(b"caf\xe9 one\n")
+    assert (await use("write", desk, path="f", content="caf\xe9 two\n")).ok
+    assert (tree / "f").read_bytes() == b"caf\xe9 two\n"
+    assert (await use("write", desk, path="f", content="\N{SNOWMAN}\n")).ok
+    assert (tree / "f").read_bytes() == "\N{SNOWMAN}\n".encode()
 
 
 async def test_the_two_ends(desk: Desk) -> None:

@@ -40,6 +40,9 @@ async def test_a_name_that_can_only_mean_one_tool_is_taken_for_it(bench: Bench, 
     assert (bench.kept(ToolCalled)[0].tool, bench.kept(ToolReturned)[0].ok) == (became, True)
 
 
+NEITHER = {"offset": None, "limit": None}
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "meant"),
     [
@@ -50,6 +53,10 @@ async def test_a_name_that_can_only_mean_one_tool_is_taken_for_it(bench: Bench, 
         ("search", '{"path": ".", "pattern": "hel', {"path": ".", "pattern": "hel"}),
         ("write", '{"path": "a", "content": "one\ntwo\n"}', {"path": "a", "content": "one\ntwo\n"}),
         ("edit", '{"path": "hello.txt", "edits": [{"old": "hello", "new": "a,]"},],}', None),
+        ("read", json.dumps('{"path": "hello.txt"}'), {"path": "hello.txt"}),
+        ("read", '{"path": "hello.txt", "limit": Infinity}', {"path": "hello.txt", "limit": None}),
+        ("read", '{"path": "hello.txt", "offset": NaN, "limit": 1e999}', {"path": "hello.txt"} | NEITHER),
+        ("read", "{'path': 'hello.txt', 'offset': None, 'limit': 1e999}", {"path": "hello.txt"} | NEITHER),
     ],
 )
 async def test_arguments_that_are_nearly_json_are_read(bench: Bench, tool: str, arguments: str, meant: Any) -> None:
@@ -61,6 +68,8 @@ async def test_arguments_that_are_nearly_json_are_read(bench: Bench, tool: str, 
     assert called == (meant or {"path": "hello.txt", "edits": [{"old": "hello", "new": "a,]"}]})
     sent = json.loads(model.asked[1])[2]["tool_calls"][0]["function"]["arguments"]
     assert json.loads(sent) == called
+    assert "Infinity" not in sent
+    assert "NaN" not in sent
 
 
 @pytest.mark.parametrize(
@@ -82,6 +91,39 @@ async def test_a_number_in_other_words_is_a_number(bench: Bench, limit: object) 
     call = ("read", {"path": "hello.txt", "limit": limit})
     await bench.work(bench.model(script(say("", call), say("", SUBMIT))))
     assert bench.kept(ToolReturned)[0].ok
+
+
+@pytest.mark.parametrize(
+    ("tool", "given"),
+    [
+        ("read", {"path": "hello.txt", "offset": None, "limit": None}),
+        ("read", {"path": "/repo/hello.txt"}),
+        ("read", {"path": "/repo"}),
+        ("search", {"pattern": "hello", "path": "/repo", "glob": None}),
+        ("edit", {"path": "/repo/hello.txt", "old": None, "edits": {"old": "hello", "new": "bye"}}),
+        ("edit", {"path": "hello.txt", "edits": '{"old": "hello", "new": "bye"}'}),
+    ],
+)
+async def test_what_can_only_mean_one_thing_is_taken_for_it(bench: Bench, tool: str, given: object) -> None:
+    """Null for what is left out, one item for a list of it, a path as commands see it."""
+    await bench.work(bench.model(script(say("", (tool, given)), say("", SUBMIT))))
+    [returned] = bench.kept(ToolReturned)
+    assert (returned.ok, "hello" in returned.text) == (True, True)
+
+
+@pytest.mark.parametrize("ids", [["", ""], ["call_1", "call_1"], ["a", "a", "a"]])
+async def test_calls_without_an_id_of_their_own_are_given_one(bench: Bench, ids: list[str]) -> None:
+    """Each has its result; what is sent back holds no id twice."""
+    reads = [("read", {"path": "hello.txt", "limit": number}) for number in range(1, len(ids) + 1)]
+    answer = say("", *reads)
+    for call, given in zip(answer["tool_calls"], ids, strict=True):
+        call["id"] = given
+    model = bench.model(script(answer, say("", SUBMIT)))
+    assert isinstance(await bench.work(model), Submission)
+    sent = json.loads(model.asked[1])
+    called = [call["id"] for call in sent[2]["tool_calls"]]
+    assert called == [message["tool_call_id"] for message in sent[3:]]
+    assert len({*called, ""}) == len(ids) + 1
 
 
 async def test_one_command_is_a_list_of_one(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from app.core.budget import Budget
 from app.core.errors import ContextTooLong
 from app.core.journal import Masked, ModelAnswered, ModelAsked
 from app.core.minion import GaveUp, Submission
-from tests.agent.scripted import SUBMIT, Bench, CountingModel, Messages, PowerCut, reason_of, say
+from tests.agent.scripted import SUBMIT, Bench, CountingModel, Messages, PowerCut, reason_of, say, script
 
 CHARACTERS = 8_000
 """Of one file: 2,667 tokens, as they are estimated."""
@@ -81,6 +81,17 @@ class TestMasking:
         await bench.work(bench.counting(reader(10)), BUDGET)
         assert bench.kept(Masked) == []
 
+    async def test_an_answer_whose_results_do_not_fit_keeps_the_last_of_them(self, bench: Bench) -> None:
+        """A hundred files at once are four windows full: the work goes on with those that fit."""
+        calls = [("read", {"path": f"{number}.txt"}) for number in range(100)]
+        model = bench.counting(script(say("", *calls), say("", SUBMIT)))
+        assert isinstance(await bench.work(model, BUDGET), Submission)
+        results = [message["content"] for message in json.loads(model.asked[1]) if message["role"] == "tool"]
+        shown = [number for number, text in enumerate(results) if "left out to make room" not in text]
+        assert len(results) == 100
+        assert shown == list(range(shown[0], 100))
+        assert len(model.asked[1]) // 3 < 64_000 * 0.86
+
     @pytest.mark.crash
     async def test_a_loop_that_goes_on_has_the_very_same_messages(self, bench: Bench) -> None:
         """Cut at the entry after the first mask."""
@@ -111,6 +122,9 @@ def test_too_little_to_gain_is_left_alone() -> None:
     assert Window(128_000).maskable(messages) == ()
     assert Window(128_000).maskable(messages, at_any_gain=True) == (1,)
     assert Window(128_000).maskable([answer, *[long("abcdef")] * 30]) == (), "results of the newest answer stay"
+    found = Window(128_000).maskable([answer, *[long("abcdef")] * 30], at_any_gain=True, newest_too=True)
+    assert found == tuple(range(1, 26)), "but for those that there is no room for at all"
+    assert Window(8_000).maskable([answer, long("abcdef")], at_any_gain=True, newest_too=True) == ()
 
 
 @pytest.mark.usefixtures("files")

@@ -15,7 +15,9 @@ from typing import Final
 
 import uv
 
-REPO: Final = "/repo"
+from app.core.sandbox import TREE
+
+REPO: Final = TREE
 CACHE: Final = "/cache"
 HOME: Final = "/home/minion"
 TOOLS: Final = "/opt/minions/bin"

@@ -41,8 +41,8 @@ class Tree:
     def read(self, path: str) -> bytes:
         """A regular file's bytes.
 
-        Raises FileNotFoundError, IsADirectoryError, or PermissionError if it leads outside, is no ordinary file, or is
-        larger than 20 MiB.
+        Raises FileNotFoundError, NotADirectoryError, IsADirectoryError, or PermissionError if it leads outside, is no
+        ordinary file, or is larger than 20 MiB.
         """
         with self._opened(path, os.O_RDONLY | os.O_NONBLOCK) as file:
             found = os.fstat(file)
@@ -51,7 +51,8 @@ class Tree:
             if not stat.S_ISREG(found.st_mode):
                 raise PermissionError(f"{path} is not an ordinary file")
             if found.st_size > READ_BYTES:
-                raise PermissionError(f"{path} has {found.st_size} bytes; at most {READ_BYTES} can be read at once")
+                sentence = f"{path} has {found.st_size:,} bytes; at most {READ_BYTES:,} can be read at once"
+                raise PermissionError(f"{sentence}: look at a part of it by a command")
             with os.fdopen(os.dup(file), "rb") as stream:
                 return stream.read(READ_BYTES + 1)[:READ_BYTES]
 
@@ -91,6 +92,8 @@ class Tree:
     def _target(self, path: str) -> tuple[str, int]:
         """The path itself, or what it leads to if there is something, and the mode to write with."""
         _refuse_git(path)
+        if path.endswith("/"):
+            raise IsADirectoryError(f"{path} can only be a folder")
         try:
             with self._opened(path, os.O_PATH) as found:
                 status = os.fstat(found)
@@ -111,7 +114,7 @@ class Tree:
         try:
             with self._opened(path, os.O_PATH | os.O_NOFOLLOW) as found:
                 return stat.S_ISLNK(os.fstat(found).st_mode)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
     @contextmanager
@@ -165,11 +168,11 @@ class Tree:
 
 def _refusal(number: int, path: str) -> OSError:
     if number in {errno.EXDEV, errno.ELOOP}:
-        return PermissionError(f"{path} leads out of the work tree")
+        return PermissionError(f"{path} leads out of the repository: give a path relative to its root")
     if number in {errno.ENOENT, errno.ENAMETOOLONG}:
         return FileNotFoundError(f"{path} is not there")
     if number == errno.ENOTDIR:
-        return FileNotFoundError(f"{path} is not there: a part of it is no folder")
+        return NotADirectoryError(f"a part of {path} is no folder")
     if number == errno.ENXIO:
         return PermissionError(f"{path} is not an ordinary file")
     return OSError(number, os.strerror(number), path)

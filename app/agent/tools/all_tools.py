@@ -13,7 +13,7 @@ from app.agent.tools.read import READ
 from app.agent.tools.search import SEARCH
 from app.agent.tools.submit import GIVE_UP, SUBMIT
 from app.agent.tools.tool import Tool
-from app.agent.tools.write import WRITE
+from app.agent.tools.write import WRITE, WRITE_WHOLE
 from app.core.errors import BlueprintError
 from app.core.model import Dialect
 
@@ -60,6 +60,7 @@ class Toolset:
             tools = {(new := APPLY_PATCH if name == "edit" else tool).name: new for name, tool in tools.items()}
             tools.pop("write", None)
         elif dialect == "whole_file" and "write" in tools:
+            tools["write"] = WRITE_WHOLE
             tools.pop("edit", None)
         elif dialect == "bash" and "bash" in tools:
             tools = {name: tool for name, tool in tools.items() if tool not in {READ, SEARCH, EDIT, WRITE}}
@@ -71,7 +72,9 @@ class Toolset:
         """The tool of that name, or of one that cannot mean anything else."""
         if name in self.tools:
             return self.tools[name]
-        plain = re.sub(r"[^a-z]", "", _PREFIX.sub("", name).lower())
+        whole, plain = _bare(name), re.sub(r"[^a-z]", "", _PREFIX.sub("", name).lower())
+        if found := next((tool for own, tool in self.tools.items() if _bare(own) == whole), None):
+            return found  # such as `docs.search` for `docs__search`, which is not our `search`
         for own, tool in self.tools.items():
             if plain == own.replace("_", "") or plain in _OTHER_NAMES.get(own, ()):
                 return tool
@@ -80,3 +83,7 @@ class Toolset:
     def unknown(self, name: str) -> str:
         """The answer to a call of a tool that there is not."""
         return f"There is no tool {name[:100]!r}. There are: {', '.join(self.tools)}."
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

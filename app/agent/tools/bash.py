@@ -57,7 +57,10 @@ def _start(arguments: BashArguments, desk: Desk) -> Told:
         return Told(f"[{MOST} commands are running in the background already: wait for one to end]", ok=False)
     own = "timeout_s" in arguments.model_fields_set
     timeout_s = max(min(float(arguments.timeout_s), desk.seconds_left) if own else desk.seconds_left, 1.0)
-    log = desk.background.start(desk.sandbox, arguments.command, timeout_s)
+    try:
+        log = desk.background.start(desk.sandbox, arguments.command, timeout_s)
+    except ValueError as error:
+        return Told(f"[{error}]", ok=False)
     return Told(f"{STARTED}its output goes to {log}, with `[exit code N]` as its last line. Look with: tail {log}]")
 
 

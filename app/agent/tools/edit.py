@@ -4,6 +4,7 @@ import asyncio
 import difflib
 import heapq
 import re
+import unicodedata
 from typing import Final, Self
 
 from pydantic import Field, model_validator
@@ -27,6 +28,10 @@ _NEAR_LINES: Final = 20
 """How much of a near miss is shown."""
 _NEAR_ENOUGH: Final = 0.6
 """difflib's own rule of thumb for a close match."""
+_NUMBERED: Final = re.compile(r" *\d+\t")
+_SAME: Final = str.maketrans("\u2018\u2019\u201c\u201d\u2010\u2013\u2014\u2212", "''\"\"----")
+"""Typographic quotes and dashes, which models write as those of the keyboard."""
+_MOST_STRANGE: Final = 5
 
 
 class Replacement(Arguments, frozen=True):
@@ -144,12 +149,30 @@ def _ambiguous(text: Text, places: list[int]) -> str:
 def _not_found(path: str, text: Text, old: str) -> str:
     sentence = f"`old` does not stand in {path}. Nothing was changed."
     lines = text.view.split("\n")
+    if all(_NUMBERED.match(row) for row in old.split("\n")):
+        return f"{sentence} The numbers at the beginning of its lines are `read`'s: give it without them."
     if len(lines) > _MOST_SEARCHED:
         return f"{sentence} The file is too long to look for near places: search it."
     near = _near(lines, old.strip("\n").split("\n"))
     if not near:
         return f"{sentence} Nothing in the file resembles it: read the file again."
+    if strange := _strange(text, old):
+        sentence += f" In the file stands {strange}, which looks like what you gave: change it by a command."
     return f"{sentence} The nearest places, as they are now (mind every space):\n" + "\n".join(near)
+
+
+def _strange(text: Text, old: str) -> str:
+    """Characters of the file that make it differ from a passage that looks the same; empty if it is not that."""
+    if _looks(old) not in _looks(text.view):
+        return ""
+    others = {one for one in text.view if not one.isascii()} - set(old)
+    listed = sorted(others, key=ord)[:_MOST_STRANGE]
+    return ", ".join(f"U+{ord(one):04X} ({unicodedata.name(one, 'no name')})" for one in listed)
+
+
+def _looks(text: str) -> str:
+    """The text with one character for all that look the same: accents of their own, blanks that do not break."""
+    return unicodedata.normalize("NFKC", text).translate(_SAME)
 
 
 def _near(lines: list[str], wanted: list[str]) -> list[str]:

@@ -1,18 +1,21 @@
 """Find lines by a pattern, with ripgrep inside the box."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Final, Literal
 
 from pydantic import Field
 
 from app.agent.tools.bash import plain
-from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
+from app.agent.tools.tool import MOST_OUTPUT, Arguments, Desk, Told, Tool, clipped
 
 _LONGEST_LINE: Final = 300
 _MOST_SORTED: Final = 8_000_000
 """Bytes; who finds more has to narrow the search anyway."""
 _TIMEOUT_S: Final = 60
+_NARROWER: Final = "narrow the pattern, the path or the glob"
 _NOTHING_FOUND: Final = 1
 """Or `head` had enough, after which ripgrep says the same."""
 _BROKEN_PIPE: Final = 141
@@ -23,6 +26,8 @@ _MODES: Final[Mapping[str, Sequence[str]]] = {
     "files": ("--files-with-matches",),
     "count": ("--count", "--with-filename"),
 }
+_NEEDS_PCRE2: Final = re.compile(r"\(\?<?[=!]|\\[1-9]")
+"""What stands before or behind, and what was found before: ripgrep's own engine does not know them, and is faster."""
 _MOST_AROUND: Final = 5
 """Lines: who wants to see more reads the file."""
 
@@ -46,19 +51,30 @@ async def _run(arguments: SearchArguments, desk: Desk) -> Told:
     lines = plain(result.output).splitlines()
     if result.exit_code == _NOTHING_FOUND and not lines:
         return Told("[nothing found]")
+    if result.timed_out:
+        return Told(f"[the search was stopped after {result.seconds:.0f} s: {_NARROWER}]", ok=False)
     if result.exit_code not in {0, _NOTHING_FOUND, _BROKEN_PIPE}:
         return Told(clipped("[the search failed]\n" + "\n".join(lines)), ok=False)
-    shown = [line.removeprefix("./") for line in lines[: arguments.most]]
-    more = "\n[there is more: narrow the pattern, the path or the glob]" if len(lines) > len(shown) else ""
-    return Told(clipped("\n".join(shown)) + more)
+    shown = _fitting([line.removeprefix("./") for line in lines[: arguments.most]])
+    more = f"\n[there is more: {_NARROWER}]" if len(lines) > len(shown) else ""
+    return Told("\n".join(shown) + more)
+
+
+def _fitting(lines: list[str]) -> list[str]:
+    """The first of them, as many as there is room for."""
+    ends = accumulate(len(line) + 1 for line in lines)
+    return lines[: sum(end <= MOST_OUTPUT for end in ends)]
 
 
 def _command(arguments: SearchArguments) -> str:
     around = arguments.context and arguments.mode == "lines"
     words = [
         *("rg", "--no-config", *_MODES[arguments.mode], "--color=never"),
-        *("--hidden", "--glob=!.git", f"--max-columns={_LONGEST_LINE}", "--max-columns-preview"),
+        *("--hidden", f"--max-columns={_LONGEST_LINE}", "--max-columns-preview"),
+        *(["--pcre2"] if _NEEDS_PCRE2.search(arguments.pattern) else []),
+        *(["--multiline"] if "\n" in arguments.pattern or r"\n" in arguments.pattern else []),
         *([f"--glob={arguments.glob}"] if arguments.glob else []),
+        "--glob=!.git",  # the last one counts
         *([f"--context={arguments.context}", "--sort=path"] if around else []),
         *("-e", arguments.pattern, "--", arguments.path or "."),
     ]
@@ -66,7 +82,8 @@ def _command(arguments: SearchArguments) -> str:
     # What stands around a line has to stay with it, so there it is ripgrep that sorts.
     ordered = "" if around else "LC_ALL=C sort -t: -k1,1 -k2,2n | "
     kept = f"head -c {_MOST_SORTED} | {ordered}head -n {arguments.most + 1}"
-    return f"{shlex.join(words)} 2>&1 | {kept}; exit ${{PIPESTATUS[0]}}"
+    # What it complains about comes first, and as it was said.
+    return f"exec 3>&1; {shlex.join(words)} 2>&3 | {kept}; exit ${{PIPESTATUS[0]}}"
 
 
 SEARCH: Final = Tool(

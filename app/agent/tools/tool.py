@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from app.agent.arguments import parsed
 from app.agent.background import Background
 from app.core.minion import GaveUp, Submission
-from app.core.sandbox import Sandbox
+from app.core.sandbox import Sandbox, in_tree
 from app.core.workspace import Workspace
 
 MOST_OUTPUT: Final = 16_000
@@ -83,10 +83,11 @@ class Tool(Generic[A_contra]):
         """The checked arguments. Raises ValueError with a sentence for the model."""
         if not isinstance(given, dict):
             raise ValueError(f"{self.name}: the arguments must be a JSON object. {self._expected()}")  # noqa: TRY004
-        if strange := _unprintable(given):
+        plain = eased(given, self.arguments)
+        if strange := _unprintable(plain):
             raise ValueError(f"{self.name}: {strange}")
         try:
-            return self.arguments.model_validate(eased(given, self.arguments))
+            return self.arguments.model_validate(plain)
         except ValidationError as error:
             wrong = "; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in error.errors(include_url=False))
             raise ValueError(f"{self.name}: {wrong}. {self._expected()}") from None
@@ -100,17 +101,25 @@ class Tool(Generic[A_contra]):
 
 
 def eased(given: dict[str, Any], arguments: type[Arguments]) -> dict[str, Any]:
-    """What was given, with what models write for a number or a list made one: `"1, 80"`, `"[1, 2]"`, the one item."""
+    """What was given, with what models write in place of what is wanted made that.
+
+    For a number or a list: `"1, 80"`, `"[1, 2]"`, the one item. For what is left out: null. For a path from the root of
+    the repository: where commands see it.
+    """
     result = dict(given)
     for name, value in given.items():
-        wanted = arguments.model_fields[name].annotation if name in arguments.model_fields else None
-        if not isinstance(value, str) or wanted is None:
+        field = arguments.model_fields.get(name)
+        if field is None:
             continue
-        if wanted is int and (number := _NUMBER.match(value)):
+        if value is None and not field.is_required():
+            del result[name]
+        elif field.annotation is int and isinstance(value, str) and (number := _NUMBER.match(value)):
             result[name] = int(number[1])
-        elif get_origin(wanted) is list:
-            found = parsed(value)
-            result[name] = found if isinstance(found, list) else [value]
+        elif get_origin(field.annotation) is list and isinstance(value, str | dict):
+            found = parsed(value) if isinstance(value, str) else value
+            result[name] = found if isinstance(found, list) else [found if isinstance(found, dict) else value]
+        elif name == "path" and isinstance(value, str):
+            result[name] = in_tree(value)
     return result
 
 
