@@ -7,6 +7,7 @@ much, a work tree a quarter more. `TMPDIR=/var/tmp make test` takes another plac
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +18,10 @@ PLENTY_BYTES: Final = 10 * GIB
 """Free at the beginning, in that place as on the whole machine: two at once have enough."""
 
 
-def place(memory: Path = MEMORY, enough: int = PLENTY_BYTES) -> Path:
+def place(memory: Path = MEMORY, enough: int = PLENTY_BYTES, environment: Mapping[str, str] = os.environ) -> Path:
     """A folder for temporary files."""
     disk = Path(tempfile.gettempdir())
-    if "TMPDIR" in os.environ or not memory.is_dir() or not os.access(memory, os.W_OK):
+    if "TMPDIR" in environment or not memory.is_dir() or not os.access(memory, os.W_OK):
         return disk
     if min(shutil.disk_usage(memory).free, _free()) < enough or os.statvfs(memory).f_flag & os.ST_NOEXEC:
         return disk
