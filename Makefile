@@ -20,9 +20,11 @@ help: ## list these commands
 demo: install ## watch a labelled issue become a pull request: no account, no key
 	@$(RUN) minions demo $(ARGS)
 
+# The folder's name is short: a socket's path has room for 107 bytes, and tests start servers in folders of folders.
 test: check ## all checks and all tests
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap : INT TERM && \
-	$(RUN) pytest --basetemp="$$folder/tests" --numprocesses=auto --maxprocesses=4 --max-worker-restart=0 $(ARGS)
+	@place=$$($(RUN) python -m tests.memory) && folder=$$(mktemp -d -p "$$place" t.XXXXXX) && chmod 711 "$$folder" && \
+	trap 'rm -rf --one-file-system "$$folder"' EXIT && trap : INT TERM && \
+	TMPDIR="$$folder" $(RUN) pytest --basetemp="$$folder/tests" --numprocesses=auto --maxprocesses=4 --max-worker-restart=0 $(ARGS)
 
 check: install ## style, types and floors
 	@$(RUN) ruff check .

@@ -21,6 +21,7 @@ from app.adapters.sandbox.containers.engine import Engine
 from app.adapters.store import PostgresStore, ProcrastinateQueue, opened
 from app.adapters.store.schema import migrate
 from app.adapters.workspace.mounts import unmount_below
+from app.memory import keep_what_is_there
 from tests.container_engine import IMAGE, engine, make_images, why_not
 from tests.debian_postgres import DebianPostgres
 from tests.debian_postgres import why_not as why_not_debian
@@ -37,6 +38,11 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LongOnesFirst:
     """Who runs what, where several processes run the tests."""
     return LongOnesFirst(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Before the first test: nobody looks for garbage in what was imported and collected."""
+    keep_what_is_there()
 
 
 _workers: list[WorkerController] = []

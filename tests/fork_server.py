@@ -30,6 +30,7 @@ from setproctitle import getproctitle, setproctitle
 
 from app.adapters.litellm_library import warm_up
 from app.cli import main as command_line
+from app.memory import keep_what_is_there, loading
 
 LONGEST_ORDER: Final = 1 << 17
 """Bytes of an order; most of it is the environment."""
@@ -164,11 +165,12 @@ class ForkServer:
 def main() -> None:
     """Import everything, then serve whoever holds the other end of standard input."""
     getproctitle()  # looks for where the title is, as long as the environment is where it was at the start
-    for name in _IMPORTED_LATE:
-        importlib.import_module(name)
-    asyncio.run(warm_up())
+    with loading():
+        for name in _IMPORTED_LATE:
+            importlib.import_module(name)
+        asyncio.run(warm_up())
     gc.collect()
-    gc.freeze()
+    keep_what_is_there()
     ForkServer(socket.socket(fileno=os.dup(0))).serve()
     os._exit(0)  # nobody waits for children: they are sent what was ordered for this moment
 

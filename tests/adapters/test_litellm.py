@@ -75,6 +75,31 @@ async def ask(asked: Model, messages: list[dict[str, Any]] | None = None, timeou
     return await asked.complete(messages or MESSAGES, TOOLS, max_output_tokens=500, timeout_s=timeout_s)
 
 
+FIRST = """
+import asyncio, json, sys
+from app.adapters.litellm import LiteLLMModel
+from app.adapters.litellm_library import warm_up
+
+async def ask(url, messages, tools):
+    await warm_up()
+    loaded = set(sys.modules)
+    model = LiteLLMModel("openai/script", api_base=url, api_key="none")
+    await model.complete(messages, tools, max_output_tokens=500, timeout_s=30)
+    print(*sorted(set(sys.modules) - loaded))
+
+asyncio.run(ask(sys.argv[1], *map(json.loads, sys.argv[2:])))
+"""
+
+
+async def test_the_first_turn_of_a_worker_waits_for_no_import(server: ModelServer) -> None:
+    """While something large is imported, no other run of the worker goes on."""
+    words = ["-c", FIRST, server.url, json.dumps(MESSAGES), json.dumps(TOOLS)]
+    asked = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=subprocess.PIPE)
+    said, _ = await asked.communicate()
+    assert asked.returncode == 0
+    assert len(said.split()) < 20, said.decode()
+
+
 def refusal(message: str, code: str | None = None) -> dict[str, Any]:
     return {"error": {"message": message, "type": "x", "param": None, "code": code}}
 

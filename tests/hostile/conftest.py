@@ -54,9 +54,13 @@ def trees(reachable_folder: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def around(reachable_folder: Path) -> Iterator[Surroundings]:
-    with Surroundings(reachable_folder / "surroundings") as surroundings:
-        yield surroundings
+def around() -> Iterator[Surroundings]:
+    """In /tmp, wherever other files of tests are: there, too, the commands look."""
+    with tempfile.TemporaryDirectory(prefix="minions-test-", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        with Surroundings(folder / "surroundings") as surroundings:
+            yield surroundings
 
 
 @pytest.fixture(scope="session")
