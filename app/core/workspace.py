@@ -64,6 +64,10 @@ class Workspace(Protocol):
         """Write a file of the tree in one step, keeping its mode. Raises PermissionError if the path leads outside."""
         ...
 
+    async def restore(self, paths: Sequence[str]) -> None:
+        """Give these files back as the base commit has them, with mode and as links; what it has not is deleted."""
+        ...
+
     async def paths(self, folder: str = "") -> Sequence[str]:
         """Names in one folder of the tree, sorted, folders with a `/` at the end. Raises as `read` does."""
         ...

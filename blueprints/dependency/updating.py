@@ -41,7 +41,6 @@ HELD: Final = "updater"
 _MOST_MANIFESTS: Final = 200
 _MOST_BYTES: Final = 4_000_000
 """Of one lock file that is read: those of large projects have one or two."""
-_MOST_GENERATED: Final = 200
 _MOST_LOG: Final = 8_000
 """Characters of one change log in the pull request: the newest versions, which stand first."""
 _REGISTRIES: Final = {
@@ -110,7 +109,7 @@ async def hold(change: Dependency, world: World) -> Literal["pass", "mend", "sto
         if stands != digest:
             sentence = f"{updates.written_by_hand(path)}: `cp {ASIDE}/{path} {path}`."
             found.append(Finding(guard=HELD, sentence=sentence, path=path, weight=Weight.MEND))
-    _say_whether_that_was_all(change, await change_of(world.workspace))
+    _say_whether_that_was_all(change, await change_of(change, world.workspace))
     return checked(change, HELD, found)
 
 
@@ -200,10 +199,9 @@ async def _carried_out(change: Dependency, world: World, plans: Sequence[Plan]) 
         change.explanation = _failed(failed, mine)
         return False
     change.generated = tuple(path for path in await tidy(world.workspace) if not path.startswith(f"{ASIDE}/"))
-    change.generated = change.generated[:_MOST_GENERATED]
     if not await _taken_over(change, world.workspace, plans):
         return False
-    patch = await change_of(world.workspace)
+    patch = await change_of(change, world.workspace)
     lines = change.config.max_changed_lines + patch.added + patch.deleted
     # What the tool writes is not for people to read line by line: the bound is for what comes besides.
     more = {

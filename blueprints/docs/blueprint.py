@@ -63,7 +63,7 @@ async def implement(docs: Docs, world: World) -> Worked:
 @step("Check the documents")
 async def check(docs: Docs, world: World) -> Literal["pass", "mend", "stop"]:
     """See that nothing but documents changed, that links lead somewhere, and that examples are of their language."""
-    patch = await change_of(world.workspace)
+    patch = await change_of(docs, world.workspace)
     found = [*_foreign(patch)]
     if not found:
         found = await _read(docs, patch, world.workspace)
@@ -118,7 +118,7 @@ def _broken(path: str, text: str, shown: set[tuple[str, str]]) -> Iterator[Findi
 @step("Run the examples")
 async def run_examples(docs: Docs, world: World) -> Literal["pass", "mend", "stop"]:
     """Run sessions of Python in changed documents in a clean tree; what they print has to stand there."""
-    patch = await change_of(world.workspace)
+    patch = await change_of(docs, world.workspace)
     paths = [file.path for file in patch.files if file.change is not FileState.DELETED]
     shown = [path for path in paths if has_sessions(await text_now(world.workspace, path))][:_MOST_RUN]
     found: list[Finding] = []

@@ -107,13 +107,13 @@ async def _measured(flaky: Flaky, sandbox: Sandbox) -> tuple[Measured, CommandRe
 @step("Look for what would hide it")
 async def look(flaky: Flaky, world: World) -> Literal["pass", "mend", "stop"]:
     """Skips, further tries and waiting make a test look steady: none of them may come with the change."""
-    return checked(flaky, HIDDEN, list(hiding((await change_of(world.workspace)).data)))
+    return checked(flaky, HIDDEN, list(hiding((await change_of(flaky, world.workspace)).data)))
 
 
 @step("Prove it by repetition")
 async def repeat(flaky: Flaky, world: World) -> Literal["pass", "mend", "stop"]:
     """In a clean tree it may not fail once in so many runs that the old rate would have shown, with 99 %."""
-    patch, needed = await change_of(world.workspace), flaky.measured.enough
+    patch, needed = await change_of(flaky, world.workspace), flaky.measured.enough
     seconds, done = 0.0, 0
     failed: CommandResult | None = None
     async with world.clean.open(flaky.base_sha, patch=patch.data, set_up=flaky.config.setup or ()) as tree:

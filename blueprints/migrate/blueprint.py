@@ -83,10 +83,10 @@ async def implement(migration: Migration, world: World) -> Worked:
 async def left(migration: Migration, world: World) -> Literal["pass", "mend", "stop"]:
     """Send back places that were forgotten, and what was changed outside of what may change."""
     scope = scope_of(migration.task)
-    patch = await change_of(world.workspace)
+    patch = await change_of(migration, world.workspace)
     found = [*_outside(scope, patch)]
     added = [file.path for file in patch.files if file.change is not FileState.DELETED]
-    paths = scope.searched(sorted({*await world.workspace.listed(), *added} - {*migration.generated}))
+    paths = scope.searched(sorted({*await world.workspace.listed(), *added}))
     for text in scope.gone:
         places = [place async for place, _ in _places(world, text, paths)]
         for path, _, line in (place.rpartition(":") for place in places[:_MOST_SENT_BACK]):

@@ -1,6 +1,6 @@
 """Before anybody works: a tree in which the repository's own tests run, and what they say about the base."""
 
-from typing import Final, Literal
+from typing import Literal
 
 from app.core import wording
 from app.core.blueprint import step
@@ -14,9 +14,6 @@ from blueprints.steps.environment import environment
 from blueprints.steps.hydration import hydrated
 from blueprints.steps.leftovers import tidy
 from blueprints.steps.orientation import orientation
-
-_MOST_GENERATED: Final = 200
-"""Files. Who makes more has to ignore them: guards would stop a change with all of them."""
 
 
 @step("Prepare the work tree")
@@ -38,7 +35,7 @@ async def prepare(change: Change, world: World) -> Literal["ready", "cannot"]:
         return "cannot"
     await _run_before(change, world)
     change.environment = await environment(change.evidence, world.sandbox)
-    change.generated = (await tidy(world.workspace))[:_MOST_GENERATED]
+    change.generated = await tidy(world.workspace)
     return "ready"
 
 

@@ -46,7 +46,7 @@ Names = frozenset[str] | None
 @step("Prove it in a clean tree")
 async def prove(change: Change, world: World) -> Literal["pass", "mend", "stop"]:
     """Try the change in trees of its own: what holds there is evidence, and what does not goes back to the minion."""
-    parts = Parts.of(await change_of(world.workspace))
+    parts = Parts.of(await change_of(change, world.workspace))
     for where in (Where.CLEAN, Where.CLAIMED, Where.NEW_TESTS, Where.UNCLAIMED, Where.OLD_TESTS):
         change.keep([], where)
     change.figures = {gate: figure for gate, figure in change.figures.items() if gate not in GATES}

@@ -98,7 +98,7 @@ async def worked(change: Change, world: World, facts: dict[str, str], *, after: 
     if isinstance(result, GaveUp):
         change.explanation = wording.gave_up(result.reason, Redactor().redact(result.detail))
         return "gave up"
-    if all(file.path in change.generated for file in (await change_of(world.workspace)).files):
+    if (await change_of(change, world.workspace)).is_empty:
         change.explanation = wording.nothing_changed()
         change.summary = change.summary or result.summary
         return "gave up"

@@ -17,6 +17,7 @@ import pytest
 
 from app.core.blueprint import EXHAUSTED, Blueprint, Node, Wait
 from app.core.budget import Usage
+from app.core.diff import sections
 from app.core.errors import Conflict, Denied, NotFound
 from app.core.forge import Check, FailedCheck, Head, Permission, Pull, PullRequest, Reaction, Remote, Verdict
 from app.core.guards import Finding, Show
@@ -78,6 +79,12 @@ class FakeWorkspace:
     async def write(self, path: str, data: bytes) -> None:
         self.tree[path] = data
 
+    async def restore(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            self.tree.pop(path, None)
+            if path in self.base:
+                self.tree[path] = self.base[path]
+
     async def paths(self, folder: str = "") -> Sequence[str]:
         start = f"{folder}/" if folder else ""
         inside = [path.removeprefix(start) for path in self.tree if path.startswith(start)]
@@ -95,7 +102,7 @@ class FakeWorkspace:
             for number, text in enumerate(seen.get(path, b"").decode().split("\n"), 1)
         ]
         files = tuple(self._file(path, seen.get(path)) for path in changed)
-        data = repr([(path, seen.get(path)) for path in changed]).encode() if changed else b""
+        data = b"".join(f"diff --git a/{path} b/{path}\n{seen.get(path)!r}\n".encode() for path in changed)
         return Patch(data=data, files=files, added_lines=tuple(lines))
 
     def _hides(self, path: str) -> bool:
@@ -382,8 +389,8 @@ class FakeCleanTrees:
         await workspace.check_out(sha)
         sandbox = FakeSandbox(workspace, self.sandbox.commands)
         await sandbox.set_up(set_up)
-        for path, data in ast.literal_eval(patch.decode()) if patch else ():
-            workspace.tree[path] = data
+        for path, section in sections(patch):
+            workspace.tree[path] = ast.literal_eval(section.partition(b"\n")[2].decode())
         yield CleanTree(workspace, sandbox)
 
 
