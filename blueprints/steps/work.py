@@ -5,7 +5,7 @@ for all. What differs in them is told by the state: `demands`. A blueprint that 
 a node of its own with the same name, which calls `repair.run`, and hands it to `to_a_pull_request`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from app.core import wording
@@ -21,12 +21,12 @@ from blueprints.steps.change import Change
 from blueprints.steps.ci import report
 from blueprints.steps.context import context
 from blueprints.steps.leftovers import change_of
+from blueprints.steps.refusals import refusals
+from blueprints.steps.remarks import told_remark
 from blueprints.steps.review import MOST_ROUNDS, told_to_the_author
 
 REPAIRS: Final = 3
 """More rounds than three hardly ever turn red into green; they turn tests into what passes."""
-_HUNK: Final = 2_000
-"""Characters of the piece of diff that a remark stands under: its end, which is the line that is meant."""
 _AFTER_CHECKS: Final = "After red checks"
 
 Worked = Literal["changed", "gave up"]
@@ -113,12 +113,23 @@ def told(change: Change) -> dict[str, str]:
     """What every prompt here is told: the task, where it is done, and how it will be judged."""
     task = change.task
     return context(change) | {
-        "issue": fenced("\n\n".join([task.title, task.body, *_remarks(task)]), "the issue"),
+        "issue": issue(task, _said(task)),
         "instructions": task.instructions.strip() or "(nothing more)",
         "commands": _commands(change.config),
         "demands": change.demands,
+        "gates": refusals(change),
         "limits": f"at most {change.config.max_files} files and {change.config.max_changed_lines} changed lines",
     }
+
+
+def issue(task: Task, remarks: Sequence[str] = ()) -> str:
+    """The task's words as data, and after them what reviewers said."""
+    return fenced("\n\n".join([task.title, task.body, *remarks]), "the issue")
+
+
+def _said(task: Task) -> list[str]:
+    heading = "What reviewers said about this pull request, which is to be answered by the change:"
+    return [heading, *map(told_remark, task.remarks)] if task.remarks else []
 
 
 def failed(change: Change) -> str:
@@ -131,19 +142,9 @@ def failed(change: Change) -> str:
     return "\n\n".join(parts)
 
 
-def _remarks(task: Task) -> Iterator[str]:
-    """What reviewers said, each with the place that it is about."""
-    if task.remarks:
-        yield "What reviewers said about this pull request, which is to be answered by the change:"
-    for remark in task.remarks:
-        where = f", at {remark.path}" + (f", line {remark.line}" if remark.line else "") if remark.path else ""
-        hunk = f"\n\n```diff\n{remark.hunk[-_HUNK:]}\n```" if remark.hunk else ""
-        yield f"{remark.author.login}{where}:{hunk}\n\n{remark.body}"
-
-
 def _commands(config: RepoConfig) -> str:
     lines = [f"- tests: `{command}`" for command in config.test or ()] or ["- tests: this repository has none"]
-    lines += [f"- tidying, done for you afterwards: `{command}`" for command in config.lint or ()]
+    lines += [f"- tidying, done for you before that, which stops nothing: `{command}`" for command in config.lint or ()]
     return "\n".join(lines)
 
 
