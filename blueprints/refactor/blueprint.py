@@ -18,13 +18,13 @@ from blueprints.refactor.public import changes, public
 from blueprints.steps.change import Change, NewTests
 from blueprints.steps.ci import watch
 from blueprints.steps.codemods import NONE, rewrite
+from blueprints.steps.commands import report
 from blueprints.steps.delivery import explain
 from blueprints.steps.gates import checked, lint
 from blueprints.steps.leftovers import change_of
 from blueprints.steps.preparation import prepare
 from blueprints.steps.proof import listed
 from blueprints.steps.texts import text_before, text_now
-from blueprints.steps.trees import report
 from blueprints.steps.ways import to_a_pull_request
 from blueprints.steps.work import Worked, implemented
 

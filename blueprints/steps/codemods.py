@@ -4,12 +4,13 @@ from typing import Final, Literal
 
 from app.core.blueprint import step
 from app.core.codemods import codemods_of
-from app.core.evidence import Where, evidence
+from app.core.evidence import Where
 from app.core.fence import fenced
 from app.core.redaction import Redactor
 from app.core.sandbox import CommandResult
 from app.core.world import World
 from blueprints.steps.change import Change
+from blueprints.steps.commands import run
 from blueprints.steps.leftovers import change_of
 
 NONE: Final = "The issue names none."
@@ -27,8 +28,7 @@ async def rewrite(change: Change, world: World) -> Literal["applied", "none"]:
         return "none"
     again = await change_of(change, world.workspace)  # nothing, but after a crash
     await world.workspace.restore([file.path for file in again.files])
-    results = [await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in commands]
-    change.keep([evidence(result, Where.CODEMOD) for result in results], Where.CODEMOD)
+    results = await run(change, world.sandbox, commands, Where.CODEMOD)
     paths = [file.path for file in (await change_of(change, world.workspace)).files]
     change.rewritten = fenced(_told(results, paths), "what the codemods did")
     return "applied"

@@ -6,14 +6,14 @@ from typing import Final, Literal
 from app.core import wording
 from app.core.allowances import allowed
 from app.core.blueprint import step
-from app.core.evidence import Where, evidence
+from app.core.evidence import Where
 from app.core.failures import failures
 from app.core.guards import Finding, Weight
 from app.core.kinds import is_test
 from app.core.patch import Patch
-from app.core.redaction import Redactor
 from app.core.world import World
-from blueprints.steps.change import MOST_REPORT, Change, digest
+from blueprints.steps.change import Change, digest
+from blueprints.steps.commands import report, run
 from blueprints.steps.leftovers import change_of
 
 _MOST_FINDINGS: Final = 100
@@ -24,10 +24,7 @@ _MOST_FINDINGS: Final = 100
 async def lint(change: Change, world: World) -> None:
     """Let the repository's own formatters and fixers work. What they cannot put right is for the reviewer to see."""
     before = set() if change.tidies_others else {file.path for file in (await change_of(change, world.workspace)).files}
-    results = [
-        await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in change.config.lint or ()
-    ]
-    change.keep([evidence(result, Where.LINT) for result in results], Where.LINT)
+    results = await run(change, world.sandbox, change.config.lint, Where.LINT)
     if results and not change.tidies_others:
         after = (await change_of(change, world.workspace)).files
         await world.workspace.restore([file.path for file in after if file.path not in before])
@@ -36,15 +33,9 @@ async def lint(change: Change, world: World) -> None:
 @step("Run the tests")
 async def test(change: Change, world: World) -> Literal["green", "red"]:
     """Run every test command; green if all of them succeed."""
-    results = [
-        await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in change.config.test or ()
-    ]
-    change.keep([evidence(result, Where.AFTER) for result in results], Where.AFTER)
-    failed = [result for result in results if not result.ok]
-    report = "\n\n".join(f"$ {result.command}  (exit code {result.exit_code})\n{result.output}" for result in failed)
-    change.report = Redactor().redact(report)[-MOST_REPORT:]
-    change.findings = ()
-    return "red" if failed and not await _is_red_as_before(change, world) else "green"
+    results = await run(change, world.sandbox, change.config.test, Where.AFTER)
+    change.report, change.findings = report(results), ()
+    return "red" if change.report and not await _is_red_as_before(change, world) else "green"
 
 
 async def _is_red_as_before(change: Change, world: World) -> bool:

@@ -97,6 +97,18 @@ async def test_red_tests_are_repaired(rig: Any) -> None:
     assert "The repair after red tests" in body
 
 
+async def test_of_two_suites_that_fail_the_minion_sees_both(rig: Any) -> None:
+    """The one that prints more does not push the other out."""
+    long = lambda _: (1, "x\n" * 20_000 + "FAILED tests/test_web.py::test_page")  # noqa: E731
+    base = BASE | {".github/minion.yml": b"test: [check, web]\n"}
+    run = rig(base, COMMANDS | {"web": long}, does(b"broken"))
+    await run.walk(BLUEPRINT)
+    report = run.minion.facts[1]["report"]
+    assert "$ check  (exit code 1)\nFAILED tests/test_greet.py::test_name" in report
+    assert "$ web  (exit code 1)" in report
+    assert "FAILED tests/test_web.py::test_page" in report
+
+
 async def test_what_stays_red_is_explained_after_three_repairs(rig: Any) -> None:
     run = rig(BASE, COMMANDS, does(b"still broken"))
     visits, state = await run.walk(BLUEPRINT)
