@@ -13,11 +13,12 @@ from app.core.blueprint import agent
 from app.core.budget import Budget
 from app.core.fence import fenced
 from app.core.minion import GaveUp
+from app.core.patch import Patch
 from app.core.redaction import Redactor
 from app.core.repo_config import RepoConfig
 from app.core.task import Task
 from app.core.world import World
-from blueprints.steps.change import Change
+from blueprints.steps.change import Change, digest
 from blueprints.steps.ci import report
 from blueprints.steps.context import context
 from blueprints.steps.leftovers import change_of
@@ -79,6 +80,7 @@ async def answer(change: Change, world: World) -> Worked:
     """Let a minion mend what a reviewer found and we saw fail. If it does not, people hear of both."""
     said = fenced(told_to_the_author(change.reviews), "what the reviewer found")
     facts = told(change) | {"report": said, "attempt": f"{change.reviews.sent_back} of {MOST_ROUNDS}"}
+    passed = await change_of(change, world.workspace)
     outcome = await worked(change, world, facts, after="After review")
     if outcome == "changed":
         change.reviews = change.reviews.sent()
@@ -86,7 +88,16 @@ async def answer(change: Change, world: World) -> Worked:
         # The change as it was is still one that passes: it goes on, and so does what was said against it.
         disputed = {"disputed": change.explanation, "sent_back": MOST_ROUNDS}
         change.reviews, change.explanation = change.reviews.model_copy(update=disputed), ""
+        await _go_back(change, world, passed)
     return outcome
+
+
+async def _go_back(change: Change, world: World, passed: Patch) -> None:
+    """Take away what a minion tried that gave up. After a crash in its middle it stays, and gates look at it."""
+    now = await change_of(change, world.workspace)
+    if change.guarded == digest(passed) != digest(now):
+        touched = {file.path for file in (*passed.files, *now.files)}
+        await world.workspace.restore(sorted(touched), patch=passed.data)
 
 
 async def worked(change: Change, world: World, facts: dict[str, str], *, after: str = "") -> Worked:

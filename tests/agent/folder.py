@@ -45,7 +45,7 @@ class FolderWorkspace:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
 
-    async def restore(self, paths: Sequence[str]) -> None:
+    async def restore(self, paths: Sequence[str], *, patch: bytes = b"") -> None:  # noqa: ARG002 - the Protocol
         raise AssertionError(f"a minion restores nothing: {paths}")
 
     async def paths(self, folder: str = "") -> Sequence[str]:

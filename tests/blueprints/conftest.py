@@ -79,11 +79,19 @@ class FakeWorkspace:
     async def write(self, path: str, data: bytes) -> None:
         self.tree[path] = data
 
-    async def restore(self, paths: Sequence[str]) -> None:
+    async def restore(self, paths: Sequence[str], *, patch: bytes = b"") -> None:
         for path in paths:
             self.tree.pop(path, None)
             if path in self.base:
                 self.tree[path] = self.base[path]
+        self.apply(patch)
+
+    def apply(self, patch: bytes) -> None:
+        for path, section in sections(patch):
+            data = ast.literal_eval(section.partition(b"\n")[2].decode())
+            self.tree.pop(path, None)
+            if data is not None:
+                self.tree[path] = data
 
     async def paths(self, folder: str = "") -> Sequence[str]:
         start = f"{folder}/" if folder else ""
@@ -389,8 +397,7 @@ class FakeCleanTrees:
         await workspace.check_out(sha)
         sandbox = FakeSandbox(workspace, self.sandbox.commands)
         await sandbox.set_up(set_up)
-        for path, section in sections(patch):
-            workspace.tree[path] = ast.literal_eval(section.partition(b"\n")[2].decode())
+        workspace.apply(patch)
         yield CleanTree(workspace, sandbox)
 
 

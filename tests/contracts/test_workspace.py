@@ -341,6 +341,16 @@ class TestRestore:
         assert [file.path for file in (await workspace.patch()).files] == [".gitignore"]
         assert await do(workspace, "readlink link; ls sub") == "code.py\ndeep.txt\n"
 
+    async def test_an_earlier_change_comes_back(self, workspace: GitWorkspace) -> None:
+        await do(workspace, "echo more >> code.py; chmod -x run.sh; printf '\\0\\1' > bin; rm dos.txt; ln -s bin to")
+        earlier = await workspace.patch()
+        await do(
+            workspace, "echo less > code.py; rm bin to; mkdir bin; echo x > bin/x; echo new > new; echo x > dos.txt"
+        )
+        now = await workspace.patch()
+        await workspace.restore([file.path for file in (*earlier.files, *now.files)], patch=earlier.data)
+        assert await workspace.patch() == earlier
+
     async def test_there_may_be_many_and_some_that_are_not_there(self, workspace: GitWorkspace) -> None:
         await do(workspace, "mkdir made; for n in {1..5000}; do echo x > made/a-file-with-a-long-name-$n; done")
         changed = [file.path for file in (await workspace.patch()).files]

@@ -278,10 +278,12 @@ class GitWorkspace:
         with self.seen.altering():
             await asyncio.to_thread(self._files.write, path, data)
 
-    async def restore(self, paths: Sequence[str]) -> None:
+    async def restore(self, paths: Sequence[str], *, patch: bytes = b"") -> None:
         """As `Workspace.restore` says. Raises RepositoryError if it cannot be done."""
         with self.seen.altering():
             await self._git.restore(paths)
+            if patch:
+                await self._git.apply(patch)
 
     async def paths(self, folder: str = "") -> Sequence[str]:
         """As `Workspace.paths` says."""
