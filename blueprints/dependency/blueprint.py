@@ -32,7 +32,7 @@ async def choose(change: Dependency, world: World) -> Literal["chosen", "gave up
     """Let a minion say which packages are meant, where the words do not. What it says is looked up."""
     facts = told(change)
     result = await world.minion.work({name: facts[name] for name in ("issue", "instructions")})
-    change.usage += result.usage
+    change.usage, change.model = change.usage + result.usage, result.model or change.model
     if isinstance(result, GaveUp):
         change.explanation = wording.gave_up(result.reason, Redactor().redact(result.detail))
         return "gave up"

@@ -88,11 +88,14 @@ async def update(change: Dependency, world: World) -> Literal["updated", "cannot
     if not wanted:
         change.explanation = updates.no_dependency([wish.name for wish in asked])
         return "cannot"
-    plans = await _plans(change, world, wanted)
+    names = list(dict.fromkeys(wish.name for wish, _, _ in wanted))
+    plans = await _plans(change, world, [each for each in wanted if each[0].name in names[:MOST]])
     if not plans or not await _carried_out(change, world, plans):
         return "cannot"
     change.plans = tuple(plans)
-    change.summary = " ".join(updates.updated(each.name, each.before, each.after, each.updater) for each in plans)
+    told = [updates.updated(each.name, each.before, each.after, each.updater) for each in plans]
+    change.summary = " ".join(dict.fromkeys(told))
+    change.risks = updates.left_out(names[MOST:], MOST) if names[MOST:] else ""
     change.enclosed = tuple([each async for each in _logs(change, plans, world)])
     return "updated"
 
@@ -107,7 +110,7 @@ async def hold(change: Dependency, world: World) -> Literal["pass", "mend", "sto
         except OSError:
             stands = ""
         if stands != digest:
-            sentence = f"{updates.written_by_hand(path)}: `cp {ASIDE}/{path} {path}`."
+            sentence = f"{updates.written_by_hand(path)}: `cp -- {quote(f'{ASIDE}/{path}')} {quote(path)}`."
             found.append(Finding(guard=HELD, sentence=sentence, path=path, weight=Weight.MEND))
     _say_whether_that_was_all(change, await change_of(change, world.workspace))
     return checked(change, HELD, found)
@@ -134,7 +137,7 @@ async def _wanted(asked: Sequence[Wish], workspace: Workspace) -> list[Found]:
     for wish in asked:
         if NAME.fullmatch(wish.name):
             found += [(wish, updater, project) for project in projects for updater in _tools(project, wish)]
-    return found[:MOST]
+    return found
 
 
 def _tools(project: Project, wish: Wish) -> Iterator[Updater]:
@@ -156,7 +159,8 @@ async def _manifests(workspace: Workspace) -> Texts:
     ]
     paths.sort(key=lambda path: (path.count("/"), path))
     shown = await workspace.show_all(paths[:_MOST_MANIFESTS])
-    return {path: data.decode(errors="replace") for path, data in shown.items() if len(data) <= _MOST_BYTES}
+    # That there is one has to be known, however large it is.
+    return {path: data.decode(errors="replace") if len(data) <= _MOST_BYTES else "" for path, data in shown.items()}
 
 
 async def _plans(change: Dependency, world: World, wanted: Sequence[Found]) -> list[Plan]:
@@ -175,6 +179,8 @@ async def _plans(change: Dependency, world: World, wanted: Sequence[Found]) -> l
             there.append((wish.name, version))
         else:
             plans.append(updater.plan(project, wish.model_copy(update={"version": version})))
+    # Members of a workspace come before its root, whose lock file then holds what they want.
+    plans.sort(key=lambda plan: -len(PurePosixPath(plan.folder).parts))
     plans = [plan for plan in plans if plan.commands]
     if untold:
         change.explanation = updates.no_version(untold)
