@@ -1,5 +1,6 @@
 """Write documentation: nothing else changes, links lead somewhere, and what is shown as code is code."""
 
+import asyncio
 import shlex
 from collections.abc import Iterator
 from typing import ClassVar, Final, Literal
@@ -13,7 +14,7 @@ from app.core.redaction import Redactor
 from app.core.sandbox import CommandResult
 from app.core.workspace import CleanTree, Workspace
 from app.core.world import World
-from blueprints.docs.documents import belongs, examples, has_sessions, leads_nowhere, links, mistake
+from blueprints.docs.documents import belongs, examples, has_sessions, leads_nowhere, links, mistake, places
 from blueprints.steps.change import Untested
 from blueprints.steps.ci import watch
 from blueprints.steps.delivery import explain
@@ -82,23 +83,30 @@ async def _read(docs: Docs, patch: Patch, workspace: Workspace) -> list[Finding]
     gone = {file.path for file in patch.files if file.change is FileState.DELETED}
     changed = [file.path for file in patch.files if file.change is not FileState.DELETED]
     before = set(await workspace.listed())
-    files = (before - gone) | set(changed)
-    others = sorted(path for path in files - set(changed) if belongs(path))[:_MOST_READ] if gone else []
+    now = (before - gone) | set(changed)
+    others = sorted(path for path in now - set(changed) if belongs(path))[:_MOST_READ] if gone else []
+    known = None if docs.config.sparse else (places(before), places(now))  # what is not in the tree may be elsewhere
     found: list[Finding] = []
     for path in (*changed, *others):
-        text = await text_now(workspace, path)
-        old = await text_before(workspace, path)
-        if not docs.config.sparse:  # what is not in the tree may be in the repository
-            known = {one.text for one in links(path, old) if leads_nowhere(path, one.text, before)}
-            found += _lost(path, text, files, known)
-        shown = {(one.language, one.text) for one in examples(path, old)}
-        found += _broken(path, text, shown)
+        texts = (await text_before(workspace, path), await text_now(workspace, path))
+        found += await asyncio.to_thread(_wrong, path, *texts, known)
     return found
 
 
-def _lost(path: str, text: str, files: set[str], known: set[str]) -> Iterator[Finding]:
+def _wrong(path: str, old: str, text: str, known: tuple[frozenset[str], frozenset[str]] | None) -> list[Finding]:
+    """What is wrong in one document. `known` are the places before and now; None if links are not looked at."""
+    shown = {(one.language, one.text) for one in examples(path, old)}
+    found = [*_broken(path, text, shown)]
+    if known is None:
+        return found
+    before, now = known
+    lost = {one.text for one in links(path, old) if leads_nowhere(path, one.text, before)}
+    return [*_lost(path, text, now, lost), *found]
+
+
+def _lost(path: str, text: str, now: frozenset[str], known: set[str]) -> Iterator[Finding]:
     for link in links(path, text):
-        if link.text not in known and leads_nowhere(path, link.text, files):
+        if link.text not in known and leads_nowhere(path, link.text, now):
             sentence = (
                 f"The link to `{link.text[:200]}` leads to no file of the repository. Correct it, or take it out."
             )
