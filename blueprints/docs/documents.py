@@ -26,7 +26,7 @@ MOST_CHARACTERS: Final = 500_000
 _NAVIGATION: Final = frozenset(["mkdocs.yml", "mkdocs.yaml", "book.toml", "_quarto.yml", ".nojekyll", "_sidebar.md"])
 """Files by which generators of documentation know which pages there are."""
 _RST: Final = re.compile(r"^\s*\.\. (?:image|figure|include|literalinclude):: (\S+)", re.MULTILINE)
-_SILENT: Final = threading.Lock()
+_alone: Final = threading.Lock()
 """Warnings are silenced for all threads together."""
 _MARKDOWN: Final = frozenset([".md", ".markdown", ".mdx"])
 
@@ -111,7 +111,7 @@ def mistake(example: Place) -> str:
     if check is None or len(example.text) > MOST_CHARACTERS or ">>> " in example.text:
         return ""
     try:
-        with _SILENT, warnings.catch_warnings():
+        with _alone, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             check(example.text)
     except (SyntaxError, ValueError, yaml.YAMLError) as error:
