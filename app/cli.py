@@ -106,7 +106,7 @@ def web() -> None:
 def run(
     *,
     repo: Annotated[
-        Path | None, typer.Option(help="A git repository on this machine.", exists=True, file_okay=False)
+        Path | None, typer.Option(help="A git repository on this machine, with --task.", exists=True, file_okay=False)
     ] = None,
     task: Annotated[str, typer.Option(help="What to do; the first line is the title. `-` reads standard input.")] = "",
     issue: Annotated[
@@ -315,7 +315,14 @@ def ask(
     body: Annotated[str, typer.Option(help="Its text. `-` reads standard input.")] = "",
     blueprint: Annotated[str, typer.Option(help="Which blueprint.")] = "fix",
     server: Annotated[str, typer.Option(envvar="MINIONS_PUBLIC_URL", help="Address of the server.")] = "",
-    token: Annotated[str, typer.Option(envvar="MINIONS_TOKEN", show_default=False, help="Best given so.")] = "",
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="MINIONS_TOKEN",
+            show_default=False,
+            help="Made by `minions token create`; best given by its variable.",
+        ),
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
 ) -> None:
     """Ask a server for work over its HTTP API: it opens an issue, and a pull request comes back."""
@@ -416,6 +423,13 @@ def main(start: "Start | None" = None) -> None:
         print(f"minions: {error}", file=sys.stderr)
         if error.detail:
             print(error.detail, file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        from app.home import trouble
+
+        if not (told := trouble(error)):
+            raise
+        print(f"minions: {told}", file=sys.stderr)
         sys.exit(2)
 
 

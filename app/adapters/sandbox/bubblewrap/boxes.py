@@ -176,11 +176,14 @@ class BubblewrapBoxes:
         return self._made
 
     def _make(self) -> tuple[bytes, list[str], Groups]:
-        self._home.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            self._home.chmod(self._home.stat().st_mode & 0o7777 | 0o011)
-        let_through(self._home / "box")
-        self._root.prepare()
+        try:
+            self._home.mkdir(parents=True, exist_ok=True)
+            if os.geteuid() == 0:
+                self._home.chmod(self._home.stat().st_mode & 0o7777 | 0o011)
+            let_through(self._home / "box")
+            self._root.prepare()
+        except OSError as error:
+            raise SandboxError(f"What boxes need cannot be written to {self._home}: {error.strerror}.") from error
         return seccomp.profile(), self._root.arguments(), Groups(find())
 
 
