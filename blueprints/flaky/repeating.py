@@ -31,7 +31,9 @@ that passes every other time, ten in a row would be one in a thousand, and peopl
 _MOST_S: Final = 900.0
 """Seconds of repetition while it is to be reproduced, by the commands' own time."""
 _PROOF_S: Final = 2_700.0
-"""Seconds that the proof may take."""
+"""Seconds that the proof may take, by what a run took before the change."""
+_SLOWER: Final = 2
+"""As many times that long it may take in the end: a change may make the test slower, but not by far."""
 _LIST_S: Final = 300.0
 
 
@@ -117,7 +119,7 @@ async def repeat(flaky: Flaky, world: World) -> Literal["pass", "mend", "stop"]:
     seconds, done = 0.0, 0
     failed: CommandResult | None = None
     async with world.clean.open(flaky.base_sha, patch=patch.data, set_up=flaky.config.setup or ()) as tree:
-        while done < needed and failed is None:
+        while done < needed and failed is None and seconds < _SLOWER * _PROOF_S:
             result = await tree.sandbox.run(flaky.repeated, timeout_s=flaky.config.test_timeout_s)
             done, seconds = done + 1, seconds + result.seconds
             failed = None if result.ok else result
@@ -129,6 +131,9 @@ async def repeat(flaky: Flaky, world: World) -> Literal["pass", "mend", "stop"]:
         timed_out=bool(failed and failed.timed_out),
     )
     flaky.keep([ran], Where.REPEATED)
+    if failed is None and done < needed:
+        sentence = flakiness.slower_now(flaky.repeated, done, needed, seconds)
+        return checked(flaky, REPEATED, [Finding(guard=REPEATED, sentence=sentence, weight=Weight.MEND)])
     if failed is None:
         said = flakiness.proved(flaky.repeated, flaky.measured, needed)
         flaky.enclosed = (Enclosed(title="How often it failed, before and after", said=said),)

@@ -158,6 +158,8 @@ class FakeSandbox:
         self.workspace = workspace
         self.commands = dict(commands)
         self.ran: list[str] = []
+        self.seconds = 0.5
+        """What every command takes."""
         self.connections: tuple[str, ...] = ()
         """What set-up commands reach."""
 
@@ -165,7 +167,7 @@ class FakeSandbox:
         self.ran.append(command)
         act = self.commands.get(command)
         code, output = act(self.workspace.tree) if act else (127, f"bash: {command}: command not found")
-        return CommandResult(command=command, exit_code=code, output=output, seconds=0.5)
+        return CommandResult(command=command, exit_code=code, output=output, seconds=self.seconds)
 
     async def set_up(self, commands: Sequence[str], *, timeout_s: float = 1_200) -> Sequence[CommandResult]:
         results: list[CommandResult] = []
@@ -396,6 +398,7 @@ class FakeCleanTrees:
         workspace = FakeWorkspace(self.sandbox.workspace.base, self.sandbox.workspace.branches)
         await workspace.check_out(sha)
         sandbox = FakeSandbox(workspace, self.sandbox.commands)
+        sandbox.seconds = self.sandbox.seconds
         await sandbox.set_up(set_up)
         workspace.apply(patch)
         yield CleanTree(workspace, sandbox)
