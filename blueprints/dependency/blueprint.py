@@ -15,7 +15,7 @@ from blueprints.steps.delivery import explain
 from blueprints.steps.gates import lint
 from blueprints.steps.preparation import prepare
 from blueprints.steps.ways import to_a_pull_request
-from blueprints.steps.work import REPAIRS, Worked, failed, told, worked
+from blueprints.steps.work import REPAIRS, Worked, repaired, told
 
 _MOST_LOG: Final = 12_000
 """Characters of change logs that a minion is told, some 3,000 tokens."""
@@ -49,17 +49,12 @@ async def choose(change: Dependency, world: World) -> Literal["chosen", "gave up
 )
 async def repair(change: Dependency, world: World) -> Worked:
     """Let a minion see what failed with the new version, and adapt the code."""
-    change.repairs += 1
     log = "\n\n".join(f"{piece.title}\n\n{piece.text}" for piece in change.enclosed)[:_MOST_LOG]
-    facts = told(change) | {
-        "report": failed(change),
-        "attempt": f"{change.repairs} of {REPAIRS}",
+    facts = {
         "updated": change.summary.partition("\n")[0],
         "changelog": fenced(log, "an excerpt of their change log") if log else "Their change log could not be had.",
     }
-    return await worked(
-        change, world, facts, after="Adapted to it" if not change.findings else "After gates stopped it"
-    )
+    return await repaired(change, world, facts, after="Adapted to it")
 
 
 BLUEPRINT: Final[Blueprint[Dependency]] = Blueprint(

@@ -2,7 +2,7 @@
 
 The first one is each blueprint's own, with a prompt of its own; `implemented` is what it does. The others are the same
 for all. What differs in them is told by the state: `demands`. A blueprint that needs other words for one of them makes
-a node of its own with the same name, which calls `repair.run`, and hands it to `to_a_pull_request`.
+a node of its own with the same name, which calls `repaired`, and hands it to `to_a_pull_request`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,6 +39,15 @@ async def implemented(change: Change, world: World, facts: Mapping[str, str] | N
     return await worked(change, world, told(change) | {"baseline": _baseline(change)} | dict(facts or {}))
 
 
+async def repaired(
+    change: Change, world: World, facts: Mapping[str, str] | None = None, *, after: str = "After red tests"
+) -> Worked:
+    """Let a minion mend what failed, by the prompt of the node that calls this, which may want more facts."""
+    change.repairs += 1
+    known = told(change) | {"report": failed(change), "attempt": f"{change.repairs} of {REPAIRS}"} | dict(facts or {})
+    return await worked(change, world, known, after="After gates stopped it" if change.findings else after)
+
+
 @agent(
     "Repair what is red",
     prompt="repair.md",
@@ -48,9 +57,7 @@ async def implemented(change: Change, world: World, facts: Mapping[str, str] | N
 )
 async def repair(change: Change, world: World) -> Worked:
     """Let a minion see what failed, and mend it."""
-    change.repairs += 1
-    facts = told(change) | {"report": failed(change), "attempt": f"{change.repairs} of {REPAIRS}"}
-    return await worked(change, world, facts, after="After gates stopped it" if change.findings else "After red tests")
+    return await repaired(change, world)
 
 
 @agent(
