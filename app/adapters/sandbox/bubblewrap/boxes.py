@@ -78,8 +78,11 @@ class BubblewrapBoxes:
         if missing := machine.missing(self._home):
             return missing
         tree = self._home / "box" / "check"
-        tree.mkdir(parents=True, exist_ok=True)
-        lock = os.open(tree.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            tree.mkdir(parents=True, exist_ok=True)
+            lock = os.open(tree.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            return [str(_unwritable(self._home, error))]
         try:
             # One server at a time: what is in the box then was left by one that was killed here.
             await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
@@ -183,8 +186,12 @@ class BubblewrapBoxes:
             let_through(self._home / "box")
             self._root.prepare()
         except OSError as error:
-            raise SandboxError(f"What boxes need cannot be written to {self._home}: {error.strerror}.") from error
+            raise _unwritable(self._home, error) from error
         return seccomp.profile(), self._root.arguments(), Groups(find())
+
+
+def _unwritable(home: Path, error: OSError) -> SandboxError:
+    return SandboxError(f"What boxes need cannot be written to {home}: {error.strerror}.")
 
 
 def _group(groups: Groups, limits: Limits) -> Group | None:
