@@ -142,7 +142,8 @@ def _unpacked(source: str, folder: Path) -> dict[str, Path]:
                     found[member.name] = folder / member.name
                     _copy(content, found[member.name])
     except (OSError, tarfile.TarError) as error:
-        raise SettingsError(f"{source} cannot be read as a backup: {error}.") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"{source} cannot be read as a backup: {why}.") from None
     if DUMP not in found:
         raise SettingsError(f"{source} is no backup of Minions: there is no {DUMP} in it.")
     return found

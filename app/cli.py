@@ -106,7 +106,7 @@ def web() -> None:
 def run(
     *,
     repo: Annotated[
-        Path | None, typer.Option(help="A git repository on this machine.", exists=True, file_okay=False)
+        Path | None, typer.Option(help="A git repository on this machine, with --task.", exists=True, file_okay=False)
     ] = None,
     task: Annotated[str, typer.Option(help="What to do; the first line is the title. `-` reads standard input.")] = "",
     issue: Annotated[
@@ -118,7 +118,10 @@ def run(
         bool, typer.Option("--dry-run", help="Work, report and show the change, and leave nothing behind.")
     ] = False,
 ) -> None:
-    """Run a blueprint on a local repository, without GitHub. It leaves a branch and a report; your checkout stays."""
+    """Run a blueprint on a local repository, without GitHub. It leaves a branch and a report; your checkout stays.
+
+    Such as: minions run --repo . --task "Mend the link to the guide" --dry-run
+    """
     from app.core.errors import SettingsError
     from app.local import run_locally
     from app.tryout import try_here, try_issue
@@ -208,7 +211,10 @@ def backtest(
         Path, typer.Option("--json", help="Where everything is written; the same command goes on from it.")
     ] = Path("backtest.json"),
 ) -> None:
-    """Have models do again what was merged here, judged by the tests that were merged, and rank them."""
+    """Have models do again what was merged here, judged by the tests that were merged, and rank them.
+
+    Such as: minions backtest acme/slugs --candidate openai/gpt-5 --candidate anthropic/claude-opus-4-8
+    """
     from app.backtest.backtest import Plan
     from app.backtest.backtest import backtest as try_candidates
 
@@ -327,10 +333,20 @@ def ask(
     body: Annotated[str, typer.Option(help="Its text. `-` reads standard input.")] = "",
     blueprint: Annotated[str, typer.Option(help="Which blueprint.")] = "fix",
     server: Annotated[str, typer.Option(envvar="MINIONS_PUBLIC_URL", help="Address of the server.")] = "",
-    token: Annotated[str, typer.Option(envvar="MINIONS_TOKEN", show_default=False, help="Best given so.")] = "",
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="MINIONS_TOKEN",
+            show_default=False,
+            help="Made by `minions token create`; best given by its variable.",
+        ),
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
 ) -> None:
-    """Ask a server for work over its HTTP API: it opens an issue, and a pull request comes back."""
+    """Ask a server for work over its HTTP API: it opens an issue, and a pull request comes back.
+
+    Such as: minions ask acme/slugs "Keep accented letters" --server https://minions.example.com --wait
+    """
     from app.ask import ask as ask_server
 
     text = sys.stdin.read() if body == "-" else body
@@ -345,7 +361,10 @@ def create_token(
     login: Annotated[str, typer.Option(help="GitHub account that it asks as: it must be allowed to write.")],
     repositories: Annotated[list[str], typer.Option(help="OWNER/NAME, or acme/*; may be said again.")],
 ) -> None:
-    """Make a token, and show it this once."""
+    """Make a token, and show it this once.
+
+    Such as: minions token create --name ci --login ann --repositories 'acme/*'
+    """
     from app.tokens import create
 
     print(create(_settings(quiet=True), name, login, repositories))
@@ -428,6 +447,13 @@ def main(start: "Start | None" = None) -> None:
         print(f"minions: {error}", file=sys.stderr)
         if error.detail:
             print(error.detail, file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        from app.home import trouble
+
+        if not (told := trouble(error)):
+            raise
+        print(f"minions: {told}", file=sys.stderr)
         sys.exit(2)
 
 

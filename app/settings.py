@@ -391,6 +391,12 @@ class Settings(BaseSettings):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
 
+    @field_validator("home")
+    @classmethod
+    def _whole(cls, value: Path) -> Path:
+        """What is mounted below is known by its whole path; and no shell stands between a unit's file and us."""
+        return value.expanduser().absolute()
+
     @field_validator("log_level")
     @classmethod
     def _known(cls, value: str) -> str:

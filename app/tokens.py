@@ -9,7 +9,7 @@ from typing import TypeVar
 from app.adapters.postgres import EmbeddedPostgres
 from app.adapters.store import ProcrastinateQueue, opened
 from app.adapters.store.url import with_driver
-from app.core.access import GLOB, NAME, ApiTokens, digest_of, new_secret
+from app.core.access import GLOB, LOGIN, NAME, ApiTokens, digest_of, new_secret
 from app.core.errors import SettingsError
 from app.database import check_tables, database
 from app.settings import Settings
@@ -21,6 +21,8 @@ def create(settings: Settings, name: str, login: str, repositories: Sequence[str
     """A new token, to be shown this once. Raises SettingsError if it cannot be used, or the name is taken."""
     if not NAME.fullmatch(name):
         raise SettingsError(f"{name!r} cannot be its name: take small letters, digits, `.`, `_` and `-`, 64 at most.")
+    if not LOGIN.fullmatch(login := login.removeprefix("@")):
+        raise SettingsError(f"{login!r} is no account on GitHub: give its login, such as ann.")
     globs = [glob.strip() for said in repositories for glob in said.split(",") if glob.strip()]
     if not globs or (wrong := [glob for glob in globs if not GLOB.fullmatch(glob)]):
         told = f"{wrong[0]!r} is none. " if globs else ""

@@ -1,5 +1,8 @@
 """What the settings know of themselves."""
 
+from pathlib import Path
+
+import pytest
 from pydantic import SecretStr
 
 from app.settings import Settings
@@ -15,3 +18,8 @@ def test_every_secret_among_them_is_known_as_one() -> None:
         "first",
         "second",
     }
+
+
+@pytest.mark.parametrize(("said", "whole"), [("data", Path.cwd() / "data"), ("~/data", Path.home() / "data")])
+def test_the_data_folder_is_known_by_its_whole_path(said: str, whole: Path) -> None:
+    assert Settings(home=Path(said)).home == whole

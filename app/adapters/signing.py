@@ -36,7 +36,10 @@ class SigningKey:
             if not file.exists():
                 _make(file)
             private = serialization.load_pem_private_key(file.read_bytes(), password=None)
-        except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except OSError as error:
+            said = f"The signing key {file} can neither be read nor made: {error.strerror}."
+            raise SettingsError(f"{said} Set MINIONS_HOME to a folder that can be written.") from None
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise SettingsError(f"The signing key {file} cannot be used: {error}") from None
         if not isinstance(private, Ed25519PrivateKey):
             raise SettingsError(f"The signing key {file} is not Ed25519; openssl genpkey -algorithm ed25519 makes one.")

@@ -48,11 +48,22 @@ class Pair(BaseModel, frozen=True, extra="forbid"):
 _PAIRS: Final = TypeAdapter(tuple[Pair, ...])
 
 
+_MOST_FAULTS: Final = 5
+
+
+def _place(found: tuple[int | str, ...]) -> str:
+    """Where in the list something is wrong; people count from 1."""
+    return " ".join(f"pair {part + 1}" if isinstance(part, int) else f"`{part}`" for part in found) or "the list"
+
+
 def pairs_of_file(file: Path) -> Sequence[Pair]:
     """From YAML or JSON: a list of `name`, `title`, `body`, `merged`, and `base` if need be. Raises SettingsError."""
     try:
         found = _PAIRS.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+    except ValidationError as error:
+        faults = "; ".join(f"{_place(fault['loc'])}: {fault['msg']}" for fault in error.errors()[:_MOST_FAULTS])
+        raise SettingsError(f"The pairs in {file} cannot be used: {faults}.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"The pairs in {file} cannot be used: {error}") from None
     if len({pair.name for pair in found}) < len(found):
         raise SettingsError(f"Two pairs in {file} have the same name.")

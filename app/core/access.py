@@ -16,6 +16,8 @@ _BYTES: Final = 32
 """Of randomness. Nobody guesses 256 bits, so a plain hash is enough to keep."""
 FORM: Final = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 GLOB: Final = re.compile(r"[A-Za-z0-9_.*-]+/[A-Za-z0-9_.*-]+")
+LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+"""Of an account on GitHub; managed ones have an underscore."""
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 

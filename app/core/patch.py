@@ -1,9 +1,12 @@
 """A change as data: what leaves the box."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
 from pydantic import BaseModel
+
+from app.core.diff import sections
 
 MOST_LINES: Final = 20_000
 """No repository can allow a change with more changed lines than this, so nobody has to hold more of them in memory."""
@@ -71,3 +74,13 @@ class Patch(BaseModel, frozen=True):
     def deleted(self) -> int:
         """Lines deleted in all files."""
         return sum(file.deleted for file in self.files)
+
+    def without(self, paths: Collection[str]) -> "Patch":
+        """The same change, but for these files."""
+        if not any(file.path in paths for file in self.files):
+            return self
+        return Patch(
+            data=b"".join(section for path, section in sections(self.data) if path not in paths),
+            files=tuple(file for file in self.files if file.path not in paths),
+            added_lines=tuple(line for line in self.added_lines if line.path not in paths),
+        )

@@ -68,6 +68,13 @@ class Workspace(Protocol):
         """Write a file of the tree in one step, keeping its mode. Raises PermissionError if the path leads outside."""
         ...
 
+    async def restore(self, paths: Sequence[str], *, patch: bytes = b"") -> None:
+        """Give these files back as the base commit has them, with mode and as links; what it has not is deleted.
+
+        Then `patch` (from `Patch.data`) is applied to what is there.
+        """
+        ...
+
     async def paths(self, folder: str = "") -> Sequence[str]:
         """Names in one folder of the tree, sorted, folders with a `/` at the end. Raises as `read` does."""
         ...

@@ -63,7 +63,7 @@ async def implement(config: Config, world: World) -> Worked:
 @step("Check the settings")
 async def check(config: Config, world: World) -> Literal["pass", "mend", "stop"]:
     """Parse each changed file, hold it against its schema, and see that it keeps comments, order and layout."""
-    patch, by_tool = await change_of(world.workspace), list[Finding]()
+    patch, by_tool = await change_of(config, world.workspace), list[Finding]()
     there = [file for file in patch.files if file.change is not FileState.DELETED and is_settings(file.path)]
     found = [] if any(is_settings(file.path) for file in patch.files) else list(_untouched(config))
     for file in there[:_MOST_FILES]:

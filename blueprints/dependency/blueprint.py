@@ -15,7 +15,7 @@ from blueprints.steps.delivery import explain
 from blueprints.steps.gates import lint
 from blueprints.steps.preparation import prepare
 from blueprints.steps.ways import to_a_pull_request
-from blueprints.steps.work import REPAIRS, Worked, failed, told, worked
+from blueprints.steps.work import REPAIRS, Worked, repaired, told
 
 _MOST_LOG: Final = 12_000
 """Characters of change logs that a minion is told, some 3,000 tokens."""
@@ -32,7 +32,7 @@ async def choose(change: Dependency, world: World) -> Literal["chosen", "gave up
     """Let a minion say which packages are meant, where the words do not. What it says is looked up."""
     facts = told(change)
     result = await world.minion.work({name: facts[name] for name in ("issue", "instructions")})
-    change.usage += result.usage
+    change.usage, change.model = change.usage + result.usage, result.model or change.model
     if isinstance(result, GaveUp):
         change.explanation = wording.gave_up(result.reason, Redactor().redact(result.detail))
         return "gave up"
@@ -49,17 +49,12 @@ async def choose(change: Dependency, world: World) -> Literal["chosen", "gave up
 )
 async def repair(change: Dependency, world: World) -> Worked:
     """Let a minion see what failed with the new version, and adapt the code."""
-    change.repairs += 1
     log = "\n\n".join(f"{piece.title}\n\n{piece.text}" for piece in change.enclosed)[:_MOST_LOG]
-    facts = told(change) | {
-        "report": failed(change),
-        "attempt": f"{change.repairs} of {REPAIRS}",
+    facts = {
         "updated": change.summary.partition("\n")[0],
         "changelog": fenced(log, "an excerpt of their change log") if log else "Their change log could not be had.",
     }
-    return await worked(
-        change, world, facts, after="Adapted to it" if not change.findings else "After gates stopped it"
-    )
+    return await repaired(change, world, facts, after="Adapted to it")
 
 
 BLUEPRINT: Final[Blueprint[Dependency]] = Blueprint(

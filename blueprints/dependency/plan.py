@@ -1,5 +1,6 @@
 """What one updater is to do, and what the files of a repository say that decides it."""
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -44,7 +45,12 @@ class Project:
 
     def path(self, name: str) -> str:
         """From the root."""
-        return f"{self.folder}/{name}" if self.folder else name
+        return posixpath.normpath(posixpath.join(self.folder, name))
+
+    def above(self, *names: str) -> Iterator[str]:
+        """Those of these files that lie in a folder above this one, as seen from here, the nearest first."""
+        for up in range(1, len(PurePosixPath(self.folder).parts) + 1):
+            yield from (path for name in names if self.has(path := f"{'../' * up}{name}"))
 
     def text(self, name: str) -> str:
         """Of a file in the folder; empty if there is none."""
@@ -98,7 +104,7 @@ def planned(
     locks: Iterable[str] = (),
     name: str = "",
 ) -> Plan:
-    """The plan of an updater that runs these commands. `files` and `locks` are names in the project's folder.
+    """The plan of an updater that runs these commands. `files` and `locks` are paths from the project's folder.
 
     `name` is what the package is called afterwards, where that is not as the wish calls it.
     """

@@ -41,7 +41,6 @@ HELD: Final = "updater"
 _MOST_MANIFESTS: Final = 200
 _MOST_BYTES: Final = 4_000_000
 """Of one lock file that is read: those of large projects have one or two."""
-_MOST_GENERATED: Final = 200
 _MOST_LOG: Final = 8_000
 """Characters of one change log in the pull request: the newest versions, which stand first."""
 _REGISTRIES: Final = {
@@ -89,11 +88,14 @@ async def update(change: Dependency, world: World) -> Literal["updated", "cannot
     if not wanted:
         change.explanation = updates.no_dependency([wish.name for wish in asked])
         return "cannot"
-    plans = await _plans(change, world, wanted)
+    names = list(dict.fromkeys(wish.name for wish, _, _ in wanted))
+    plans = await _plans(change, world, [each for each in wanted if each[0].name in names[:MOST]])
     if not plans or not await _carried_out(change, world, plans):
         return "cannot"
     change.plans = tuple(plans)
-    change.summary = " ".join(updates.updated(each.name, each.before, each.after, each.updater) for each in plans)
+    told = [updates.updated(each.name, each.before, each.after, each.updater) for each in plans]
+    change.summary = " ".join(dict.fromkeys(told))
+    change.risks = updates.left_out(names[MOST:], MOST) if names[MOST:] else ""
     change.enclosed = tuple([each async for each in _logs(change, plans, world)])
     return "updated"
 
@@ -108,9 +110,9 @@ async def hold(change: Dependency, world: World) -> Literal["pass", "mend", "sto
         except OSError:
             stands = ""
         if stands != digest:
-            sentence = f"{updates.written_by_hand(path)}: `cp {ASIDE}/{path} {path}`."
+            sentence = f"{updates.written_by_hand(path)}: `cp -- {quote(f'{ASIDE}/{path}')} {quote(path)}`."
             found.append(Finding(guard=HELD, sentence=sentence, path=path, weight=Weight.MEND))
-    _say_whether_that_was_all(change, await change_of(world.workspace))
+    _say_whether_that_was_all(change, await change_of(change, world.workspace))
     return checked(change, HELD, found)
 
 
@@ -135,7 +137,7 @@ async def _wanted(asked: Sequence[Wish], workspace: Workspace) -> list[Found]:
     for wish in asked:
         if NAME.fullmatch(wish.name):
             found += [(wish, updater, project) for project in projects for updater in _tools(project, wish)]
-    return found[:MOST]
+    return found
 
 
 def _tools(project: Project, wish: Wish) -> Iterator[Updater]:
@@ -157,7 +159,8 @@ async def _manifests(workspace: Workspace) -> Texts:
     ]
     paths.sort(key=lambda path: (path.count("/"), path))
     shown = await workspace.show_all(paths[:_MOST_MANIFESTS])
-    return {path: data.decode(errors="replace") for path, data in shown.items() if len(data) <= _MOST_BYTES}
+    # That there is one has to be known, however large it is.
+    return {path: data.decode(errors="replace") if len(data) <= _MOST_BYTES else "" for path, data in shown.items()}
 
 
 async def _plans(change: Dependency, world: World, wanted: Sequence[Found]) -> list[Plan]:
@@ -176,6 +179,8 @@ async def _plans(change: Dependency, world: World, wanted: Sequence[Found]) -> l
             there.append((wish.name, version))
         else:
             plans.append(updater.plan(project, wish.model_copy(update={"version": version})))
+    # Members of a workspace come before its root, whose lock file then holds what they want.
+    plans.sort(key=lambda plan: -len(PurePosixPath(plan.folder).parts))
     plans = [plan for plan in plans if plan.commands]
     if untold:
         change.explanation = updates.no_version(untold)
@@ -200,10 +205,9 @@ async def _carried_out(change: Dependency, world: World, plans: Sequence[Plan]) 
         change.explanation = _failed(failed, mine)
         return False
     change.generated = tuple(path for path in await tidy(world.workspace) if not path.startswith(f"{ASIDE}/"))
-    change.generated = change.generated[:_MOST_GENERATED]
     if not await _taken_over(change, world.workspace, plans):
         return False
-    patch = await change_of(world.workspace)
+    patch = await change_of(change, world.workspace)
     lines = change.config.max_changed_lines + patch.added + patch.deleted
     # What the tool writes is not for people to read line by line: the bound is for what comes besides.
     more = {

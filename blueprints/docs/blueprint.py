@@ -1,5 +1,6 @@
 """Write documentation: nothing else changes, links lead somewhere, and what is shown as code is code."""
 
+import asyncio
 import shlex
 from collections.abc import Iterator
 from typing import ClassVar, Final, Literal
@@ -13,7 +14,7 @@ from app.core.redaction import Redactor
 from app.core.sandbox import CommandResult
 from app.core.workspace import CleanTree, Workspace
 from app.core.world import World
-from blueprints.docs.documents import belongs, examples, has_sessions, leads_nowhere, links, mistake
+from blueprints.docs.documents import belongs, examples, has_sessions, leads_nowhere, links, mistake, places
 from blueprints.steps.change import Untested
 from blueprints.steps.ci import watch
 from blueprints.steps.delivery import explain
@@ -63,7 +64,7 @@ async def implement(docs: Docs, world: World) -> Worked:
 @step("Check the documents")
 async def check(docs: Docs, world: World) -> Literal["pass", "mend", "stop"]:
     """See that nothing but documents changed, that links lead somewhere, and that examples are of their language."""
-    patch = await change_of(world.workspace)
+    patch = await change_of(docs, world.workspace)
     found = [*_foreign(patch)]
     if not found:
         found = await _read(docs, patch, world.workspace)
@@ -82,23 +83,30 @@ async def _read(docs: Docs, patch: Patch, workspace: Workspace) -> list[Finding]
     gone = {file.path for file in patch.files if file.change is FileState.DELETED}
     changed = [file.path for file in patch.files if file.change is not FileState.DELETED]
     before = set(await workspace.listed())
-    files = (before - gone) | set(changed)
-    others = sorted(path for path in files - set(changed) if belongs(path))[:_MOST_READ] if gone else []
+    now = (before - gone) | set(changed)
+    others = sorted(path for path in now - set(changed) if belongs(path))[:_MOST_READ] if gone else []
+    known = None if docs.config.sparse else (places(before), places(now))  # what is not in the tree may be elsewhere
     found: list[Finding] = []
     for path in (*changed, *others):
-        text = await text_now(workspace, path)
-        old = await text_before(workspace, path)
-        if not docs.config.sparse:  # what is not in the tree may be in the repository
-            known = {one.text for one in links(path, old) if leads_nowhere(path, one.text, before)}
-            found += _lost(path, text, files, known)
-        shown = {(one.language, one.text) for one in examples(path, old)}
-        found += _broken(path, text, shown)
+        texts = (await text_before(workspace, path), await text_now(workspace, path))
+        found += await asyncio.to_thread(_wrong, path, *texts, known)
     return found
 
 
-def _lost(path: str, text: str, files: set[str], known: set[str]) -> Iterator[Finding]:
+def _wrong(path: str, old: str, text: str, known: tuple[frozenset[str], frozenset[str]] | None) -> list[Finding]:
+    """What is wrong in one document. `known` are the places before and now; None if links are not looked at."""
+    shown = {(one.language, one.text) for one in examples(path, old)}
+    found = [*_broken(path, text, shown)]
+    if known is None:
+        return found
+    before, now = known
+    lost = {one.text for one in links(path, old) if leads_nowhere(path, one.text, before)}
+    return [*_lost(path, text, now, lost), *found]
+
+
+def _lost(path: str, text: str, now: frozenset[str], known: set[str]) -> Iterator[Finding]:
     for link in links(path, text):
-        if link.text not in known and leads_nowhere(path, link.text, files):
+        if link.text not in known and leads_nowhere(path, link.text, now):
             sentence = (
                 f"The link to `{link.text[:200]}` leads to no file of the repository. Correct it, or take it out."
             )
@@ -118,7 +126,7 @@ def _broken(path: str, text: str, shown: set[tuple[str, str]]) -> Iterator[Findi
 @step("Run the examples")
 async def run_examples(docs: Docs, world: World) -> Literal["pass", "mend", "stop"]:
     """Run sessions of Python in changed documents in a clean tree; what they print has to stand there."""
-    patch = await change_of(world.workspace)
+    patch = await change_of(docs, world.workspace)
     paths = [file.path for file in patch.files if file.change is not FileState.DELETED]
     shown = [path for path in paths if has_sessions(await text_now(world.workspace, path))][:_MOST_RUN]
     found: list[Finding] = []

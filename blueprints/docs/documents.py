@@ -4,9 +4,10 @@ import ast
 import json
 import posixpath
 import re
+import threading
 import tomllib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,8 @@ MOST_CHARACTERS: Final = 500_000
 _NAVIGATION: Final = frozenset(["mkdocs.yml", "mkdocs.yaml", "book.toml", "_quarto.yml", ".nojekyll", "_sidebar.md"])
 """Files by which generators of documentation know which pages there are."""
 _RST: Final = re.compile(r"^\s*\.\. (?:image|figure|include|literalinclude):: (\S+)", re.MULTILINE)
+_alone: Final = threading.Lock()
+"""Warnings are silenced for all threads together."""
 _MARKDOWN: Final = frozenset([".md", ".markdown", ".mdx"])
 
 
@@ -66,8 +69,17 @@ def _is_of_files(target: str) -> bool:
     return bool(parts.path) and not parts.scheme and not parts.netloc
 
 
-def leads_nowhere(path: str, target: str, files: AbstractSet[str]) -> bool:
-    """Whether a link of the document `path` leads to no file or folder among `files`.
+def places(files: Iterable[str]) -> frozenset[str]:
+    """These files, and the folders that hold them."""
+    found = set(files)
+    for path in files:
+        while (path := posixpath.dirname(path)) not in found and path:
+            found.add(path)
+    return frozenset(found)
+
+
+def leads_nowhere(path: str, target: str, known: AbstractSet[str]) -> bool:
+    """Whether a link of the document `path` leads to no file or folder of those that are `known`.
 
     What leads out of the repository is not looked at: `../../issues` is a page of GitHub's.
     """
@@ -78,7 +90,7 @@ def leads_nowhere(path: str, target: str, files: AbstractSet[str]) -> bool:
         return False
     # Generators of documentation link to a page by its address, which has no ending.
     pages = (found, f"{found}.md", f"{found}.rst", f"{found.removesuffix('.html')}.md")
-    return not any(page in files for page in pages) and not any(file.startswith(f"{found}/") for file in files)
+    return known.isdisjoint(pages)
 
 
 def examples(path: str, text: str) -> Iterator[Place]:
@@ -99,7 +111,7 @@ def mistake(example: Place) -> str:
     if check is None or len(example.text) > MOST_CHARACTERS or ">>> " in example.text:
         return ""
     try:
-        with warnings.catch_warnings():
+        with _alone, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             check(example.text)
     except (SyntaxError, ValueError, yaml.YAMLError) as error:

@@ -31,7 +31,9 @@ that passes every other time, ten in a row would be one in a thousand, and peopl
 _MOST_S: Final = 900.0
 """Seconds of repetition while it is to be reproduced, by the commands' own time."""
 _PROOF_S: Final = 2_700.0
-"""Seconds that the proof may take."""
+"""Seconds that the proof may take, by what a run took before the change."""
+_SLOWER: Final = 2
+"""As many times that long it may take in the end: a change may make the test slower, but not by far."""
 _LIST_S: Final = 300.0
 
 
@@ -107,17 +109,17 @@ async def _measured(flaky: Flaky, sandbox: Sandbox) -> tuple[Measured, CommandRe
 @step("Look for what would hide it")
 async def look(flaky: Flaky, world: World) -> Literal["pass", "mend", "stop"]:
     """Skips, further tries and waiting make a test look steady: none of them may come with the change."""
-    return checked(flaky, HIDDEN, list(hiding((await change_of(world.workspace)).data)))
+    return checked(flaky, HIDDEN, list(hiding((await change_of(flaky, world.workspace)).data)))
 
 
 @step("Prove it by repetition")
 async def repeat(flaky: Flaky, world: World) -> Literal["pass", "mend", "stop"]:
     """In a clean tree it may not fail once in so many runs that the old rate would have shown, with 99 %."""
-    patch, needed = await change_of(world.workspace), flaky.measured.enough
+    patch, needed = await change_of(flaky, world.workspace), flaky.measured.enough
     seconds, done = 0.0, 0
     failed: CommandResult | None = None
     async with world.clean.open(flaky.base_sha, patch=patch.data, set_up=flaky.config.setup or ()) as tree:
-        while done < needed and failed is None:
+        while done < needed and failed is None and seconds < _SLOWER * _PROOF_S:
             result = await tree.sandbox.run(flaky.repeated, timeout_s=flaky.config.test_timeout_s)
             done, seconds = done + 1, seconds + result.seconds
             failed = None if result.ok else result
@@ -129,6 +131,9 @@ async def repeat(flaky: Flaky, world: World) -> Literal["pass", "mend", "stop"]:
         timed_out=bool(failed and failed.timed_out),
     )
     flaky.keep([ran], Where.REPEATED)
+    if failed is None and done < needed:
+        sentence = flakiness.slower_now(flaky.repeated, done, needed, seconds)
+        return checked(flaky, REPEATED, [Finding(guard=REPEATED, sentence=sentence, weight=Weight.MEND)])
     if failed is None:
         said = flakiness.proved(flaky.repeated, flaky.measured, needed)
         flaky.enclosed = (Enclosed(title="How often it failed, before and after", said=said),)

@@ -1,5 +1,6 @@
 """Migrate: the same change in every place that it is for, until none is left. Many places are counted by a command."""
 
+import re
 import shlex
 from collections.abc import AsyncIterator, Iterator
 from typing import ClassVar, Final, Literal
@@ -37,6 +38,7 @@ _SEARCHED: Final = frozenset({0, 123})
 """How xargs ends when grep found something everywhere, and when it did not in some of the files:
 https://www.gnu.org/software/findutils/manual/html_node/find_html/xargs-options.html
 """
+_BEHIND_A_PATH: Final = re.compile(r":(\d+)(?=:)")
 _SEARCH_S: Final = 120.0
 """For one text in all files: some hundred megabytes a second."""
 
@@ -57,18 +59,23 @@ class Migration(Change):
 
 
 @step("Find the places")
-async def find(migration: Migration, world: World) -> Literal["found", "nothing"]:
+async def find(migration: Migration, world: World) -> Literal["found", "nothing", "too many"]:
     """Look for what the issue wants to be gone; without a line that says so, finding them is the minion's work."""
     scope = scope_of(migration.task)
     if not scope.gone:
         return "found"
     paths = scope.searched(await world.workspace.listed())
-    found = [f"{place}: {line}" for text in scope.gone async for place, line in _places(world, text, paths)]
-    if not found:
+    places = [each for text in scope.gone async for each in _places(world, text, paths)]
+    if not places:
         migration.explanation = words.nothing_to_migrate(scope.gone, scope.within)
         return "nothing"
-    more = [f"… and {len(found) - _MOST_SHOWN} more"] if len(found) > _MOST_SHOWN else []
-    migration.places = Redactor().redact("\n".join([*found[:_MOST_SHOWN], *more]))
+    files = {place.rpartition(":")[0] for place, _ in places}
+    if len(files) > migration.config.max_files:  # no change of all of them would be let pass
+        migration.explanation = words.too_many_files(len(files), migration.config.max_files)
+        return "too many"
+    shown = [f"{place}: {line}" for place, line in places[:_MOST_SHOWN]]
+    more = [f"… and {len(places) - _MOST_SHOWN} more"] if len(places) > _MOST_SHOWN else []
+    migration.places = Redactor().redact("\n".join([*shown, *more]))
     return "found"
 
 
@@ -83,10 +90,10 @@ async def implement(migration: Migration, world: World) -> Worked:
 async def left(migration: Migration, world: World) -> Literal["pass", "mend", "stop"]:
     """Send back places that were forgotten, and what was changed outside of what may change."""
     scope = scope_of(migration.task)
-    patch = await change_of(world.workspace)
+    patch = await change_of(migration, world.workspace)
     found = [*_outside(scope, patch)]
     added = [file.path for file in patch.files if file.change is not FileState.DELETED]
-    paths = scope.searched(sorted({*await world.workspace.listed(), *added} - {*migration.generated}))
+    paths = scope.searched(sorted({*await world.workspace.listed(), *added}))
     for text in scope.gone:
         places = [place async for place, _ in _places(world, text, paths)]
         for path, _, line in (place.rpartition(":") for place in places[:_MOST_SENT_BACK]):
@@ -112,11 +119,12 @@ async def _places(world: World, text: str, paths: list[str]) -> AsyncIterator[tu
     if result.exit_code not in _SEARCHED:
         raise RepositoryError(words.not_searched(text, result.exit_code))
     known = set(paths)
-    for said in result.output.splitlines():
-        path, _, rest = said.partition(":")
-        number, _, line = rest.partition(":")
-        if path in known and number.isdecimal():
-            yield f"{path}:{number}", line.strip()[:_LONGEST_LINE]
+    for said in result.output.split("\n"):
+        # Names of files may hold what grep puts behind them.
+        for match in _BEHIND_A_PATH.finditer(said):
+            if said[: match.start()] in known:
+                yield f"{said[: match.start()]}:{match[1]}", said[match.end() + 1 :].strip()[:_LONGEST_LINE]
+                break
 
 
 BLUEPRINT: Final[Blueprint[Migration]] = Blueprint(
@@ -125,11 +133,11 @@ BLUEPRINT: Final[Blueprint[Migration]] = Blueprint(
     state=Migration,
     start=prepare,
     checks=watch,
-    version=2,
+    version=3,
     goes_on_from=1,
     edges={
         prepare: {"ready": find, "cannot": explain},
-        find: {"found": rewrite, "nothing": explain},
+        find: {"found": rewrite, "nothing": explain, "too many": explain},
         rewrite: {"applied": implement, "none": implement},
         implement: {"changed": lint, "gave up": explain},
         **to_a_pull_request(checks=[left]),

@@ -18,13 +18,13 @@ from blueprints.refactor.public import changes, public
 from blueprints.steps.change import Change, NewTests
 from blueprints.steps.ci import watch
 from blueprints.steps.codemods import NONE, rewrite
+from blueprints.steps.commands import report
 from blueprints.steps.delivery import explain
 from blueprints.steps.gates import checked, lint
 from blueprints.steps.leftovers import change_of
 from blueprints.steps.preparation import prepare
 from blueprints.steps.proof import listed
 from blueprints.steps.texts import text_before, text_now
-from blueprints.steps.trees import report
 from blueprints.steps.ways import to_a_pull_request
 from blueprints.steps.work import Worked, implemented
 
@@ -55,7 +55,7 @@ async def implement(refactor: Refactor, world: World) -> Worked:
 @step("See what stayed")
 async def keep(refactor: Refactor, world: World) -> Literal["pass", "mend", "stop"]:
     """Send back edited tests, and public names that went or are called otherwise, unless the issue names them."""
-    patch = await change_of(world.workspace)
+    patch = await change_of(refactor, world.workspace)
     found = [] if "tests" in allowed(refactor.task) | set(refactor.config.allow) else [*_edited(patch)]
     found += await _missed(refactor, patch, world.workspace)
     found += _added_only(patch)
@@ -101,7 +101,7 @@ async def compare(refactor: Refactor, world: World) -> Literal["pass", "mend", "
     """Run the tests, new ones among them, on the code as it was: they pass there, too, and are the very same."""
     if not refactor.config.test:
         return checked(refactor, SAME, [])
-    patch = await change_of(world.workspace)
+    patch = await change_of(refactor, world.workspace)
     tests = b"".join(data for path, data in sections(patch.data) if is_test(path))
     set_up = refactor.config.setup or ()
     async with world.clean.open(refactor.base_sha, patch=patch.data, set_up=set_up) as tree:

@@ -8,16 +8,17 @@ from app.core.blueprint import step
 from app.core.errors import Denied, NotFound
 from app.core.fence import fenced
 from app.core.redaction import Redactor
-from app.core.task import Place, Remark
+from app.core.task import Place
 from app.core.wording import followups
 from app.core.world import World
 from blueprints.steps.change import Change
+from blueprints.steps.remarks import told_remark
 
 _log = logging.getLogger(__name__)
 
-_ANSWER: Final = re.compile(r"(?m)^[ \t]*(?:[-*][ \t]+)?#?(\d{1,3})[.:)][ \t]+(\S.*)$")
-_HUNK: Final = 2_000
-"""Characters of the piece of diff that a remark stands under: its end, which is the line that is meant."""
+_ANSWER: Final = re.compile(
+    r"(?m)^[ \t]*(?:[-*][ \t]+)?(?:\*\*)?(?:Remark[ \t]+)?#?(\d{1,3})(?:[.:)]\*\*|\*\*[.:)]|[.:)])[ \t]+(\S.*)$"
+)
 
 
 class Answers(Change):
@@ -45,17 +46,9 @@ async def listen(change: Answers, world: World) -> Literal["said", "nothing"]:
 def remarks(change: Answers) -> str:
     """All remarks as data for a minion, each with its number and its place."""
     return fenced(
-        "\n\n".join(_numbered(number, one) for number, one in enumerate(change.task.remarks, 1)),
+        "\n\n".join(f"{number}: {told_remark(one)}" for number, one in enumerate(change.task.remarks, 1)),
         "what reviewers with write permission said",
     )
-
-
-def _numbered(number: int, remark: Remark) -> str:
-    where = (
-        f", at {remark.path}" + (f", line {remark.line}" if remark.line else "") if remark.path else ", about all of it"
-    )
-    hunk = f"\n{remark.hunk[-_HUNK:]}\n" if remark.hunk else ""
-    return f"{number}: {remark.author.login}{where}:{hunk}\n{remark.body}"
 
 
 def answers_in(summary: str, number: int) -> tuple[str, ...]:
@@ -77,7 +70,7 @@ async def reply(change: Answers, world: World) -> Literal["checks", "done"]:
     number = change.pull_request_number if change.pull_request_number != task.number else None
     general: list[tuple[str, str]] = []
     for at, remark in enumerate(task.remarks, 1):
-        said = redact((change.answers[at - 1 : at] or ("",))[0] or followups.done(change.summary))
+        said = redact((change.answers[at - 1 : at] or ("",))[0] or followups.done(_ANSWER.sub("", change.summary)))
         if remark.comment_id is None:
             general.append((remark.author.login, said))
             continue

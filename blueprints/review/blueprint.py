@@ -12,13 +12,13 @@ from blueprints.steps.delivery import explain, publish
 from blueprints.steps.gates import lint
 from blueprints.steps.preparation import prepare
 from blueprints.steps.ways import to_a_pull_request
-from blueprints.steps.work import implemented
+from blueprints.steps.work import implemented, issue
 
 
 @agent("Do what reviewers want", prompt="respond.md", budget=Budget(), role="implement")
 async def respond(change: Answers, world: World) -> Literal["changed", "answered", "gave up"]:
     """Let a minion do what was asked for, and find a sentence for each remark; some need no change."""
-    outcome = await implemented(change, world, {"remarks": remarks(change)})
+    outcome = await implemented(change, world, {"issue": issue(change.task), "remarks": remarks(change)})
     change.answers = answers_in(change.summary, len(change.task.remarks))
     if change.explanation == wording.nothing_changed() and any(change.answers):
         change.explanation = ""

@@ -19,7 +19,7 @@ from app.core.patch import Patch
 from app.core.repo_config import RepoConfig
 
 MOST_REPORT: Final = 12_000
-"""Characters of failing output that are kept for the model: the tail, where runners put their summary."""
+"""Characters of failing output that are kept for the model: the tails, where runners put their summary."""
 
 NewTests = Literal["for defects", "always", "never"]
 """When something in the changed tests has to fail without the rest of the change; `never`: it is not looked for."""

@@ -7,13 +7,13 @@ from typing import Final, Literal
 from app.core import wording
 from app.core.blueprint import Wait, step
 from app.core.errors import Denied
-from app.core.evidence import Where, evidence
+from app.core.evidence import Where
 from app.core.forge import FailedCheck, Verdict
 from app.core.redaction import Redactor
 from app.core.world import World
 from blueprints.steps.change import Change, digest
+from blueprints.steps.commands import run
 from blueprints.steps.delivery import leave_to_people
-from blueprints.steps.gates import without_generated
 from blueprints.steps.leftovers import change_of
 
 ROUNDS: Final = 2
@@ -104,13 +104,9 @@ async def autofix(change: Change, world: World) -> Literal["fixed", "not fixed"]
     """Begin a round: read what failed, and let the repository's own commands put right what they can."""
     await read_failures(change, world)
     commands = change.config.autofix
-    results = [await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in commands]
-    change.keep([evidence(result, Where.AUTOFIX) for result in results], Where.AUTOFIX)
-    await without_generated(change, world)
-    patch = await change_of(world.workspace)
+    await run(change, world.sandbox, commands, Where.AUTOFIX)
+    patch = await change_of(change, world.workspace)
     is_fixed = bool(commands) and bool(patch.files) and digest(patch) != change.pushed
-    if change.generated and change.config.setup:  # the tests of this round need again what was pushed without
-        await world.sandbox.set_up(change.config.setup, timeout_s=change.config.setup_timeout_s)
     if not is_fixed:
         return "not fixed"
     change.tried = (*change.tried, wording.tried_fixes(commands))

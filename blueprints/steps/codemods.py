@@ -4,13 +4,13 @@ from typing import Final, Literal
 
 from app.core.blueprint import step
 from app.core.codemods import codemods_of
-from app.core.evidence import Where, evidence
+from app.core.evidence import Where
 from app.core.fence import fenced
 from app.core.redaction import Redactor
 from app.core.sandbox import CommandResult
 from app.core.world import World
 from blueprints.steps.change import Change
-from blueprints.steps.gates import restored
+from blueprints.steps.commands import run
 from blueprints.steps.leftovers import change_of
 
 NONE: Final = "The issue names none."
@@ -26,10 +26,10 @@ async def rewrite(change: Change, world: World) -> Literal["applied", "none"]:
     commands = codemods_of(change.task)
     if not commands:
         return "none"
-    await restored(world, keep=set(change.generated))  # should this be the second time, after a crash
-    results = [await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in commands]
-    change.keep([evidence(result, Where.CODEMOD) for result in results], Where.CODEMOD)
-    paths = [file.path for file in (await change_of(world.workspace)).files if file.path not in change.generated]
+    again = await change_of(change, world.workspace)  # nothing, but after a crash
+    await world.workspace.restore([file.path for file in again.files])
+    results = await run(change, world.sandbox, commands, Where.CODEMOD)
+    paths = [file.path for file in (await change_of(change, world.workspace)).files]
     change.rewritten = fenced(_told(results, paths), "what the codemods did")
     return "applied"
 

@@ -30,7 +30,7 @@ async def publish(change: Change, world: World) -> None:
     date. If somebody else has pushed meanwhile, nothing is: who looks at the checks next says so.
     """
     summary = Redactor().redact(change.summary)
-    patch = await change_of(world.workspace)
+    patch = await change_of(change, world.workspace)
     # The very change that is pushed, however the tree may have come to differ from what was guarded before.
     found = await inspected(change, world, patch)
     if findings := [each for each in found if each.weight is not Weight.REMARK]:
@@ -177,7 +177,7 @@ async def explain(change: Change, world: World) -> None:
 
 async def _show_places(change: Change, world: World) -> None:
     """Have the check run show what gates found at its places. What a minion did after that may have moved them."""
-    patch = await change_of(world.workspace)
+    patch = await change_of(change, world.workspace)
     if change.guarded != digest(patch):
         return
     change.details = Redactor().redact(wording.stopped_here(patch, change.findings))

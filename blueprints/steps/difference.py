@@ -12,7 +12,8 @@ from app.core.guards import Finding, Weight
 from app.core.sandbox import CommandResult, Sandbox
 from app.core.world import World
 from blueprints.steps.change import Change
-from blueprints.steps.trees import Parts, report, run_tests, unless_allowed
+from blueprints.steps.commands import report, run
+from blueprints.steps.trees import Parts, run_tests, unless_allowed
 
 NEW_TESTS: Final = "new tests"
 MOST_CLAIMS: Final = 10
@@ -63,8 +64,7 @@ def _no_test(change: Change, parts: Parts, *, by_claims: bool) -> list[Finding]:
 
 async def _claims_fail(change: Change, sandbox: Sandbox, claimed: Sequence[str]) -> bool:
     """Whether a command that succeeds with the change fails here: one that succeeds in either case shows nothing."""
-    results = [await sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in claimed]
-    change.keep([evidence(result, Where.UNCLAIMED) for result in results], Where.UNCLAIMED)
+    results = await run(change, sandbox, claimed, Where.UNCLAIMED)
     return any(not result.ok for result in results)
 
 

@@ -1,21 +1,19 @@
 """What a change has to pass. A gate is an exit code or a guard, never somebody's word."""
 
-import shlex
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from typing import Final, Literal
 
 from app.core import wording
 from app.core.allowances import allowed
 from app.core.blueprint import step
-from app.core.evidence import Where, evidence
+from app.core.evidence import Where
 from app.core.failures import failures
 from app.core.guards import Finding, Weight
 from app.core.kinds import is_test
 from app.core.patch import Patch
-from app.core.redaction import Redactor
 from app.core.world import World
-from blueprints.steps.change import MOST_REPORT, Change, digest
+from blueprints.steps.change import Change, digest
+from blueprints.steps.commands import report, run
 from blueprints.steps.leftovers import change_of
 
 _MOST_FINDINGS: Final = 100
@@ -25,42 +23,19 @@ _MOST_FINDINGS: Final = 100
 @step("Tidy the code")
 async def lint(change: Change, world: World) -> None:
     """Let the repository's own formatters and fixers work. What they cannot put right is for the reviewer to see."""
-    before = {file.path for file in (await change_of(world.workspace)).files} if not change.tidies_others else set()
-    results = [
-        await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in change.config.lint or ()
-    ]
-    change.keep([evidence(result, Where.LINT) for result in results], Where.LINT)
+    before = set() if change.tidies_others else {file.path for file in (await change_of(change, world.workspace)).files}
+    results = await run(change, world.sandbox, change.config.lint, Where.LINT)
     if results and not change.tidies_others:
-        await restored(world, keep=before)
-
-
-async def restored(world: World, keep: AbstractSet[str]) -> None:
-    """Bring back every file that is not in `keep` as the base commit has it."""
-    gone = []
-    for file in (await change_of(world.workspace)).files:
-        if file.path in keep:
-            continue
-        data = await world.workspace.show(file.path)
-        if data is None:
-            gone.append(file.path)
-        else:
-            await world.workspace.write(file.path, data)
-    if gone:
-        await world.sandbox.run(f"rm -f -- {shlex.join(gone)}")
+        after = (await change_of(change, world.workspace)).files
+        await world.workspace.restore([file.path for file in after if file.path not in before])
 
 
 @step("Run the tests")
 async def test(change: Change, world: World) -> Literal["green", "red"]:
     """Run every test command; green if all of them succeed."""
-    results = [
-        await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in change.config.test or ()
-    ]
-    change.keep([evidence(result, Where.AFTER) for result in results], Where.AFTER)
-    failed = [result for result in results if not result.ok]
-    report = "\n\n".join(f"$ {result.command}  (exit code {result.exit_code})\n{result.output}" for result in failed)
-    change.report = Redactor().redact(report)[-MOST_REPORT:]
-    change.findings = ()
-    return "red" if failed and not await _is_red_as_before(change, world) else "green"
+    results = await run(change, world.sandbox, change.config.test, Where.AFTER)
+    change.report, change.findings = report(results), ()
+    return "red" if change.report and not await _is_red_as_before(change, world) else "green"
 
 
 async def _is_red_as_before(change: Change, world: World) -> bool:
@@ -68,20 +43,13 @@ async def _is_red_as_before(change: Change, world: World) -> bool:
     now, before = failures(change.report), failures(change.report_before)
     if not now or not now <= before:
         return False
-    return now < before or any(is_test(file.path) for file in (await change_of(world.workspace)).files)
-
-
-async def without_generated(change: Change, world: World) -> None:
-    """Take out of the tree what only tests need."""
-    if change.generated:
-        await world.sandbox.run(f"rm -f -- {shlex.join(change.generated)}")
+    return now < before or any(is_test(file.path) for file in (await change_of(change, world.workspace)).files)
 
 
 @step("Guard the way out")
 async def guard(change: Change, world: World) -> Literal["pass", "mend", "stop"]:
     """Let every guard look at the change that would leave."""
-    await without_generated(change, world)
-    patch = await change_of(world.workspace)
+    patch = await change_of(change, world.workspace)
     found = await inspected(change, world, patch)
     change.remarks = tuple(each for each in found if each.weight is Weight.REMARK)[:_MOST_FINDINGS]
     change.guards, change.guarded = tuple(world.guards.names), digest(patch)

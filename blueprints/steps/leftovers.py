@@ -11,6 +11,7 @@ from typing import Final
 from app.core.patch import Change as FileState
 from app.core.patch import Patch
 from app.core.workspace import Workspace
+from blueprints.steps.change import Change
 
 _FOLDERS: Final = (
     "__pycache__",
@@ -28,10 +29,16 @@ _FOLDERS: Final = (
     ".nyc_output",
 )
 """Names that tools give to folders of their own, and hardly a person does."""
+_MOST_GENERATED: Final = 200
+"""Files. Who makes more has to ignore them: guards would stop a change with all of them."""
 
 
-async def change_of(workspace: Workspace) -> Patch:
-    """The change of the tree without leftovers in the tools' own folders."""
+async def change_of(change: Change, workspace: Workspace) -> Patch:
+    """The change of the tree, without leftovers in the tools' own folders and without what set-up or tests made."""
+    return (await _without_folders(workspace)).without(frozenset(change.generated))
+
+
+async def _without_folders(workspace: Workspace) -> Patch:
     patch = await workspace.patch()
     added = [file.path for file in patch.files if file.change is FileState.ADDED]
     folders = {folder for path in added if (folder := _folder(path))}
@@ -41,15 +48,14 @@ async def change_of(workspace: Workspace) -> Patch:
 
 
 async def tidy(workspace: Workspace) -> tuple[str, ...]:
-    """Before anybody works: give files that set-up changed their old contents back, and hide new folders.
+    """Before anybody works: give files that set-up and tests changed back as they were, and hide new folders.
 
     Answers with what cannot be put away: new files among the repository's own.
     """
-    patch = await change_of(workspace)
-    for file in patch.files:
-        if file.change is not FileState.ADDED and (before := await workspace.show(file.path)) is not None:
-            await workspace.write(file.path, before)
-    return tuple(file.path for file in patch.files if file.change is FileState.ADDED)
+    files = (await _without_folders(workspace)).files
+    if changed := [file.path for file in files if file.change is not FileState.ADDED]:
+        await workspace.restore(changed)
+    return tuple(file.path for file in files if file.change is FileState.ADDED)[:_MOST_GENERATED]
 
 
 def _folder(path: str) -> str:

@@ -1,6 +1,6 @@
 """Before anybody works: a tree in which the repository's own tests run, and what they say about the base."""
 
-from typing import Final, Literal
+from typing import Literal
 
 from app.core import wording
 from app.core.blueprint import step
@@ -8,15 +8,13 @@ from app.core.errors import ConfigError
 from app.core.evidence import Where, evidence
 from app.core.redaction import Redactor
 from app.core.world import World
-from blueprints.steps.change import MOST_REPORT, Change
+from blueprints.steps.change import Change
+from blueprints.steps.commands import report, run
 from blueprints.steps.configuration import configuration
 from blueprints.steps.environment import environment
 from blueprints.steps.hydration import hydrated
 from blueprints.steps.leftovers import tidy
 from blueprints.steps.orientation import orientation
-
-_MOST_GENERATED: Final = 200
-"""Files. Who makes more has to ignore them: guards would stop a change with all of them."""
 
 
 @step("Prepare the work tree")
@@ -39,7 +37,7 @@ async def prepare(change: Change, world: World) -> Literal["ready", "cannot"]:
         return "cannot"
     await _run_before(change, world)
     change.environment = await environment(change.evidence, world.sandbox)
-    change.generated = (await tidy(world.workspace))[:_MOST_GENERATED]
+    change.generated = await tidy(world.workspace)
     return "ready"
 
 
@@ -58,11 +56,6 @@ async def _set_up(change: Change, world: World) -> bool:
 
 async def _run_before(change: Change, world: World) -> None:
     """What fails before is not the change's fault, and people should know it."""
-    results = [
-        await world.sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in change.config.test or ()
-    ]
-    change.keep([evidence(result, Where.BEFORE) for result in results], Where.BEFORE)
-    failed = [result for result in results if not result.ok]
-    change.failed_before = tuple(result.command for result in failed)
-    report = "\n\n".join(f"$ {result.command}\n{result.output}" for result in failed)
-    change.report_before = Redactor().redact(report)[-MOST_REPORT:]
+    results = await run(change, world.sandbox, change.config.test, Where.BEFORE)
+    change.failed_before = tuple(result.command for result in results if not result.ok)
+    change.report_before = report(results)

@@ -23,11 +23,12 @@ from app.core.sandbox import CommandResult, Sandbox
 from app.core.workspace import CleanTree
 from app.core.world import World
 from blueprints.steps.change import Change
+from blueprints.steps.commands import report, run
 from blueprints.steps.difference import NEW_TESTS, claims, different
 from blueprints.steps.gates import judged
 from blueprints.steps.leftovers import change_of
 from blueprints.steps.reports import reports
-from blueprints.steps.trees import Parts, report, run_tests, unless_allowed
+from blueprints.steps.trees import Parts, run_tests, unless_allowed
 
 CLEAN: Final = "clean tree"
 CLAIMS: Final = "claims"
@@ -46,7 +47,7 @@ Names = frozenset[str] | None
 @step("Prove it in a clean tree")
 async def prove(change: Change, world: World) -> Literal["pass", "mend", "stop"]:
     """Try the change in trees of its own: what holds there is evidence, and what does not goes back to the minion."""
-    parts = Parts.of(await change_of(world.workspace))
+    parts = Parts.of(await change_of(change, world.workspace))
     for where in (Where.CLEAN, Where.CLAIMED, Where.NEW_TESTS, Where.UNCLAIMED, Where.OLD_TESTS):
         change.keep([], where)
     change.figures = {gate: figure for gate, figure in change.figures.items() if gate not in GATES}
@@ -88,8 +89,7 @@ def _red(change: Change, results: Sequence[CommandResult]) -> Iterator[Finding]:
 
 async def _claims(change: Change, sandbox: Sandbox) -> list[Finding]:
     """Run again what the minion said that shows it."""
-    results = [await sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in claims(change)]
-    change.keep([evidence(result, Where.CLAIMED) for result in results], Where.CLAIMED)
+    results = await run(change, sandbox, claims(change), Where.CLAIMED)
     failed = [result for result in results if not result.ok]
     if failed:
         change.report = report(failed)

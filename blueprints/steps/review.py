@@ -35,7 +35,7 @@ _LONGEST_TRY_S: Final = 300.0
 )
 async def review(change: Change, world: World) -> Literal["pass", "blocked"]:
     """Have the change read by another model; a blocker that is seen to fail goes back, everything else is told."""
-    patch = await change_of(world.workspace)
+    patch = await change_of(change, world.workspace)
     if change.reviews.of == digest(patch):
         return "pass"  # nothing was changed since
     result = await world.reviewer.review(patch, _facts(change, patch))

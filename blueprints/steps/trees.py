@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from app.core.allowances import allowed
 from app.core.collection import narrowed, stands_alone
 from app.core.diff import sections
-from app.core.evidence import Where, evidence
+from app.core.evidence import Where
 from app.core.guards import Weight
 from app.core.kinds import is_source, is_test
 from app.core.patch import Change as FileState
 from app.core.patch import Patch
-from app.core.redaction import Redactor
 from app.core.sandbox import CommandResult, Sandbox
-from blueprints.steps.change import MOST_REPORT, Change
+from blueprints.steps.change import Change
+from blueprints.steps.commands import run
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,7 @@ async def run_tests(
     """Run the test commands, for `files` only where that can be."""
     chosen = files if all(map(stands_alone, files)) else ()
     commands = [narrowed(command, chosen) or command for command in change.config.test or ()]
-    results = [await sandbox.run(command, timeout_s=change.config.test_timeout_s) for command in commands]
-    change.keep([evidence(result, where) for result in results], where)
-    return results
-
-
-def report(results: Sequence[CommandResult]) -> str:
-    """The end of what commands that failed printed, each under its name; empty if none did."""
-    failed = [result for result in results if not result.ok]
-    told = "\n\n".join(f"$ {result.command}  (exit code {result.exit_code})\n{result.output}" for result in failed)
-    return Redactor().redact(told)[-MOST_REPORT:]
+    return await run(change, sandbox, commands, where)
 
 
 def unless_allowed(change: Change, otherwise: Weight = Weight.MEND) -> Weight:

@@ -2,10 +2,10 @@
 
 The first one is each blueprint's own, with a prompt of its own; `implemented` is what it does. The others are the same
 for all. What differs in them is told by the state: `demands`. A blueprint that needs other words for one of them makes
-a node of its own with the same name, which calls `repair.run`, and hands it to `to_a_pull_request`.
+a node of its own with the same name, which calls `repaired`, and hands it to `to_a_pull_request`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from app.core import wording
@@ -13,20 +13,21 @@ from app.core.blueprint import agent
 from app.core.budget import Budget
 from app.core.fence import fenced
 from app.core.minion import GaveUp
+from app.core.patch import Patch
 from app.core.redaction import Redactor
 from app.core.repo_config import RepoConfig
 from app.core.task import Task
 from app.core.world import World
-from blueprints.steps.change import Change
+from blueprints.steps.change import Change, digest
 from blueprints.steps.ci import report
 from blueprints.steps.context import context
 from blueprints.steps.leftovers import change_of
+from blueprints.steps.refusals import refusals
+from blueprints.steps.remarks import told_remark
 from blueprints.steps.review import MOST_ROUNDS, told_to_the_author
 
 REPAIRS: Final = 3
 """More rounds than three hardly ever turn red into green; they turn tests into what passes."""
-_HUNK: Final = 2_000
-"""Characters of the piece of diff that a remark stands under: its end, which is the line that is meant."""
 _AFTER_CHECKS: Final = "After red checks"
 
 Worked = Literal["changed", "gave up"]
@@ -38,6 +39,15 @@ async def implemented(change: Change, world: World, facts: Mapping[str, str] | N
     return await worked(change, world, told(change) | {"baseline": _baseline(change)} | dict(facts or {}))
 
 
+async def repaired(
+    change: Change, world: World, facts: Mapping[str, str] | None = None, *, after: str = "After red tests"
+) -> Worked:
+    """Let a minion mend what failed, by the prompt of the node that calls this, which may want more facts."""
+    change.repairs += 1
+    known = told(change) | {"report": failed(change), "attempt": f"{change.repairs} of {REPAIRS}"} | dict(facts or {})
+    return await worked(change, world, known, after="After gates stopped it" if change.findings else after)
+
+
 @agent(
     "Repair what is red",
     prompt="repair.md",
@@ -47,9 +57,7 @@ async def implemented(change: Change, world: World, facts: Mapping[str, str] | N
 )
 async def repair(change: Change, world: World) -> Worked:
     """Let a minion see what failed, and mend it."""
-    change.repairs += 1
-    facts = told(change) | {"report": failed(change), "attempt": f"{change.repairs} of {REPAIRS}"}
-    return await worked(change, world, facts, after="After gates stopped it" if change.findings else "After red tests")
+    return await repaired(change, world)
 
 
 @agent(
@@ -79,6 +87,7 @@ async def answer(change: Change, world: World) -> Worked:
     """Let a minion mend what a reviewer found and we saw fail. If it does not, people hear of both."""
     said = fenced(told_to_the_author(change.reviews), "what the reviewer found")
     facts = told(change) | {"report": said, "attempt": f"{change.reviews.sent_back} of {MOST_ROUNDS}"}
+    passed = await change_of(change, world.workspace)
     outcome = await worked(change, world, facts, after="After review")
     if outcome == "changed":
         change.reviews = change.reviews.sent()
@@ -86,7 +95,16 @@ async def answer(change: Change, world: World) -> Worked:
         # The change as it was is still one that passes: it goes on, and so does what was said against it.
         disputed = {"disputed": change.explanation, "sent_back": MOST_ROUNDS}
         change.reviews, change.explanation = change.reviews.model_copy(update=disputed), ""
+        await _go_back(change, world, passed)
     return outcome
+
+
+async def _go_back(change: Change, world: World, passed: Patch) -> None:
+    """Take away what a minion tried that gave up. After a crash in its middle it stays, and gates look at it."""
+    now = await change_of(change, world.workspace)
+    if change.guarded == digest(passed) != digest(now):
+        touched = {file.path for file in (*passed.files, *now.files)}
+        await world.workspace.restore(sorted(touched), patch=passed.data)
 
 
 async def worked(change: Change, world: World, facts: dict[str, str], *, after: str = "") -> Worked:
@@ -98,7 +116,7 @@ async def worked(change: Change, world: World, facts: dict[str, str], *, after: 
     if isinstance(result, GaveUp):
         change.explanation = wording.gave_up(result.reason, Redactor().redact(result.detail))
         return "gave up"
-    if all(file.path in change.generated for file in (await change_of(world.workspace)).files):
+    if (await change_of(change, world.workspace)).is_empty:
         change.explanation = wording.nothing_changed()
         change.summary = change.summary or result.summary
         return "gave up"
@@ -113,12 +131,23 @@ def told(change: Change) -> dict[str, str]:
     """What every prompt here is told: the task, where it is done, and how it will be judged."""
     task = change.task
     return context(change) | {
-        "issue": fenced("\n\n".join([task.title, task.body, *_remarks(task)]), "the issue"),
+        "issue": issue(task, _said(task)),
         "instructions": task.instructions.strip() or "(nothing more)",
         "commands": _commands(change.config),
         "demands": change.demands,
+        "gates": refusals(change),
         "limits": f"at most {change.config.max_files} files and {change.config.max_changed_lines} changed lines",
     }
+
+
+def issue(task: Task, remarks: Sequence[str] = ()) -> str:
+    """The task's words as data, and after them what reviewers said."""
+    return fenced("\n\n".join([task.title, task.body, *remarks]), "the issue")
+
+
+def _said(task: Task) -> list[str]:
+    heading = "What reviewers said about this pull request, which is to be answered by the change:"
+    return [heading, *map(told_remark, task.remarks)] if task.remarks else []
 
 
 def failed(change: Change) -> str:
@@ -131,19 +160,9 @@ def failed(change: Change) -> str:
     return "\n\n".join(parts)
 
 
-def _remarks(task: Task) -> Iterator[str]:
-    """What reviewers said, each with the place that it is about."""
-    if task.remarks:
-        yield "What reviewers said about this pull request, which is to be answered by the change:"
-    for remark in task.remarks:
-        where = f", at {remark.path}" + (f", line {remark.line}" if remark.line else "") if remark.path else ""
-        hunk = f"\n\n```diff\n{remark.hunk[-_HUNK:]}\n```" if remark.hunk else ""
-        yield f"{remark.author.login}{where}:{hunk}\n\n{remark.body}"
-
-
 def _commands(config: RepoConfig) -> str:
     lines = [f"- tests: `{command}`" for command in config.test or ()] or ["- tests: this repository has none"]
-    lines += [f"- tidying, done for you afterwards: `{command}`" for command in config.lint or ()]
+    lines += [f"- tidying, done for you before that, which stops nothing: `{command}`" for command in config.lint or ()]
     return "\n".join(lines)
 
 

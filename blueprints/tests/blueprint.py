@@ -58,7 +58,7 @@ async def implement(tests: Tests, world: World) -> Worked:
 async def only_tests(tests: Tests, world: World) -> Literal["pass", "mend", "stop"]:
     """Send back a change of anything but tests."""
     found = []
-    for file in (await change_of(world.workspace)).files:
+    for file in (await change_of(tests, world.workspace)).files:
         before = await text_before(world.workspace, file.path)
         if not is_test(file.path) and not only_tests_changed(
             file.path, before, await text_now(world.workspace, file.path)
@@ -71,7 +71,7 @@ async def only_tests(tests: Tests, world: World) -> Literal["pass", "mend", "sto
 @step("Measure what tests run")
 async def measure(tests: Tests, world: World) -> Literal["pass", "mend", "stop"]:
     """Compare which lines of the code the tests run now with those that they ran before."""
-    patch = await change_of(world.workspace)
+    patch = await change_of(tests, world.workspace)
     paths = await _targets(tests, patch, world)
     said = _said(tests)
     before = await covered(tests, world, paths)
@@ -85,7 +85,7 @@ async def measure(tests: Tests, world: World) -> Literal["pass", "mend", "stop"]
 @step("Put mistakes into the code")
 async def notice(tests: Tests, world: World) -> Literal["pass", "mend", "stop"]:
     """Try mistakes that the tests as they were do not notice; the new tests have to notice some of them."""
-    patch = await change_of(world.workspace)
+    patch = await change_of(tests, world.workspace)
     chosen = await _chosen(tests, patch, world)
     missed = await _missed(tests, chosen, world, b"") if tests.config.test else []
     still = await _missed(tests, missed, world, patch.data) if missed else []

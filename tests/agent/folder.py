@@ -49,6 +49,9 @@ class FolderWorkspace:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
 
+    async def restore(self, paths: Sequence[str], *, patch: bytes = b"") -> None:  # noqa: ARG002 - the Protocol
+        raise AssertionError(f"a minion restores nothing: {paths}")
+
     async def paths(self, folder: str = "") -> Sequence[str]:
         return sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in self._inside(folder).iterdir())
 

@@ -90,6 +90,7 @@ def test_branches_of_ours_are_out_of_the_way(past: Past) -> None:
         ("- {name: a, title: A, merged: x, mergd: y}", "mergd"),
         ("- {name: a, title: A, merged: x}\n- {name: a, title: B, merged: y}", "Two pairs"),
         ("[", "cannot be used"),
+        ("- name: a", "cannot be used: pair 1 `title`: Field required; pair 1 `merged`: Field required.$"),
     ],
 )
 def test_a_file_of_pairs_that_cannot_be_used_is_told(tmp_path: Path, text: str, told: str) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from app.core.blueprint import EXHAUSTED, Blueprint, Node, Wait
 from app.core.budget import Usage
+from app.core.diff import sections
 from app.core.errors import Conflict, Denied, NotFound
 from app.core.forge import Check, FailedCheck, Head, Permission, Pull, PullRequest, Reaction, Remote, Verdict
 from app.core.guards import Finding, Show
@@ -81,6 +82,20 @@ class FakeWorkspace:
     async def write(self, path: str, data: bytes) -> None:
         self.tree[path] = data
 
+    async def restore(self, paths: Sequence[str], *, patch: bytes = b"") -> None:
+        for path in paths:
+            self.tree.pop(path, None)
+            if path in self.base:
+                self.tree[path] = self.base[path]
+        self.apply(patch)
+
+    def apply(self, patch: bytes) -> None:
+        for path, section in sections(patch):
+            data = ast.literal_eval(section.partition(b"\n")[2].decode())
+            self.tree.pop(path, None)
+            if data is not None:
+                self.tree[path] = data
+
     async def paths(self, folder: str = "") -> Sequence[str]:
         start = f"{folder}/" if folder else ""
         inside = [path.removeprefix(start) for path in self.tree if path.startswith(start)]
@@ -98,7 +113,7 @@ class FakeWorkspace:
             for number, text in enumerate(seen.get(path, b"").decode().split("\n"), 1)
         ]
         files = tuple(self._file(path, seen.get(path)) for path in changed)
-        data = repr([(path, seen.get(path)) for path in changed]).encode() if changed else b""
+        data = b"".join(f"diff --git a/{path} b/{path}\n{seen.get(path)!r}\n".encode() for path in changed)
         return Patch(data=data, files=files, added_lines=tuple(lines))
 
     def _hides(self, path: str) -> bool:
@@ -146,6 +161,8 @@ class FakeSandbox:
         self.workspace = workspace
         self.commands = dict(commands)
         self.ran: list[str] = []
+        self.seconds = 0.5
+        """What every command takes."""
         self.connections: tuple[str, ...] = ()
         """What set-up commands reach."""
 
@@ -153,7 +170,7 @@ class FakeSandbox:
         self.ran.append(command)
         act = self.commands.get(command)
         code, output = act(self.workspace.tree) if act else (127, f"bash: {command}: command not found")
-        return CommandResult(command=command, exit_code=code, output=output, seconds=0.5)
+        return CommandResult(command=command, exit_code=code, output=output, seconds=self.seconds)
 
     async def set_up(self, commands: Sequence[str], *, timeout_s: float = 1_200) -> Sequence[CommandResult]:
         results: list[CommandResult] = []
@@ -384,9 +401,9 @@ class FakeCleanTrees:
         workspace = FakeWorkspace(self.sandbox.workspace.base, self.sandbox.workspace.branches)
         await workspace.check_out(sha)
         sandbox = FakeSandbox(workspace, self.sandbox.commands)
+        sandbox.seconds = self.sandbox.seconds
         await sandbox.set_up(set_up)
-        for path, data in ast.literal_eval(patch.decode()) if patch else ():
-            workspace.tree[path] = data
+        workspace.apply(patch)
         yield CleanTree(workspace, sandbox)
 
 

@@ -14,7 +14,7 @@ from blueprints.dependency.plan import Project
 from blueprints.dependency.updaters import python
 from blueprints.dependency.updaters.all_updaters import ALL
 from blueprints.dependency.updaters.cargo import admits as cargo_admits
-from blueprints.dependency.updating import ASIDE
+from blueprints.dependency.updating import ASIDE, hold
 from blueprints.dependency.wish import Wish, wishes
 
 UV = """\
@@ -209,6 +209,43 @@ def test_what_cannot_be_updated_by_a_tool_is_nobodys() -> None:
         assert all(updater.before(Project("", hashed), name) is None for updater in ALL)
 
 
+WORKSPACE = {
+    "package.json": json.dumps({"workspaces": ["packages/*"]}),
+    "package-lock.json": json.dumps({"packages": {"": {}, "packages/a": {}, **PACKAGE_LOCK["packages"]}}),
+    "packages/a/package.json": json.dumps({"dependencies": {"left-pad": "~1.1.0"}}),
+}
+PNPM_WORKSPACE = {
+    "pnpm-lock.yaml": "importers:\n\n  packages/a:\n    dependencies: {}\n",
+    "packages/a/package.json": WORKSPACE["packages/a/package.json"],
+    "packages/b/package.json": WORKSPACE["packages/a/package.json"],
+}
+
+
+def test_a_member_of_a_workspace_is_updated_where_it_is_and_locked_above() -> None:
+    plan = planned(WORKSPACE, "left-pad", "1.3.0", "packages/a")
+    assert (plan.updater, plan.before, plan.folder) == ("npm", "1.1.3", "packages/a")
+    assert "--package-lock-only" in plan.commands[0]
+    assert (plan.files, plan.locks) == (("packages/a/package.json", "package-lock.json"), ("package-lock.json",))
+    assert all(updater.before(Project("", WORKSPACE), "left-pad") is None for updater in ALL), "the member wants it"
+    assert planned(WORKSPACE, "deep", "1.1.0").commands[0].startswith("npm update"), "nobody wants it by itself"
+    assert planned(PNPM_WORKSPACE, "left-pad", "1.3.0", "packages/a").locks == ("pnpm-lock.yaml",)
+
+
+@pytest.mark.parametrize(
+    ("texts", "folder", "name"),
+    [
+        ({"package.json": json.dumps(PACKAGE), "yarn.lock": ""}, "", "left-pad"),
+        ({"web/package.json": json.dumps(PACKAGE), "yarn.lock": ""}, "web", "left-pad"),
+        (PNPM_WORKSPACE, "packages/b", "left-pad"),
+        ({"pyproject.toml": UV, "pdm.lock": ""}, "", "flask"),
+    ],
+)
+def test_what_another_tool_locks_is_left_alone(texts: Mapping[str, str], folder: str, name: str) -> None:
+    assert all(updater.before(Project(folder, texts), name) is None for updater in ALL)
+    seen = {glob for updater in ALL for glob in updater.manifests}
+    assert {path.rpartition("/")[2] for path in texts} <= seen, "else nobody would know of its lock file"
+
+
 @pytest.mark.parametrize(
     ("spec", "version", "lets_in"),
     [
@@ -349,7 +386,7 @@ async def test_words_that_name_nothing_are_read_by_a_minion_and_looked_up(rig: A
         (
             "Old things",
             [lambda _: Submission(summary="update nothing-here to 3")],
-            "No manifest of this repository wants",
+            "No manifest that can be updated here wants",
         ),
         ("Old things", [lambda _: GaveUp(reason="needs_human", detail="Which one?")], "Which one?"),
         ("Update greetings to 1.0", [], "`greetings` stands at `1.0` already"),
@@ -378,3 +415,34 @@ async def test_every_node_may_run_twice(rig: Any, lost: int) -> None:
     _, state = await cut.walk(BLUEPRINT, lost=frozenset({lost}))
     assert state.head_sha == expected.head_sha
     assert cut.workspace.pushes == 1
+
+
+async def test_of_many_packages_ten_are_updated_and_the_others_named(rig: Any) -> None:
+    names = [f"p{number}" for number in range(12)]
+    wanted = "".join(f"{name}==1.0\n" for name in names).encode()
+    run = run_of(
+        rig, title=" ".join(f"Update {name} to 2.0." for name in names), base=BASE | {"requirements.txt": wanted}
+    )
+    commands = [f"sed -i '{number}s/.*/{name}==2.0/' requirements.txt" for number, name in enumerate(names, 1)]
+    lines = {command: line for line, command in enumerate(commands)}
+
+    def edits(command: str) -> Any:
+        def edit(files: dict[str, bytes]) -> tuple[int, str]:
+            was = files["requirements.txt"].split(b"\n")
+            was[lines[command]] = was[lines[command]].replace(b"1.0", b"2.0")
+            files["requirements.txt"] = b"\n".join(was)
+            return 0, ""
+
+        return edit
+
+    run.sandbox.commands |= {command: edits(command) for command in commands} | {"check": lambda _: (0, "OK")}
+    _, state = await run.walk(BLUEPRINT)
+    assert [plan.name for plan in state.plans] == names[:10]
+    assert state.risks == "Not updated, because one run updates 10 packages at most: `p10`, `p11`."
+
+
+async def test_a_lock_file_that_a_minion_wrote_is_given_back_by_a_command_that_works(rig: Any) -> None:
+    state = await run_of(rig).begin(BLUEPRINT, written={"my app/uv.lock": "x"})
+    assert await hold.run(state, run_of(rig).world) == "mend"
+    (finding,) = state.findings
+    assert f"`cp -- '{ASIDE}/my app/uv.lock' 'my app/uv.lock'`" in finding.sentence

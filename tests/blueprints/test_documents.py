@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from blueprints.docs.blueprint import run_again
-from blueprints.docs.documents import belongs, examples, leads_nowhere, links, mistake
+from blueprints.docs.documents import belongs, examples, leads_nowhere, links, mistake, places
 
-FILES = {"README.md", "docs/guide.md", "docs/a b.png", "src/app.py", "docs/deep/index.md"}
+FILES = places(["README.md", "docs/guide.md", "docs/a b.png", "src/app.py", "docs/deep/index.md"])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from app.core.allowances import ALLOWANCES
 from app.core.budget import Usage
 from app.core.errors import RepositoryError
 from app.core.evidence import Where
@@ -10,6 +11,8 @@ from app.core.fence import fenced
 from app.core.minion import GaveUp, Submission
 from blueprints.fix.blueprint import BLUEPRINT
 from blueprints.steps.delivery import publish
+from blueprints.steps.leftovers import change_of
+from blueprints.steps.refusals import REFUSED
 
 BASE = {
     "greet.py": b"def greet(name):\n    return 'Hello, !'\n",
@@ -92,6 +95,18 @@ async def test_red_tests_are_repaired(rig: Any) -> None:
     assert "After red tests: Now it is there." in body
     assert "cost $0.22" in body
     assert "The repair after red tests" in body
+
+
+async def test_of_two_suites_that_fail_the_minion_sees_both(rig: Any) -> None:
+    """The one that prints more does not push the other out."""
+    long = lambda _: (1, "x\n" * 20_000 + "FAILED tests/test_web.py::test_page")  # noqa: E731
+    base = BASE | {".github/minion.yml": b"test: [check, web]\n"}
+    run = rig(base, COMMANDS | {"web": long}, does(b"broken"))
+    await run.walk(BLUEPRINT)
+    report = run.minion.facts[1]["report"]
+    assert "$ check  (exit code 1)\nFAILED tests/test_greet.py::test_name" in report
+    assert "$ web  (exit code 1)" in report
+    assert "FAILED tests/test_web.py::test_page" in report
 
 
 async def test_what_stays_red_is_explained_after_three_repairs(rig: Any) -> None:
@@ -197,15 +212,12 @@ async def test_what_set_up_and_tests_leave_behind_is_no_part_of_the_change(rig: 
         files["new/__pycache__/a.pyc"] = b"x"
         return check(files)
 
-    def remove(files: dict[str, bytes]) -> tuple[int, str]:
-        del files["version.py"]
-        return 0, ""
-
-    commands = COMMANDS | {"install": install, "check": noisy, "rm -f -- version.py": remove}
+    commands = COMMANDS | {"install": install, "check": noisy}
     run = rig(BASE | {"setup.cfg": b"as it was"}, commands, does(RIGHT))
-    visits, _ = await run.walk(BLUEPRINT)
+    visits, state = await run.walk(BLUEPRINT)
     assert visits == GREEN
-    assert [file.path for file in (await run.workspace.patch()).files] == ["greet.py"]
+    assert [file.path for file in (await change_of(state, run.workspace)).files] == ["greet.py"]
+    assert run.workspace.tree["version.py"] == b"made", "tests of another round need it"
     assert "(1 file, " in run.forge.pulls["minions/12-3"]["body"]
 
 
@@ -223,8 +235,21 @@ async def test_the_minion_is_told_the_task_as_data_and_the_gates_as_facts(rig: A
     await run.walk(BLUEPRINT)
     facts = run.minion.facts[0]
     assert facts["issue"] == fenced(f"{run.task.title}\n\n{run.task.body}", "the issue")
-    assert facts["commands"] == "- tests: `check`\n- tidying, done for you afterwards: `tidy`"
+    assert facts["commands"] == "- tests: `check`\n- tidying, done for you before that, which stops nothing: `tidy`"
     assert "these fail already: check" in facts["baseline"]
+
+
+async def test_the_minion_is_told_what_gates_refuse_here_and_what_they_let_pass(rig: Any) -> None:
+    config = b"test: check\nallow: locks\nprotected_paths: [infra/**]\n"
+    run = rig(BASE | {".github/minion.yml": config}, COMMANDS, does(RIGHT))
+    run.task = run.task.model_copy(update={"instructions": "allow: tests"})
+    await run.walk(BLUEPRINT)
+    said = run.minion.facts[0]["gates"]
+    refused, _, passes = said.partition("They let pass here")
+    assert REFUSED.keys() == ALLOWANCES.keys()
+    assert [word for word, text in REFUSED.items() if f"- {text}" not in refused] == ["tests", "locks"]
+    assert all(REFUSED[word] in passes for word in ("tests", "locks"))
+    assert "protects besides: `infra/**`" in said
 
 
 @pytest.mark.faults

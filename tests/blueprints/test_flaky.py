@@ -210,6 +210,22 @@ async def test_what_fails_still_is_sent_back(rig: Any) -> None:
     assert "failed again, in run" in run.minion.facts[1]["report"]
 
 
+async def test_what_got_too_slow_to_be_proved_is_sent_back(rig: Any) -> None:
+    def slow(files: dict[str, bytes]) -> Submission:
+        run.sandbox.seconds = 3_000.0
+        return steady(files)
+
+    def quick(files: dict[str, bytes]) -> Submission:
+        run.sandbox.seconds = 0.5
+        return steady(files)
+
+    run = run_of(rig, every_third, slow, quick)
+    visits, _ = await run.walk(BLUEPRINT)
+    assert visits[visits.index("repeat") + 1] == "repair"
+    assert "takes 3000 seconds a run with the change, so that only 2 of the" in run.minion.facts[1]["report"]
+    assert visits[-1] == "watch"
+
+
 async def test_what_hides_it_is_sent_back(rig: Any) -> None:
     def waits(files: dict[str, bytes]) -> Submission:
         files["names.py"] = STEADY

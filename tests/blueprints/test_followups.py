@@ -134,6 +134,7 @@ WHOLE = Remark(author=ANN, body="Nice, but @bob.", at=AT)
         ("All of it.\n\n- 2) No: it is needed.\n- 1. Yes.\n1: Again.", ("Yes.", "No: it is needed.", "")),
         ("Done in 3: one.", ("", "", "")),
         ("99: x\n3: y", ("", "", "y")),
+        ("**1:** Yes.\n**2**: No.\n- Remark 3: Maybe.", ("Yes.", "No.", "Maybe.")),
     ],
 )
 def test_a_sentence_for_each_remark_is_read(summary: str, answers: tuple[str, ...]) -> None:
@@ -151,7 +152,8 @@ async def test_each_remark_is_answered_in_its_thread_with_the_commit(rig: Any) -
     assert first.startswith(f"It is shorter now.\n\nSee {state.head_sha} in #13.")
     assert second.startswith("No: it is needed.")
     (comment,) = run.forge.comments.values()
-    assert "- To `ann`: 1: It is shorter now." in comment
+    assert "- To `ann`: It was looked at with the rest." in comment, "the answers to others are none to this one"
+    assert "Too long." not in run.minion.facts[0]["issue"], "what was said stands there once"
 
 
 async def test_a_question_is_answered_without_a_change(rig: Any) -> None:

@@ -82,6 +82,24 @@ async def test_where_there_is_nothing_to_be_changed_nobody_is_paid(rig: Any) -> 
     assert run.minion.facts == []
 
 
+async def test_where_no_change_of_all_places_would_be_let_pass_nobody_is_paid(rig: Any) -> None:
+    config = {".github/minion.yml": BASE[".github/minion.yml"] + b"max_files: 1\n"}
+    run = asked(rig(BASE | config, COMMANDS, writes({})))
+    visits, state = await run.walk(BLUEPRINTS["migrate"])
+    assert visits == ["prepare", "find", "explain"]
+    assert "stands in 2 files, and one change may touch 1" in state.explanation
+    assert run.minion.facts == []
+
+
+async def test_names_of_files_may_look_like_what_grep_says(rig: Any) -> None:
+    odd = {"src/a:7:b.py": b"x\nimport old\n", "src/na ïve.py": b"import old  # at 12:30:15\n"}
+    config = {".github/minion.yml": BASE[".github/minion.yml"]}
+    run = asked(rig(odd | config, COMMANDS, writes(dict.fromkeys(odd, b"import new\n"))))
+    _, state = await run.walk(BLUEPRINTS["migrate"])
+    assert "src/a:7:b.py:2: import old\nsrc/na ïve.py:1: import old" in run.minion.facts[0]["places"]
+    assert state.pull_request_number == 13, state.explanation
+
+
 async def test_a_search_that_breaks_is_no_proof_that_nothing_is_left(rig: Any) -> None:
     run = asked(rig(BASE, COMMANDS | {SEARCH: lambda _: (127, "grep: command not found")}, writes(NEW)))
     with pytest.raises(RepositoryError, match="the search ended with 127"):

@@ -135,12 +135,8 @@ async def test_what_formatters_do_to_other_files_is_no_part_of_the_change(rig: A
         files.update({"greet.py": GREET + b"\n", "made.py": b"x", "README.md": files["README.md"].rstrip() + b"\n"})
         return 0, ""
 
-    def removes(files: Files) -> tuple[int, str]:
-        del files["made.py"]
-        return 0, ""
-
     base = BASE | {".github/minion.yml": b"setup: []\nlint: format\ntest: check\n"}
-    run = rig(base, COMMANDS | {"format": formats, "rm -f -- made.py": removes}, does(readme=b"# Hi\n\n"))
+    run = rig(base, COMMANDS | {"format": formats}, does(readme=b"# Hi\n\n"))
     visits, _ = await run.walk(BLUEPRINTS["docs"])
     assert "repair" not in visits
     assert [file.path for file in (await run.workspace.patch()).files] == ["README.md"]

@@ -162,6 +162,22 @@ async def test_a_minion_may_stand_by_its_change(rig: Any) -> None:
     assert "Something is open" in body(run)
 
 
+async def test_what_a_minion_tried_that_stands_by_its_change_is_taken_away(rig: Any) -> None:
+    """Or spent its budget on the answer: half of a change is none."""
+
+    def tries(files: dict[str, bytes]) -> GaveUp:
+        files.update({"greet.py": b"oops", "try.py": b"x"})
+        return GaveUp(reason="too_big", detail="No turns are left.")
+
+    commands = COMMANDS | {"check": lambda files: (1, "red") if files["greet.py"] == b"oops" else (0, "")}
+    run = reviewed(rig(BASE, commands, writes(b"v1"), tries), notes(finding()))
+    visits, _ = await run.walk(BLUEPRINT)
+    assert asked(visits) == ["implement", "review", *ANSWERED, "publish"]
+    assert run.workspace.tree["greet.py"] == b"v1"
+    assert "try.py" not in run.workspace.tree
+    assert len(run.reviewer.facts) == 1
+
+
 async def test_what_is_broken_in_the_answer_is_gated_like_everything_else(rig: Any) -> None:
     commands = COMMANDS | {"check": lambda files: (1, "red") if files["greet.py"] == b"oops" else (0, "")}
     run = reviewed(rig(BASE, commands, writes(b"v1"), writes(b"oops"), writes(b"v2")), notes(finding()), notes())

@@ -199,6 +199,12 @@ class TestCheck:
         sentences = await BubblewrapBoxes(closed / "home").check()
         assert any(f"chmod o+x {closed}" in sentence for sentence in sentences)
 
+    async def test_says_that_its_folder_cannot_be_written(self, reachable_folder: Path) -> None:
+        (reachable_folder / "file").touch()
+        boxes = BubblewrapBoxes(reachable_folder / "file" / "home")
+        (sentence,) = await boxes.check()
+        assert sentence.endswith("cannot be written to " + str(reachable_folder / "file/home") + ": Not a directory.")
+
 
 def fetching(url: str) -> str:
     """A command that fetches `url` with what every machine has that runs these tests."""

@@ -208,3 +208,10 @@ class TestChange:
         results = await workspace.sandbox.set_up([command])
         assert all(result.ok for result in results)
         assert changes(await workspace.patch()) == {"web/made/x": Change.ADDED}
+
+    async def test_is_taken_back_when_it_is_named(self, workspace: GitWorkspace) -> None:
+        await workspace.write("web/index.js", b"changed\n")
+        changed = [file.path for file in (await workspace.patch()).files]
+        assert changed
+        await workspace.restore(changed)
+        assert (await workspace.patch()).is_empty

@@ -136,6 +136,20 @@ class TestCheckOut:
         await other.check_out(origin.base, patch=saved.data)
         assert await other.patch() == saved
 
+    async def test_a_saved_patch_may_hold_what_set_up_makes_again(
+        self, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
+    ) -> None:
+        """A repository that does not ignore what its set-up makes: another machine makes it, too."""
+        set_up = ["echo made > 'made here.txt'; mkdir -p lib; ln -sf ../code.py lib/link"]
+        await workspace.sandbox.set_up(set_up)
+        await do(workspace, "echo more >> code.py; echo changed >> 'made here.txt'")
+        saved = await workspace.patch()
+        other = workspaces.open(2, 7, origin.remote)
+        await other.check_out(origin.base, patch=saved.data, set_up=set_up)
+        assert await other.patch() == saved
+        assert all(result.ok for result in await other.sandbox.set_up(["true", *set_up]))
+        assert await other.patch() == saved
+
     async def test_what_another_process_changes_is_seen_by_who_looked_before(
         self, home: Path, boxes: BubblewrapBoxes, workspaces: Workspaces, workspace: GitWorkspace, origin: Origin
     ) -> None:
@@ -312,6 +326,37 @@ class TestFiles:
         await do(workspace, "truncate -s 30M huge")
         with pytest.raises(PermissionError, match="31457280"):
             await workspace.read("huge")
+
+
+class TestRestore:
+    async def test_files_are_as_they_were_with_mode_and_as_links(self, workspace: GitWorkspace) -> None:
+        await do(
+            workspace,
+            "echo x >> code.py; chmod -x run.sh; rm link; echo x > link; rm -r sub; ln -s /etc sub; rm dos.txt;"
+            "mkdir dos.txt; echo x > dos.txt/in; echo x > 'caf\351'; echo x > 'a \"new\" one';"
+            "rm -r .git; echo kept >> .gitignore",
+        )
+        changed = [file.path for file in (await workspace.patch()).files if file.path != ".gitignore"]
+        await workspace.restore(changed)
+        assert [file.path for file in (await workspace.patch()).files] == [".gitignore"]
+        assert await do(workspace, "readlink link; ls sub") == "code.py\ndeep.txt\n"
+
+    async def test_an_earlier_change_comes_back(self, workspace: GitWorkspace) -> None:
+        await do(workspace, "echo more >> code.py; chmod -x run.sh; printf '\\0\\1' > bin; rm dos.txt; ln -s bin to")
+        earlier = await workspace.patch()
+        await do(
+            workspace, "echo less > code.py; rm bin to; mkdir bin; echo x > bin/x; echo new > new; echo x > dos.txt"
+        )
+        now = await workspace.patch()
+        await workspace.restore([file.path for file in (*earlier.files, *now.files)], patch=earlier.data)
+        assert await workspace.patch() == earlier
+
+    async def test_there_may_be_many_and_some_that_are_not_there(self, workspace: GitWorkspace) -> None:
+        await do(workspace, "mkdir made; for n in {1..5000}; do echo x > made/a-file-with-a-long-name-$n; done")
+        changed = [file.path for file in (await workspace.patch()).files]
+        assert len(changed) == 5000
+        await workspace.restore([*changed, "nowhere/at/all"])
+        assert (await workspace.patch()).is_empty
 
 
 class TestPatch:

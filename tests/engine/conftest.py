@@ -191,6 +191,9 @@ class FakeWorkspace:
     async def write(self, path: str, data: bytes) -> None:
         self.files[path] = data
 
+    async def restore(self, paths: Sequence[str], *, patch: bytes = b"") -> None:
+        raise AssertionError((paths, patch))
+
     async def paths(self, folder: str = "") -> Sequence[str]:
         return sorted(name for name in self.files if name.startswith(folder))
 

@@ -37,6 +37,8 @@ pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
         (["run", "--repo", "/", "--task", "x", "--model", "a/b"], {}, "/ is no git repository"),
         (["run", "--repo", "/", "--task", " ", "--model", "a/b"], {}, "The task is empty"),
         (["nonsense"], {}, "No such command"),
+        (["token", "create", "--name", "x", "--login", "a b", "--repositories", "a/*"], {}, "'a b' is no account on"),
+        (["restore", "/nowhere"], {}, "/nowhere cannot be read as a backup: No such file or directory."),
         (["demo", "--port", "99999"], {}, "Input should be less than or equal to 65535"),
         (["demo", "--model", "nonsense/gpt-9"], {}, "No provider is known for the model nonsense/gpt-9."),
     ],

@@ -5,6 +5,7 @@ has the mirror's objects at `/objects`, read-only. The minion gets a small repos
 commit, no history, no remote.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -55,8 +56,12 @@ APPLY: Final = """
 set -e
 cat > /tmp/patch
 bring /tmp/patch
+git apply -z --numstat /tmp/patch | LC_ALL=C cut -z -f3- | LC_ALL=C sort -zu \\
+  | LC_ALL=C comm -z -23 - <(GIT_INDEX_FILE=/git/base-index git ls-files -z | LC_ALL=C sort -z) \\
+  | (cd /repo && xargs -0 -r rm -rf --)
 exec git apply --whitespace=nowarn /tmp/patch
 """
+"""What set-up made where the patch has a new file gives way: the change was seen in a tree that was set up as well."""
 
 RESTORE: Final = """
 set -e
@@ -65,6 +70,15 @@ git ls-files -z --modified | git checkout-index -z --force --quiet --stdin
 strays | (cd /repo && xargs -0 -r rm -f --)
 """
 """`--modified` names what was deleted, too."""
+
+RESTORE_THESE: Final = """
+set -e
+LC_ALL=C sort -zu > /tmp/wanted
+cp --preserve=timestamps /git/base-index /git/index
+held | LC_ALL=C sort -z > /tmp/held
+LC_ALL=C comm -z -23 /tmp/wanted /tmp/held | (cd /repo && xargs -0 -r rm -rf --)
+LC_ALL=C comm -z -12 /tmp/wanted /tmp/held | git checkout-index -z --force --quiet --stdin
+"""
 
 DIFF: Final = """
 exec 9> /git/lock; flock 9
@@ -152,11 +166,15 @@ class BoxedGit:
         if ended.exit_code:
             raise RepositoryError(f"The saved change does not fit the work tree: {ended.text[-1000:].strip()}")
 
-    async def restore(self) -> None:
-        """Give the repository's own files their old contents back. Raises RepositoryError if that cannot be done."""
-        ended = await self._run(RESTORE, timeout_s=300)
+    async def restore(self, paths: Iterable[str] | None = None) -> None:
+        """Give these files, or all of the repository's own, back as they were; raises RepositoryError if it cannot."""
+        if paths is None:
+            ended = await self._run(RESTORE, timeout_s=300)
+        else:
+            named = b"".join(os.fsencode(path) + b"\0" for path in paths)
+            ended = await self._run(RESTORE_THESE, stdin=named, timeout_s=300)
         if ended.exit_code:
-            raise RepositoryError(f"What set-up changed cannot be restored: {ended.text[-1000:].strip()}")
+            raise RepositoryError(f"What was changed cannot be restored: {ended.text[-1000:].strip()}")
 
     async def diff(self, sha: str) -> bytes:
         """The change of the tree against `sha`. Data of a stranger: parse it with care.

@@ -118,8 +118,8 @@ class Folder:
 
     @property
     def is_touched(self) -> bool:
-        """Whether anything was written over the layers."""
-        return any((self.room / "upper" / part).exists() for part in PARTS)
+        """Whether anything may have been written since it was filled; one without layers does not tell."""
+        return not self.is_layered or any((self.room / "upper" / part).exists() for part in PARTS)
 
     def make(self, layers: Sequence[Path] = ()) -> None:
         """Make it anew over these layers, or empty if it is not layered. Whoever uses a layer holds its lock now."""

@@ -169,9 +169,9 @@ class GitWorkspace:
         patch = (await self.patch()).data if self._folder.is_touched else b""
         with self.seen.altering():
             results = await self._furnish(base, commands, timeout_s)
+            if patch and not await self._holds(patch):
+                await self._git.apply(patch)
             if not self._folder.base.exists():
-                if patch:
-                    await self._git.apply(patch)
                 await asyncio.to_thread(place, self._folder.base, base.encode(), 0o600)
         return results
 
@@ -281,6 +281,13 @@ class GitWorkspace:
         """As `Workspace.write` says; missing folders are made."""
         with self.seen.altering():
             await asyncio.to_thread(self._files.write, path, data)
+
+    async def restore(self, paths: Sequence[str], *, patch: bytes = b"") -> None:
+        """As `Workspace.restore` says. Raises RepositoryError if it cannot be done."""
+        with self.seen.altering():
+            await self._git.restore(paths)
+            if patch:
+                await self._git.apply(patch)
 
     async def paths(self, folder: str = "") -> Sequence[str]:
         """As `Workspace.paths` says."""

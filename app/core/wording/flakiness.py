@@ -62,6 +62,14 @@ def fails_still(command: str, failed_at: int, needed: int) -> str:
     )
 
 
+def slower_now(command: str, done: int, needed: int, seconds: float) -> str:
+    """Said to a minion: with its change the proof does not come to an end."""
+    return (
+        f"{code(command[:300])} takes {seconds / done:.0f} seconds a run with the change, so that only {done} of the "
+        f"{needed} runs fit in the time there is for the proof. Make it as fast as it was."
+    )
+
+
 def proved(command: str, before: Measured, runs: int) -> str:
     """For the pull request: how it was shown, with the formula."""
     return (

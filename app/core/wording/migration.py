@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.core.neutral import code
+from app.core.repo_config import PATH
 
 _MOST: Final = 5
 
@@ -17,6 +18,15 @@ def nothing_to_migrate(gone: Sequence[str], within: Sequence[str]) -> str:
     """What has to be gone is not there."""
     where = f"under {_listed(within)}" if within else "in this repository"
     return f"Nothing had to be changed: {_listed(gone)} stands nowhere {where} any more."
+
+
+def too_many_files(files: int, most: int) -> str:
+    """A change of all of these files would be stopped for its size, whatever is in it."""
+    return (
+        f"What has to be gone stands in {files:,} files, and one change may touch {most:,}. Say by lines `within:` and "
+        f"`except:` which part comes first, make a campaign of it with `parts:`, or raise {code('max_files')} in "
+        f"{code(PATH)}."
+    )
 
 
 def still_there(text: str) -> str:

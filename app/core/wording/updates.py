@@ -25,8 +25,19 @@ def needed_nothing_else() -> str:
 def no_dependency(names: Sequence[str]) -> str:
     """What is asked for is in no manifest."""
     named = ", ".join(code(name) for name in names[:_MOST])
-    found = f"No manifest of this repository wants {named}" if named else "The issue names no dependency to update"
-    return f"{found}. Name it as the manifest does, for example: update `requests` to 2.32.0."
+    found = (
+        f"No manifest that can be updated here wants {named}" if named else "The issue names no dependency to update"
+    )
+    return (
+        f"{found}. Name it as the manifest does, for example: update `requests` to 2.32.0. What yarn, Bun or PDM lock, "
+        f"and files of requirements with hashes that no tool compiled, cannot be updated here."
+    )
+
+
+def left_out(names: Sequence[str], most: int) -> str:
+    """More packages were named than one run updates."""
+    named = ", ".join(code(name) for name in names[:_MOST])
+    return f"Not updated, because one run updates {most} packages at most: {named}."
 
 
 def no_version(names: Sequence[str]) -> str:

@@ -1,8 +1,10 @@
 """`package.json`, by npm or pnpm."""
 
 import json
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from shlex import quote
 from typing import Any, Final
 
@@ -10,6 +12,9 @@ from blueprints.dependency.plan import Plan, Project, planned
 from blueprints.dependency.wish import Wish
 
 _MANIFEST: Final = "package.json"
+_LOCKS: Final = ("package-lock.json", "npm-shrinkwrap.json")
+_PNPM_LOCK: Final = "pnpm-lock.yaml"
+_OTHER_LOCKS: Final = (_PNPM_LOCK, "yarn.lock", "bun.lock", "bun.lockb")
 _KINDS: Final = {
     "dependencies": "--save-prod",
     "devDependencies": "--save-dev",
@@ -27,20 +32,26 @@ class Npm:
 
     name = "npm"
     ecosystem = "npm"
-    manifests = (_MANIFEST, "package-lock.json", "npm-shrinkwrap.json")
+    manifests = (_MANIFEST, *_LOCKS, *_OTHER_LOCKS)
 
     def before(self, project: Project, name: str) -> str | None:
         """As `Updater` says."""
-        if not project.has(_MANIFEST) or any(map(project.has, ("pnpm-lock.yaml", "yarn.lock", "bun.lock"))):
+        if not project.has(_MANIFEST) or _is_locked_otherwise(project):
             return None
-        packages = _read(project.text(_lock(project))).get("packages") if _lock(project) else None
-        entry = packages.get(f"node_modules/{name}") if isinstance(packages, Mapping) else None
-        if isinstance(entry, Mapping):
-            return str(entry.get("version", ""))
-        return next((_bare(spec) for _, spec in _wanted(project, name)), None)
+        wanted = next((_bare(spec) for _, spec in _wanted(project, name)), None)
+        lock = _lock(project)
+        if wanted is None and (not project.has(lock) or _is_a_members(project, name)):
+            return None
+        packages = _packages(project, lock)
+        places = (f"{_seen_from(project, lock)}/node_modules/{name}", f"node_modules/{name}")
+        entry = next((packages[place] for place in places if place in packages), None)
+        return str(entry.get("version", "")) if isinstance(entry, Mapping) else wanted
 
     def plan(self, project: Project, wish: Wish) -> Plan:
-        """As `Updater` says. Scripts of packages are not run: `set_up` does that, as it does before."""
+        """As `Updater` says. Scripts of packages are not run: `set_up` does that, as it does before.
+
+        In a folder that is a member of a workspace npm writes the lock file above it.
+        """
         lock = _lock(project)
         quiet = f"--ignore-scripts --no-audit --no-fund {'--package-lock-only' if lock else '--no-package-lock'}"
         commands = [
@@ -58,11 +69,11 @@ class Pnpm:
 
     name = "pnpm"
     ecosystem = "npm"
-    manifests = (_MANIFEST, "pnpm-lock.yaml")
+    manifests = (_MANIFEST, _PNPM_LOCK)
 
     def before(self, project: Project, name: str) -> str | None:
         """As `Updater` says."""
-        if not project.has("pnpm-lock.yaml"):
+        if not _pnpm_lock(project):
             return None
         return next((_bare(spec) for _, spec in _wanted(project, name)), None)
 
@@ -77,13 +88,50 @@ class Pnpm:
             f"{quote(f'{wish.name}@{wish.version}')}"
             for table, spec in _wanted(project, wish.name)
         ]
-        return planned(self, project, wish, commands, files=(_MANIFEST,), locks=("pnpm-lock.yaml",))
+        return planned(self, project, wish, commands, files=(_MANIFEST,), locks=(_pnpm_lock(project),))
 
 
 def _lock(project: Project) -> str:
-    return next((name for name in ("package-lock.json", "npm-shrinkwrap.json") if project.has(name)), "")
+    """The lock file that holds what the project wants: its own, or that of a workspace that it is a member of."""
+    if own := next((name for name in _LOCKS if project.has(name)), ""):
+        return own
+    for lock in project.above(*_LOCKS):
+        if _seen_from(project, lock) in _packages(project, lock):
+            return lock
+    return ""
 
 
+def _seen_from(project: Project, lock: str) -> str:
+    """The project's folder, as a lock file above it says it."""
+    return posixpath.relpath(project.folder or ".", posixpath.dirname(project.path(lock)) or ".")
+
+
+def _is_locked_otherwise(project: Project) -> bool:
+    """Here, or by a workspace above, of which it cannot be seen whether the project is a member."""
+    return any(map(project.has, _OTHER_LOCKS)) or (not _lock(project) and any(project.above(*_OTHER_LOCKS)))
+
+
+def _pnpm_lock(project: Project) -> str:
+    if project.has(_PNPM_LOCK):
+        return _PNPM_LOCK
+    for lock in project.above(_PNPM_LOCK):
+        if re.search(rf"(?m)^  '?{re.escape(_seen_from(project, lock))}'?:", project.text(lock)):
+            return lock
+    return ""
+
+
+def _packages(project: Project, lock: str) -> Mapping[str, Any]:
+    packages = _read(project.text(lock)).get("packages") if lock else None
+    return packages if isinstance(packages, Mapping) else {}
+
+
+def _is_a_members(project: Project, name: str) -> bool:
+    """Whether a member of the workspace wants the package: there it is updated."""
+    members = (key for key in _packages(project, _lock(project)) if key and "node_modules" not in key.split("/"))
+    return any(any(_wanted(Project(project.path(member), project.texts), name)) for member in members)
+
+
+@lru_cache(maxsize=16)
 def _read(text: str) -> Mapping[str, Any]:
     try:
         said = json.loads(text or "{}")

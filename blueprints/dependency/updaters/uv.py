@@ -9,6 +9,7 @@ from blueprints.dependency.wish import Wish
 
 _MANIFEST: Final = "pyproject.toml"
 _LOCK: Final = "uv.lock"
+_OTHER_LOCKS: Final = ("poetry.lock", "pdm.lock")
 
 
 class Uv:
@@ -42,11 +43,11 @@ class Unlocked:
 
     name = "uv, without a lock file"
     ecosystem = "pypi"
-    manifests = (_MANIFEST,)
+    manifests = (_MANIFEST, _LOCK, *_OTHER_LOCKS)
 
     def before(self, project: Project, name: str) -> str | None:
         """As `Updater` says."""
-        if any(project.has(lock) for lock in (_LOCK, "poetry.lock", "pdm.lock")):
+        if any(map(project.has, (_LOCK, *_OTHER_LOCKS))):
             return None
         found = declared(project.text(_MANIFEST), name)
         return version_in(found[0].requirement.specifier) if found else None

@@ -78,8 +78,11 @@ class BubblewrapBoxes:
         if missing := machine.missing(self._home):
             return missing
         tree = self._home / "box" / "check"
-        tree.mkdir(parents=True, exist_ok=True)
-        lock = os.open(tree.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            tree.mkdir(parents=True, exist_ok=True)
+            lock = os.open(tree.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            return [str(_unwritable(self._home, error))]
         try:
             # One server at a time: what is in the box then was left by one that was killed here.
             await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
@@ -176,12 +179,19 @@ class BubblewrapBoxes:
         return self._made
 
     def _make(self) -> tuple[bytes, list[str], Groups]:
-        self._home.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            self._home.chmod(self._home.stat().st_mode & 0o7777 | 0o011)
-        let_through(self._home / "box")
-        self._root.prepare()
+        try:
+            self._home.mkdir(parents=True, exist_ok=True)
+            if os.geteuid() == 0:
+                self._home.chmod(self._home.stat().st_mode & 0o7777 | 0o011)
+            let_through(self._home / "box")
+            self._root.prepare()
+        except OSError as error:
+            raise _unwritable(self._home, error) from error
         return seccomp.profile(), self._root.arguments(), Groups(find())
+
+
+def _unwritable(home: Path, error: OSError) -> SandboxError:
+    return SandboxError(f"What boxes need cannot be written to {home}: {error.strerror}.")
 
 
 def _group(groups: Groups, limits: Limits) -> Group | None:
