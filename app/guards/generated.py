@@ -68,6 +68,11 @@ def look(subject: Subject) -> Iterator[Finding]:
         ) and not _source_changed(subject, path):
             sentence = "A program writes this file. Give it its old contents, and change what it is made from"
             yield _finding(path, sentence)
+        elif file.change is Change.MODIFIED and (line := _marks_itself(subject, path)):
+            sentence = (
+                "By this line a program writes the file, so nobody is shown what changed in it. Take the line out"
+            )
+            yield _finding(path, sentence).model_copy(update={"line": line})
 
 
 def _finding(path: str, sentence: str) -> Finding:
@@ -77,6 +82,14 @@ def _finding(path: str, sentence: str) -> Finding:
 
 def _is_marked(text: str) -> bool:
     return any(_MARKED.search(line[:500]) for line in text.split("\n", _HEAD_LINES)[:_HEAD_LINES])
+
+
+def _marks_itself(subject: Subject, path: str) -> int:
+    """The line by which a file of people says that it is generated; 0 if there is none."""
+    if _is_marked(subject.before(path)):
+        return 0
+    came = (line for line in subject.added(path) if line.number <= _HEAD_LINES and _MARKED.search(line.text))
+    return next((line.number for line in came), 0)
 
 
 def _source_changed(subject: Subject, path: str) -> bool:

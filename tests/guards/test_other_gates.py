@@ -154,6 +154,17 @@ async def test_no_settings_take_years() -> None:
         ("a.rb", "x # rubocop:disable Style/X"),
         ("a.sh", "# shellcheck disable=SC2086"),
         ("a.c", '#pragma GCC diagnostic ignored "-Wx"'),
+        ("a.py", "x = 1  # NOQA"),
+        ("a.py", "# ruff: disable[F401]"),
+        ("a.py", "# pyright: reportGeneralTypeIssues=false"),
+        ("a.py", "@typing.no_type_check"),
+        ("a.ts", "/* eslint no-eval: 0 */"),
+        ("a.ts", '/* eslint no-eval: ["off"] */'),
+        ("a.js", "/* node:coverage disable */"),
+        ("a.go", "//lint:file-ignore SA1000 x"),
+        ("a.go", "x() // #nosec G101"),
+        ("a.rs", "#[cfg_attr(all(), allow(dead_code))]"),
+        ("a.rs", "#[coverage(off)]"),
     ],
 )  # fmt: skip
 async def test_each_kind_of_suppression_is_found(path: str, line: str) -> None:
@@ -166,7 +177,7 @@ async def test_each_kind_of_suppression_is_found(path: str, line: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "line"),
-    [("a.py", "# noquarter"), ("README.md", "Use `# noqa` with care."), ("a.py", "ignore = True"), ("a.rs", "#[derive(Debug)]")],
+    [("a.py", "# noquarter"), ("README.md", "Use `# noqa` with care."), ("a.py", "ignore = True"), ("a.rs", "#[derive(Debug)]"), ("a.rs", "#[cfg_attr(test, derive(Debug))]"), ("a.ts", "/* eslint runs on this file */")],
 )  # fmt: skip
 async def test_what_only_looks_like_a_suppression_passes(path: str, line: str) -> None:
     assert await stops({path: "one\n"}, {path: f"one\n{line}\n"}) == []
