@@ -57,7 +57,7 @@ def edit(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-LOOSENED = {
+LOOSENED: dict[str, tuple[str, str, str | None]] = {
     "coverage is lowered": (T, TOML, edit(TOML, "fail_under = 90", "fail_under = 50")),
     "coverage is not wanted": (T, TOML, edit(TOML, "fail_under = 90\n", "")),
     "branches are not measured": (T, TOML, edit(TOML, "branch = true", "branch = false")),
@@ -88,6 +88,71 @@ LOOSENED = {
     "a program's patterns": ("jest.config.js", JEST, edit(JEST, "};", "  testPathIgnorePatterns: ['x'],\n};")),
     "codecov": ("codecov.yml", "coverage:\n  status:\n    project:\n      default:\n        target: 90%\n", "coverage:\n  status:\n    project:\n      default:\n        target: 10%\n"),
 }  # fmt: skip
+MAKE = "test:\n\tpytest -q\n\tmypy .\n\nlint:\n\truff check .\n"
+TOX = "[tox]\nenvlist = py311,lint\n\n[testenv]\ncommands = pytest -q {posargs}\n"
+NOX = "def tests(session):\n    session.run('pytest', '-q')\n    session.run('mypy', '.')\n"
+SHELL = "set -e\npytest -q\nmypy .\n"
+VITEST = 'export default defineConfig({\n  test: {\n    environment: "node",\n    coverage: { thresholds: { lines: 80 } },\n  },\n});\n'
+CARGO = '[package]\nname = "a"\n\n[lib]\npath = "src/lib.rs"\n\n[lints.clippy]\nall = "deny"\n'
+UNIT = edit(PACKAGE, '"test": "jest"', '"test": "npm run unit", "unit": "jest"')
+STRICT = edit(TOML, "--strict-markers", "--strict-markers --cov=shop --cov-fail-under=90")
+M = "Makefile"
+LOOSER: dict[str, tuple[str, str, str | None]] = {
+    "strict markers go": (T, TOML, edit(TOML, " --strict-markers", "")),
+    "other files are tests": (T, TOML, edit(TOML, "testpaths", 'python_files = ["nope_*.py"]\ntestpaths')),
+    "other functions are tests": (T, TOML, edit(TOML, "testpaths", 'python_functions = ["check_*"]\ntestpaths')),
+    "an option is overridden": (T, TOML, edit(TOML, "-ra", "-ra -o python_files=nope_*.py")),
+    "tests are only listed": (T, TOML, edit(TOML, "-ra", "-ra --collect-only")),
+    "only the last ones that failed": (T, TOML, edit(TOML, "-ra", "-ra --lf")),
+    "warnings are ignored": (T, TOML, edit(TOML, "-ra", "-ra -W ignore")),
+    "what cannot be collected": (T, TOML, edit(TOML, "-ra", "-ra --continue-on-collection-errors")),
+    "the section has another name": (T, TOML, edit(TOML, "[tool.pytest.", "[tool.pytest_x.")),
+    "coverage of an option": (T, STRICT, edit(STRICT, "under=90", "under=10")),
+    "coverage of an option goes": (T, STRICT, TOML),
+    "a module is let off": (T, TOML, edit(TOML, "strict = true", 'strict = true\n\n[[tool.mypy.overrides]]\nmodule = "shop"\nignore_errors = true')),
+    "fewer files are checked": (T, edit(TOML, "strict = true", 'strict = true\nfiles = ["shop", "tests"]'), edit(TOML, "strict = true", 'strict = true\nfiles = ["tests"]')),
+    "more may be complex": (T, TOML + "\n[tool.ruff.lint.mccabe]\nmax-complexity = 10\n", TOML + "\n[tool.ruff.lint.mccabe]\nmax-complexity = 100\n"),
+    "clippy: more may be complex": ("clippy.toml", "cognitive-complexity-threshold = 20\n", "cognitive-complexity-threshold = 900\n"),
+    "eslint: only a warning": (".eslintrc.json", ESLINT, edit(ESLINT, '"error", "eqeqeq"', '"warn", "eqeqeq"')),
+    "eslint: not said": (".eslintrc.json", ESLINT, edit(ESLINT, '"no-eval": "error", ', "")),
+    "eslint: newly off": (".eslintrc.json", ESLINT, edit(ESLINT, '"no-eval"', '"no-var": 0, "no-eval"')),
+    "eslint: nothing is extended": (".eslintrc.json", '{"extends": ["airbnb"]}\n', '{"extends": []}\n'),
+    "a list of what is not looked at": (".eslintignore", "dist\n", "dist\nsrc/\n"),
+    "TypeScript: newly off": ("tsconfig.json", TSCONFIG, edit(TSCONFIG, '"strict": true', '"strict": true, "noImplicitAny": false')),
+    "TypeScript: fewer files": ("tsconfig.json", '{"include": ["src", "lib"]}\n', '{"include": ["lib"]}\n'),
+    "mocha: fewer files": (".mocharc.json", '{"spec": ["test/**/*.js"]}\n', '{"spec": ["test/a.js"]}\n'),
+    "mocha: by a word": (".mocharc.json", '{"spec": ["test/**/*.js"]}\n', '{"spec": ["test/**/*.js"], "grep": "has"}\n'),
+    "jest: by a word": (K, PACKAGE, edit(PACKAGE, '"jest": {', '"jest": {"testNamePattern": "has", ')),
+    "vitest: without tests": ("vitest.config.ts", VITEST, edit(VITEST, '"node",', '"node",\n    passWithNoTests: true,')),
+    "vitest: errors are ignored": ("vitest.config.ts", VITEST, edit(VITEST, '"node",', '"node",\n    dangerouslyIgnoreUnhandledErrors: true,')),
+    "vitest: some are left out": ("vitest.config.ts", VITEST, edit(VITEST, '"node",', '"node",\n    exclude: ["src/shop.test.ts"],')),
+    "a script for one file": (K, PACKAGE, edit(PACKAGE, '"test": "jest"', '"test": "jest src/other.test.ts"')),
+    "a script by a word": (K, PACKAGE, edit(PACKAGE, '"test": "jest"', '"test": "jest -t has"')),
+    "a script that is true": (K, PACKAGE, edit(PACKAGE, '"test": "jest"', '"test": "jest; true"')),
+    "a script in the background": (K, PACKAGE, edit(PACKAGE, '"test": "jest"', '"test": "jest & true"')),
+    "a script's script": (K, UNIT, edit(UNIT, '"unit": "jest"', '"unit": "echo fine"')),
+    "cargo: no tests": ("Cargo.toml", CARGO, edit(CARGO, '"src/lib.rs"', '"src/lib.rs"\ntest = false')),
+    "cargo: no tests by themselves": ("Cargo.toml", CARGO, edit(CARGO, '"a"', '"a"\nautotests = false')),
+    "cargo: a test is off": ("Cargo.toml", CARGO, CARGO + '\n[[test]]\nname = "a"\ntest = false\n'),
+    "cargo: lints": ("Cargo.toml", CARGO, edit(CARGO, '"deny"', '"allow"')),
+    "cargo: flags": (".cargo/config.toml", "", "[build]\nrustflags = ['--cap-lints', 'allow']\n"),
+    "nextest": (".config/nextest.toml", "", "[profile.default]\ndefault-filter = 'none()'\n"),
+    "golangci": (".golangci.yml", "linters:\n  enable:\n    - errcheck\n", "linters:\n  enable:\n    - errcheck\nissues:\n  exclude-dirs:\n    - shop\n"),
+    "golangci, as TOML": (".golangci.toml", "[linters]\nenable = ['errcheck']\n", "[linters]\nenable = []\n"),
+    "make: fewer tests": (M, MAKE, edit(MAKE, "pytest -q", "pytest -q tests/other")),
+    "make: says that it is fine": (M, MAKE, edit(MAKE, "pytest -q", "@echo fine")),
+    "make: names it only": (M, MAKE, edit(MAKE, "pytest -q", "@echo pytest -q")),
+    "make: may fail": (M, MAKE, edit(MAKE, "pytest -q", "-pytest -q")),
+    "make: no types": (M, MAKE, edit(MAKE, "\tmypy .\n", "")),
+    "make: lint says nothing": (M, MAKE, edit(MAKE, "ruff check .", "ruff check . --exit-zero")),
+    "just: may fail": ("justfile", "test:\n    pytest -q\n", "test:\n    -pytest -q\n"),
+    "tox: another command": ("tox.ini", TOX, edit(TOX, "pytest -q {posargs}", "pytest --version")),
+    "tox: may fail": ("tox.ini", TOX, edit(TOX, "= pytest", "= - pytest")),
+    "tox: fewer environments": ("tox.ini", TOX, edit(TOX, "py311,lint", "py311")),
+    "nox: no types": ("noxfile.py", NOX, edit(NOX, "    session.run('mypy', '.')\n", "")),
+    "a script of a shell": ("scripts/test.sh", SHELL, edit(SHELL, "pytest -q", "true")),
+    "a shell goes on": ("scripts/test.sh", SHELL, edit(SHELL, "set -e\n", "")),
+}  # fmt: skip
 STRICTER = {
     "coverage is raised": (T, TOML, edit(TOML, "fail_under = 90", "fail_under = 95")),
     "a rule more": (T, TOML, edit(TOML, '["E", "F", "S"]', '["E", "F", "S", "UP"]')),
@@ -102,16 +167,50 @@ STRICTER = {
     "a rule is on": (".eslintrc.json", ESLINT, edit(ESLINT, '"no-eval": "error"', '"no-eval": "error", "no-var": "error"')),
     "another target": ("tsconfig.json", TSCONFIG, edit(TSCONFIG, "ES2022", "ES2021")),
     "another time": ("jest.config.js", JEST, edit(JEST, "5000", "9000")),
+    "a tool more": (M, MAKE, edit(MAKE, "ruff check .", "ruff check .\n\tbandit -r shop")),
+    "tests by uv": (M, MAKE, edit(MAKE, "pytest -q", "uv run pytest -q")),
+    "tests say more": (M, MAKE, edit(MAKE, "pytest -q", "pytest -ra --tb=short")),
+    "tests of everything": (M, edit(MAKE, "pytest -q", "pytest tests/unit"), MAKE),
+    "targets change places": (M, MAKE, "lint:\n\truff check .\n\ntest:\n\tpytest -q\n\tmypy .\n"),
+    "a target of its own": (M, MAKE, edit(MAKE, "\tmypy .\n", "\ntypes:\n\tmypy .\n")),
+    "nox: more": ("noxfile.py", NOX, edit(NOX, "'-q'", "'-q', '--cov=shop'")),
+    "a shell stricter": ("scripts/test.sh", SHELL, edit(SHELL, "set -e", "set -euo pipefail")),
+    "a script with more": (K, PACKAGE, edit(PACKAGE, '"test": "jest"', '"test": "npm run build && jest --ci --reporters default"')),
+    "a script's script with more": (K, UNIT, edit(UNIT, '"unit": "jest"', '"unit": "jest --ci"')),
+    "files are tests, too": (T, TOML, edit(TOML, "testpaths", 'python_files = ["test_*.py", "check_*.py"]\ntestpaths')),
+    "types of somebody else": (T, TOML, edit(TOML, "strict = true", 'strict = true\n\n[[tool.mypy.overrides]]\nmodule = "yaml"\nignore_missing_imports = true')),
+    "clippy: stricter": ("Cargo.toml", CARGO, edit(CARGO, '"deny"', '"forbid"')),
+    "cargo: a bin": ("Cargo.toml", CARGO, CARGO + '\n[[bin]]\nname = "a"\n'),
+    "less may be complex": (T, TOML + "\n[tool.ruff]\nline-length = 100\n", TOML + "\n[tool.ruff]\nline-length = 88\n"),
+    "eslint: one more is extended": (".eslintrc.json", '{"extends": "airbnb"}\n', '{"extends": ["airbnb", "prettier"]}\n'),
     "no setting at all": ("shop.toml", "fail_under = 90\n", "fail_under = 5\n"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", LOOSENED)
+@pytest.mark.parametrize("case", LOOSENED | LOOSER)
 async def test_what_becomes_less_strict_is_found(case: str) -> None:
-    path, before, after = LOOSENED[case]
+    path, before, after = (LOOSENED | LOOSER)[case]
     was = {path: before} if before else {}
     assert "loosened settings" in await stops(was, {path: after} if after is not None else {})
     assert await stops(was, {path: after} if after is not None else {}, allow=["settings"]) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "beside"),
+    [
+        ("pytest.ini", "[pytest]\n", T),
+        ("pytest.ini", "[pytest]\ntestpaths = docs\n", T),
+        ("mypy.ini", "[mypy]\n", T),
+        (".coveragerc", "[report]\nfail_under = 0\n", T),
+        ("shop/ruff.toml", "[lint]\nselect = []\n", T),
+        ("GNUmakefile", "test:\n\t@echo fine\n", M),
+    ],
+)
+async def test_a_new_file_does_not_take_the_place_of_what_was_said(path: str, text: str, beside: str) -> None:
+    there = {beside: TOML if beside == T else MAKE}
+    findings = await found({}, {path: text}, beside=there, guards=(loosened.GUARD,))
+    assert f"What `{beside}` says is not looked at any more" in findings[0].sentence
+    assert await found({}, {path: text}, guards=(loosened.GUARD,)) == []
 
 
 @pytest.mark.parametrize("case", STRICTER)
