@@ -88,15 +88,21 @@ class Commit(Protocol):
         """As `Workspace.listed` says."""
         ...
 
+    async def links(self) -> Mapping[str, str]:
+        """As `Workspace.links` says."""
+        ...
+
     async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """As `Workspace.show_all` says."""
         ...
 
 
 async def read_rules(commit: Commit) -> Rules:
-    """The rules of a commit."""
-    paths = rule_paths(await commit.listed())
-    files = await _texts(commit, paths)
+    """The rules of a commit. A file that is a link says what stands where it leads, in the folder that it is in."""
+    links = await commit.links()
+    paths = rule_paths([*await commit.listed(), *links])
+    found = await _texts(commit, [links.get(path, path) for path in paths])
+    files = {path: found[links.get(path, path)] for path in paths if links.get(path, path) in found}
     known = dict(files)
     level: Sequence[str] = [path for path in paths if path in files and takes_imports(path)]
     for _ in range(DEPTH):

@@ -49,6 +49,10 @@ class Workspace(Protocol):
         """Paths of all files of the base commit, sorted; of a sparse tree only those that it holds."""
         ...
 
+    async def links(self) -> Mapping[str, str]:
+        """Symbolic links of the base commit that lead to a regular file in it: the path of that, by their own."""
+        ...
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         """The newest changes of these files up to the base commit, at most so many, the newest first.
 

@@ -34,6 +34,9 @@ class FolderWorkspace:
     async def listed(self) -> Sequence[str]:
         return sorted(self.base)
 
+    async def links(self) -> Mapping[str, str]:
+        return {}
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:  # noqa: ARG002 - the Protocol
         raise AssertionError("a minion asks git by itself")
 

@@ -67,6 +67,9 @@ class FakeWorkspace:
     async def listed(self) -> Sequence[str]:
         return sorted(self.base)
 
+    async def links(self) -> Mapping[str, str]:
+        return {}
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         return [one for one in self.changes if set(one.paths) & set(paths)][:most]
 

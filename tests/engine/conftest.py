@@ -176,6 +176,9 @@ class FakeWorkspace:
     async def listed(self) -> Sequence[str]:
         raise AssertionError
 
+    async def links(self) -> Mapping[str, str]:
+        raise AssertionError
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         raise AssertionError((paths, most))
 

@@ -262,6 +262,10 @@ class GitWorkspace:
         paths = list(files)
         return paths if layout.is_whole else [path for path in paths if layout.holds(path)]
 
+    async def links(self) -> Mapping[str, str]:
+        """As `Workspace.links` says."""
+        return await (await self._commit_of_tree()).links()
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         """As `Workspace.past` says."""
         return await (await self._commit_of_tree()).past(paths, most=most)
