@@ -31,7 +31,7 @@ from app.github import github
 from app.home import prepared_home
 from app.log import redactor_of
 from app.models import chosen_models
-from app.outside import chosen_boxes
+from app.outside import chosen_boxes, operators_rules
 from app.registry import load
 from app.settings import Settings
 from app.slack import threads
@@ -116,6 +116,10 @@ async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Exa
     if settings.slack_bot_token.get_secret_value() or settings.slack_signing_secret.get_secret_value():
         async with _told("Slack") as one:
             one.remark = _slack(settings)
+        yield one.done()
+    if settings.rules_file:
+        async with _told("the operator's rules") as one:
+            one.remark = counted(len(operators_rules(settings.rules_file)), "character")
         yield one.done()
     if settings.mcp_file:
         async with _told("tools from outside") as one:

@@ -1,7 +1,12 @@
 """What the settings know of themselves."""
 
+from pathlib import Path
+
+import pytest
 from pydantic import SecretStr
 
+from app.core.errors import SettingsError
+from app.outside import operators_rules
 from app.settings import Settings
 
 
@@ -15,3 +20,15 @@ def test_every_secret_among_them_is_known_as_one() -> None:
         "first",
         "second",
     }
+
+
+def test_the_operators_rules_are_read_or_what_is_wrong_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "rules.md"
+    file.write_text("\nNever write to production.\n")
+    assert operators_rules(file) == "Never write to production."
+    for content in (b"", b" \n", b"a" * 8_001, b"\xff"):
+        file.write_bytes(content)
+        with pytest.raises(SettingsError, match="MINIONS_RULES_FILE"):
+            operators_rules(file)
+    with pytest.raises(SettingsError, match="cannot be read"):
+        operators_rules(tmp_path / "none.md")
