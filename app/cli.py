@@ -257,11 +257,14 @@ def verify(
     repository: Annotated[
         Path | None, typer.Option(help="A clone that has the commit: it is compared with what the statement says.")
     ] = None,
+    commit: Annotated[
+        str, typer.Option(help="The commit, or the branch of that clone, that it has to be about, and no other.")
+    ] = "",
 ) -> None:
     """Check the signed statement about what a run published. Exit code 1 if it does not hold."""
     from app.verify import verify as check
 
-    sys.exit(check(_settings(quiet=True), statement, key=key, repository=repository))
+    sys.exit(check(_settings(quiet=True), statement, key=key, repository=repository, commit=commit))
 
 
 @cli.command()

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ from app.github import github
 from app.home import prepared_home
 from app.log import redactor_of
 from app.models import chosen_models, embedder
-from app.outside import chosen_boxes
+from app.outside import chosen_boxes, operators_rules
 from app.registry import load
 from app.settings import Settings
 from app.slack import threads
@@ -90,41 +90,44 @@ async def _examined(settings: Settings, *, ask_model: bool) -> AsyncIterator[Exa
         yield Examined("protections", (), told, wishes)
     ways = await asyncio.to_thread(Ways.of, settings.home)
     yield Examined("work trees", (), ways.told(int(settings.disk_gib * GIB)))
-    async with _told("registries") as one:
-        one.remark = await _registries(settings)
-    yield one.done()
-    lacking = [] if shutil.which("rg") else ["ripgrep is missing: apt-get install ripgrep"]
-    yield Examined("search", tuple(lacking), "ripgrep")
-    async with _told("database") as one:
-        one.remark = await asyncio.to_thread(_database, settings)
-    yield one.done()
-    async with _told("GitHub App") as one:
-        one.remark = await _app(settings)
-    yield one.done()
-    async with _told("model") as one:
-        one.remark = await _model(settings, ask=ask_model)
-    yield one.done()
-    async with _told("reviews") as one:
-        one.remark = await _reviewer(settings, ask=ask_model)
-    yield one.done()
+    for what, look in _looks(settings, ask_model=ask_model):
+        async with _told(what) as one:
+            one.remark = await look()
+        yield one.done()
+
+
+def _looks(settings: Settings, *, ask_model: bool) -> Iterator[tuple[str, Callable[[], Awaitable[str]]]]:
+    """What is looked at besides, as far as it is set: its name, and what answers with a remark or raises."""
+    yield "registries", lambda: _registries(settings)
+    yield "search", _ripgrep
+    yield "database", lambda: asyncio.to_thread(_database, settings)
+    yield "GitHub App", lambda: _app(settings)
+    yield "model", lambda: _model(settings, ask=ask_model)
+    yield "reviews", lambda: _reviewer(settings, ask=ask_model)
     if settings.embedding_model:
-        async with _told("search by meaning") as one:
-            one.remark = await _embedder(settings, ask=ask_model)
-        yield one.done()
-    async with _told("signing key") as one:
-        one.remark = SigningKey.at(settings.signing_key_file or settings.home / FILE).public.id[:16] + "…"
-    yield one.done()
-    async with _told("blueprints") as one:
-        one.remark = ", ".join(load(settings.blueprints_folder))
-    yield one.done()
+        yield "search by meaning", lambda: _embedder(settings, ask=ask_model)
+    yield "signing key", lambda: asyncio.to_thread(_signing_key, settings)
+    yield "blueprints", lambda: asyncio.to_thread(lambda: ", ".join(load(settings.blueprints_folder)))
     if settings.slack_bot_token.get_secret_value() or settings.slack_signing_secret.get_secret_value():
-        async with _told("Slack") as one:
-            one.remark = _slack(settings)
-        yield one.done()
-    if settings.mcp_file:
-        async with _told("tools from outside") as one:
-            one.remark = await _servers(settings.mcp_file, redactor_of(settings))
-        yield one.done()
+        yield "Slack", lambda: asyncio.to_thread(_slack, settings)
+    if rules := settings.rules_file:
+        yield "the operator's rules", lambda: asyncio.to_thread(_rules, rules)
+    if servers := settings.mcp_file:
+        yield "tools from outside", lambda: _servers(servers, redactor_of(settings))
+
+
+async def _ripgrep() -> str:
+    if not shutil.which("rg"):
+        raise MinionsError("ripgrep is missing: apt-get install ripgrep")
+    return "ripgrep"
+
+
+def _signing_key(settings: Settings) -> str:
+    return SigningKey.at(settings.signing_key_file or settings.home / FILE).public.id[:16] + "…"
+
+
+def _rules(file: Path) -> str:
+    return counted(len(operators_rules(file)), "character")
 
 
 def _pages(settings: Settings) -> tuple[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from app.adapters.diff_cover import DiffCover
@@ -30,7 +31,7 @@ from app.agent.meaning import ByMeaning
 from app.agent.minion import AgentLoop
 from app.agent.prompt import load_prompt
 from app.agent.reviewer import ModelReviewer
-from app.agent.rules import Rules, read_rules
+from app.agent.rules import MOST_OF_OPERATOR, Rules, read_rules
 from app.agent.tools.outside import outside_tools
 from app.agent.tools.tool import Tool
 from app.agent.triage import VISIT, Triage
@@ -98,6 +99,8 @@ class Outside:
     public_url: str
     signing_key: SigningKey
     servers: Servers
+    operator_rules: str
+    """What the operator wants of minions in every repository; empty for nothing."""
     releases: Releases
     shift: Shift
     blueprints: Blueprints
@@ -230,13 +233,20 @@ class Outside:
             sandbox=workspace.sandbox,
             workspace=workspace,
             journal=journal,
-            rules=await _rules(run, workspace),
+            rules=await self._rules(run, workspace),
             clock=time.monotonic,
             signals=signals,
             shift=self.shift,
             more_tools=await self._outside_tools(run, node.agent),
             purse=self.store.purse(run),
         )
+
+    async def _rules(self, run: Run, workspace: GitWorkspace) -> Rules:
+        """Of the commit that the run began at; of one on a pull request, those of the default branch at that time."""
+        if not run.trail.rules_sha:
+            return await read_rules(workspace, operator=self.operator_rules)
+        async with workspace.commit(run.trail.rules_sha) as commit:
+            return await read_rules(commit, operator=self.operator_rules)
 
     async def _outside_tools(self, run: Run, spec: AgentSpec) -> Sequence[Tool[Any]]:
         """What the operator's servers offer to minions of this role; to who may not write, what only reads."""
@@ -269,7 +279,7 @@ class Outside:
             spec=replace(node.agent, budget=allowed(self.settings, run, node.agent.budget, self.blueprints)),
             prompt=load_prompt(node.module, node.agent.prompt),
             journal=self.store.journal(run.id, len(run.visits)),
-            rules=await _rules(run, workspace),
+            rules=await self._rules(run, workspace),
             open_copy=copy,
             clock=time.monotonic,
             signals=signals,
@@ -279,12 +289,18 @@ class Outside:
         )
 
 
-async def _rules(run: Run, workspace: GitWorkspace) -> Rules:
-    """Of the commit that the run began at; of one on a pull request, those of the default branch at that time."""
-    if not run.trail.rules_sha:
-        return await read_rules(workspace)
-    async with workspace.commit(run.trail.rules_sha) as commit:
-        return await read_rules(commit)
+def operators_rules(file: Path) -> str:
+    """What the operator wants of minions everywhere. Raises SettingsError."""
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"MINIONS_RULES_FILE cannot be read: {error}") from None
+    if not 0 < len(text) <= MOST_OF_OPERATOR:
+        raise SettingsError(
+            f"MINIONS_RULES_FILE holds {len(text):,} characters; there have to be some, and at most "
+            f"{MOST_OF_OPERATOR:,}, so that there is room for the rules of repositories."
+        )
+    return text
 
 
 async def most_open_for(run: Run, forge: Forge) -> MostOpen:
@@ -377,6 +393,7 @@ async def outside(
         public_url=settings.page_url,
         signing_key=SigningKey.at(settings.signing_key_file or settings.home / FILE),
         servers=McpServers(mcp_servers(settings.mcp_file), redactor) if settings.mcp_file else NoServers(),
+        operator_rules=operators_rules(settings.rules_file) if settings.rules_file else "",
         releases=RegistryReleases(public_registries(settings)),
         shift=shift or Shift(),
         blueprints=blueprints,

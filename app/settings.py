@@ -302,6 +302,11 @@ class Settings(BaseSettings):
         default=None,
         description="TOML file with MCP servers, and which of their tools minions may use, outside of the box.",
     )
+    rules_file: Path | None = Field(
+        default=None,
+        description="Text or Markdown file with rules for minions and reviewers in every repository, which come before "
+        "the repository's own.",
+    )
     progress_interval_s: float = Field(
         default=10.0, ge=0, description="Least seconds between two edits of a run's comment and check run."
     )

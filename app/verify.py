@@ -41,16 +41,18 @@ def verify(
     *,
     key: Path | None = None,
     repository: Path | None = None,
+    commit: str = "",
     tell: Callable[[str], None] = print,
 ) -> int:
     """Check a statement; answer with the exit code: 0 if all that was looked at holds, else 1.
 
+    `commit` is the one that it has to be about: what stands on a branch now, say, and not what once was pushed to it.
     Raises SettingsError if there is nothing to check, or nothing to check it by.
     """
     sealed, server = _sealed(settings, what)
     keys, whose = _keys(settings, key, server)
     try:
-        for line in _checked(sealed, keys, whose, repository):
+        for line in _checked(sealed, keys, whose, repository, commit):
             tell(visible(str(plain(line))))
     except (_DoesNotHold, Unreadable) as error:
         tell(f"❌ {error}")
@@ -58,7 +60,9 @@ def verify(
     return 0
 
 
-def _checked(sealed: Envelope, keys: Sequence[PublicKey], whose: str, repository: Path | None) -> Iterator[str]:
+def _checked(
+    sealed: Envelope, keys: Sequence[PublicKey], whose: str, repository: Path | None, commit: str
+) -> Iterator[str]:
     """A sentence for each thing that holds, then what is said. Raises _DoesNotHold and Unreadable."""
     by = next((one for one in keys if one.signed(sealed)), None)
     if by is None:
@@ -66,6 +70,8 @@ def _checked(sealed: Envelope, keys: Sequence[PublicKey], whose: str, repository
     yield f"✅ Signed by {whose}: {by.id[:16]}…"
     said = read(sealed.body)
     head, base, digest = digest_of(said, "gitCommit"), base_of(said), digest_of(said, "sha256")
+    if commit:
+        yield f"✅ {_is_about(commit, head, repository)}"
     if repository:
         yield f"✅ {_compared(repository, head, base, digest)}"
     else:
@@ -116,6 +122,33 @@ def _fetched(address: str) -> bytes:
     if answer.status_code != httpx.codes.OK:
         raise SettingsError(f"{address} answers {answer.status_code}.")
     return answer.content
+
+
+def _is_about(commit: str, head: str, repository: Path | None) -> str:
+    """That the statement is about this commit. Raises _DoesNotHold, RepositoryError and SettingsError."""
+    sha = commit if _SHA.fullmatch(commit) else ""
+    if not sha and repository is None:
+        raise SettingsError(f"{commit!r} is no whole name of a commit; name a clone that knows it by --repository.")
+    if not sha and repository is not None:
+        sha = _named(repository, commit)
+    if sha != head:
+        raise _DoesNotHold(f"It is about the commit {head[:10]}, and not about {visible(commit[:80])} ({sha[:10]}).")
+    return f"It is about {visible(commit[:80])}."
+
+
+def _named(repository: Path, commit: str) -> str:
+    """The commit that a branch, a tag or a beginning of a name stands for in a clone. Raises RepositoryError."""
+    words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    asked = subprocess.run(
+        ["git", "-c", "core.fsmonitor=false", "-C", str(repository), *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_GIT_S,
+    )
+    if asked.returncode:
+        raise RepositoryError(f"{repository} knows no commit {visible(commit[:80])!r}; fetch it.")
+    return asked.stdout.strip()
 
 
 def _compared(repository: Path, head: str, base: str, digest: str) -> str:

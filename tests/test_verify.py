@@ -89,6 +89,29 @@ async def test_a_statement_about_a_commit_holds_whatever_the_clone_is_set_to(
     assert "- ann asked for “Greeting forgets the name”, #12 of octo/cat" in told
 
 
+async def test_a_statement_about_another_commit_than_is_meant_does_not_hold(
+    settings: Settings, key: SigningKey, origin: Origin, home: Path, boxes: BubblewrapBoxes, tmp_path: Path
+) -> None:
+    """As where somebody pushed to the branch after the run."""
+    envelope = await signed_change(origin, home, boxes, key)
+    head = origin.git("rev-parse", "minions/12-3")
+    for commit in ("minions/12-3", head, head[:12]):
+        code, told = checked(settings, envelope, tmp_path, repository=origin.folder, commit=commit)
+        assert (code, f"✅ It is about {commit}." in told) == (0, True)
+    origin.git("checkout", "--quiet", "minions/12-3")
+    other = origin.commit({"more.py": "three\n"})
+    for commit in ("minions/12-3", other, "main"):
+        code, told = checked(settings, envelope, tmp_path, repository=origin.folder, commit=commit)
+        assert code == 1
+        assert f"It is about the commit {head[:10]}, and not about {commit}" in told
+    assert checked(settings, envelope, tmp_path, commit=head)[0] == 0
+    with pytest.raises(SettingsError, match="is no whole name of a commit"):
+        checked(settings, envelope, tmp_path, commit="main")
+    for bad in ("no-such", "--help", "main:code.py"):
+        with pytest.raises(RepositoryError, match="knows no commit"):
+            checked(settings, envelope, tmp_path, repository=origin.folder, commit=bad)
+
+
 async def test_a_commit_that_was_changed_afterwards_is_found(
     settings: Settings, key: SigningKey, origin: Origin, home: Path, boxes: BubblewrapBoxes, tmp_path: Path
 ) -> None:

@@ -1,9 +1,9 @@
-"""What the public registries say about single packages, by the JSON of PyPI, npm and crates.io."""
+"""What the public registries say about single packages: PyPI, npm, crates.io, Go's proxy and rubygems.org."""
 
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final
@@ -18,7 +18,9 @@ _log = logging.getLogger(__name__)
 PYPI: Final = "pypi.org"
 NPM: Final = "registry.npmjs.org"
 CRATES: Final = "crates.io"
-_HOSTS: Final = {"pypi": PYPI, "npm": NPM, "crates": CRATES}
+GO: Final = "proxy.golang.org"
+GEMS: Final = "rubygems.org"
+_HOSTS: Final = {"pypi": PYPI, "npm": NPM, "crates": CRATES, "go": GO, "rubygems": GEMS}
 _AGENT: Final = {"User-Agent": "minions (a worker asks about one dependency)"}
 """crates.io answers nobody who does not say who it is: https://crates.io/data-access#api"""
 _SECONDS: Final = 10.0
@@ -29,6 +31,10 @@ _KEPT_S: Final = 3_600.0
 """A change is looked at twice within minutes, and should be told the same."""
 _MOST_KEPT: Final = 1_000
 _NAME: Final = re.compile(r"(?:@[a-z0-9~][\w.~-]{0,100}/)?[A-Za-z0-9~][\w.~-]{0,200}")
+_MODULE: Final = re.compile(r"[A-Za-z0-9][\w.~-]{0,100}(?:/[A-Za-z0-9~_][\w.~-]{0,100}){0,20}")
+"""Of Go. No part of a path begins with a dot: https://go.dev/ref/mod#module-path"""
+_MISSING: Final = frozenset([httpx.codes.NOT_FOUND, httpx.codes.GONE])
+"""Go's proxy says "gone" of what nobody has: https://go.dev/ref/mod#goproxy-protocol"""
 _CLASSIFIERS: Final = {
     "MIT License": "MIT",
     "MIT No Attribution License (MIT-0)": "MIT-0",
@@ -82,7 +88,7 @@ class RegistryIndex:
 
     async def look_up(self, ecosystem: str, name: str, version: str) -> PackageFacts | None:
         """As `PackageIndex` says."""
-        if not _NAME.fullmatch(name):
+        if not (_MODULE if ecosystem == "go" else _NAME).fullmatch(name):
             return PackageFacts(exists=False)
         key = (ecosystem, name, version)
         if key in self._kept and self._clock() - self._kept[key][0] < _KEPT_S:
@@ -98,24 +104,31 @@ class RegistryIndex:
         host = _HOSTS.get(ecosystem, "")
         if host not in self._hosts:
             return None
-        ways: Mapping[str, tuple[str, Callable[[Mapping[str, Any], str, datetime], PackageFacts]]] = {
+        asked = f"@v/{of_case(version)}.info" if version else "@latest"
+        ways: Mapping[str, tuple[str, Callable[[Any, str, datetime], PackageFacts]]] = {
             PYPI: (f"pypi/{quote(name)}/json", _of_pypi),
             NPM: (quote(name, safe="@"), _of_npm),
             CRATES: (f"api/v1/crates/{quote(name)}", _of_crates),
+            GO: (f"{quote(of_case(name), safe='/!')}/{quote(asked, safe='@/!')}", _of_go),
+            GEMS: (f"api/v1/versions/{quote(name)}.json", _of_gems),
         }
         path, read = ways[host]
         try:
             said = await self._json(f"https://{host}/{path}")
-            return PackageFacts(exists=False) if said is None else read(said, version, self._now())
+            if said is None:
+                # Of Go a version is asked for, and the module may be there all the same.
+                is_there = host == GO and version and await self._json(f"https://{host}/{_latest(name)}") is not None
+                return PackageFacts(exists=True, has_version=False) if is_there else PackageFacts(exists=False)
+            return read(said, version, self._now())
         except (httpx.HTTPError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             _log.info("%s does not tell of %s: %r", host, name, error)
             return None
 
-    async def _json(self, url: str) -> Mapping[str, Any] | None:
+    async def _json(self, url: str) -> Any:
         """The answer; None if there is no such package."""
         client = httpx.AsyncClient(timeout=_SECONDS, follow_redirects=True, transport=self._transport)
         async with client, client.stream("GET", url, headers=_AGENT | {"Accept": "application/json"}) as answer:
-            if answer.status_code == httpx.codes.NOT_FOUND:
+            if answer.status_code in _MISSING:
                 return None
             answer.raise_for_status()
             body = bytearray()
@@ -123,8 +136,16 @@ class RegistryIndex:
                 body += part
                 if len(body) > _MOST_BYTES:
                     raise ValueError("too long an answer")
-        said: Mapping[str, Any] = json.loads(bytes(body))
-        return said
+        return json.loads(bytes(body))
+
+
+def of_case(text: str) -> str:
+    """As Go's proxy wants capitals, so that no file system takes two names for one."""
+    return re.sub(r"[A-Z]", lambda letter: f"!{letter[0].lower()}", text)
+
+
+def _latest(module: str) -> str:
+    return f"{quote(of_case(module), safe='/!')}/@latest"
 
 
 def _age(times: Iterable[str], now: datetime) -> float | None:
@@ -142,6 +163,7 @@ def _of_pypi(said: Mapping[str, Any], version: str, now: datetime) -> PackageFac
         licence=_licence(info),
         age_days=_age((file.get("upload_time_iso_8601", "") for file in files or ()), now),
         has_version=not version or bool(chosen),
+        is_yanked=bool(chosen) and all(file.get("yanked") is True for file in chosen or ()),
     )
 
 
@@ -154,6 +176,28 @@ def _of_crates(said: Mapping[str, Any], version: str, now: datetime) -> PackageF
         licence=str(chosen.get("license") or ""),
         age_days=_age([published], now),
         has_version=not version or version in versions,
+        is_yanked=bool(version) and chosen.get("yanked") is True,
+    )
+
+
+def _of_go(said: Mapping[str, Any], version: str, now: datetime) -> PackageFacts:
+    """The proxy knows when a version was made, and no licences. Of a module without a version it tells the newest."""
+    if not str(said["Version"]):
+        raise ValueError("no version")
+    return PackageFacts(exists=True, age_days=_age([str(said.get("Time") or "")], now) if version else None)
+
+
+def _of_gems(said: Sequence[Mapping[str, Any]], version: str, now: datetime) -> PackageFacts:
+    """Versions that were taken back are not among them."""
+    if not isinstance(said, list) or not said:
+        raise ValueError("no versions")
+    chosen = [one for one in said if one["number"] == version] if version else list(said)
+    licences = [str(each) for each in (chosen[0].get("licenses") or ()) if each] if chosen else []
+    return PackageFacts(
+        exists=True,
+        licence=" OR ".join(licences),
+        age_days=_age([str(one.get("created_at") or "") for one in chosen], now),
+        has_version=not version or bool(chosen),
     )
 
 

@@ -17,12 +17,10 @@ from urllib.parse import quote, urlsplit
 import httpx
 from packaging.utils import canonicalize_name
 
-from app.adapters.packages import NPM, PYPI
+from app.adapters.packages import CRATES, GO, NPM, PYPI, of_case
 
 _log = logging.getLogger(__name__)
 
-_GO: Final = "proxy.golang.org"
-_CRATES: Final = "crates.io"
 _CRATE_FILES: Final = "static.crates.io"
 _SECONDS: Final = 20.0
 """For one answer."""
@@ -57,10 +55,10 @@ class RegistryReleases:
             "pypi": (f"https://{PYPI}/pypi/{canonicalize_name(name)}/json", ("info", "version")),
             "npm": (f"https://{NPM}/{quote(name, safe='@')}", ("dist-tags", "latest")),
             "go": (
-                f"https://{_GO}/{_escaped(path)}/@latest",
+                f"https://{GO}/{of_case(path)}/@latest",
                 ("Version",),
             ),
-            "crates": (f"https://{_CRATES}/api/v1/crates/{path}", ("crate", "max_stable_version")),
+            "crates": (f"https://{CRATES}/api/v1/crates/{path}", ("crate", "max_stable_version")),
         }
         url, keys = asked.get(ecosystem, ("", ()))
         said: Any = await self._json(url)
@@ -98,7 +96,7 @@ class RegistryReleases:
         if ecosystem == "crates":  # https://crates.io/data-access#api
             return f"https://{_CRATE_FILES}/crates/{quote(name)}/{quote(f'{name}-{version}.crate')}"
         if ecosystem == "go":  # https://go.dev/ref/mod#goproxy-protocol
-            return f"https://{_GO}/{_escaped(quote(name, safe='@/'))}/@v/{_escaped(quote(f'v{version}'))}.zip"
+            return f"https://{GO}/{of_case(quote(name, safe='@/'))}/@v/{of_case(quote(f'v{version}'))}.zip"
         return ""
 
     async def _json(self, url: str) -> Any:
@@ -126,11 +124,6 @@ class RegistryReleases:
             _log.info("%s tells nothing: %r", url, error)
             return b""
         return bytes(body)
-
-
-def _escaped(path: str) -> str:
-    """As Go's proxy wants capitals: https://go.dev/ref/mod#goproxy-protocol"""
-    return re.sub("[A-Z]", lambda found: f"!{found[0].lower()}", path)
 
 
 class _Bounded(io.RawIOBase):

@@ -29,6 +29,11 @@ _MOST_AT_FIRST: Final = 6_000
 """Of these, those that apply everywhere: the rest is for parts of the repository."""
 _MOST_OFFERED: Final = 1_500
 """Of these, names and descriptions of what can be read when it is wanted."""
+MOST_OF_OPERATOR: Final = 8_000
+"""Characters that the operator's own rules may have."""
+_OPERATOR: Final = "(the operator's rules)"
+"""In the place of a file's name: no repository has a file that is called so and counts."""
+_FIRST: Final = "They hold in every repository here. Where one of its own says otherwise, these count."
 _CUT: Final = "\n[the rest is left out: it is too long]"
 _LEAST: Final = 200
 """Characters. Less of a file than this says nothing."""
@@ -89,21 +94,30 @@ class Commit(Protocol):
         """As `Workspace.listed` says."""
         ...
 
+    async def links(self) -> Mapping[str, str]:
+        """As `Workspace.links` says."""
+        ...
+
     async def show_all(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """As `Workspace.show_all` says."""
         ...
 
 
-async def read_rules(commit: Commit) -> Rules:
-    """The rules of a commit."""
-    paths = rule_paths(await commit.listed())
-    files = await _texts(commit, paths)
+async def read_rules(commit: Commit, *, operator: str = "") -> Rules:
+    """The rules of a commit, behind those that the operator gives to all repositories.
+
+    A file that is a link says what stands where it leads, in the folder that it is in.
+    """
+    links = await commit.links()
+    paths = rule_paths([*await commit.listed(), *links])
+    found = await _texts(commit, [links.get(path, path) for path in paths])
+    files = {path: found[links.get(path, path)] for path in paths if links.get(path, path) in found}
     known = dict(files)
     level: Sequence[str] = [path for path in paths if path in files and takes_imports(path)]
     for _ in range(DEPTH):
         wanted = {target for path in level for target in imports(path, known[path])} - known.keys()
         level = list(await _texts(commit, sorted(wanted), into=known))
-    return _sorted([path for path in paths if path in files], known)
+    return _sorted([path for path in paths if path in files], known, operator)
 
 
 async def _texts(commit: Commit, paths: Sequence[str], into: dict[str, str] | None = None) -> dict[str, str]:
@@ -114,8 +128,8 @@ async def _texts(commit: Commit, paths: Sequence[str], into: dict[str, str] | No
     return texts
 
 
-def _sorted(paths: Sequence[str], files: Mapping[str, str]) -> Rules:
-    everywhere: list[Rule] = []
+def _sorted(paths: Sequence[str], files: Mapping[str, str], operator: str) -> Rules:
+    everywhere: list[Rule] = [Rule(_OPERATOR, f"{_FIRST}\n\n{operator}")] if operator else []
     scoped: list[Rule] = []
     offers: list[Offer] = []
     seen: set[str] = set()

@@ -25,7 +25,12 @@ _NAMES: Final = (
 
 def is_marked(text: str) -> bool:
     """Whether a file says that a program wrote it."""
-    return any(_MARKED.search(line[:500]) for line in text.split("\n", _HEAD_LINES)[:_HEAD_LINES])
+    return any(is_mark(number, line) for number, line in enumerate(text.split("\n", _HEAD_LINES)[:_HEAD_LINES], 1))
+
+
+def is_mark(number: int, line: str) -> bool:
+    """Whether a line with its number, from 1, says that a program wrote the file."""
+    return number <= _HEAD_LINES and _MARKED.search(line[:500]) is not None
 
 
 def is_useless(path: str) -> bool:

@@ -15,13 +15,15 @@ class PackageFacts(BaseModel, frozen=True):
     """Since the version that is wanted was published, else the first one there was; None if that is not told."""
     has_version: bool = True
     """Whether there is a version like the one that is wanted."""
+    is_yanked: bool = False
+    """Whether who made that version took it back."""
 
 
 class PackageIndex(Protocol):
     """Registries of packages, asked about single packages."""
 
     async def look_up(self, ecosystem: str, name: str, version: str) -> PackageFacts | None:
-        """What is known of a package of `pypi`, `npm` or `crates`; `version` is exact, or empty.
+        """What is known of a package of `pypi`, `npm`, `crates`, `go` or `rubygems`; `version` is exact, or empty.
 
         None if it cannot be told now.
         """

@@ -53,6 +53,10 @@ class Workspace(Protocol):
         """Git's names for what stands in files of the base commit, by path; those that are not there are left out."""
         ...
 
+    async def links(self) -> Mapping[str, str]:
+        """Symbolic links of the base commit that lead to a regular file in it: the path of that, by their own."""
+        ...
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         """The newest changes of these files up to the base commit, at most so many, the newest first.
 

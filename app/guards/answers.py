@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from app.core.guards import Finding, Weight
-from app.core.kinds import is_source, is_test
+from app.core.kinds import is_source, is_test, language
 from app.core.patch import Change, Patch
 from app.guards.examples import Examples
 from app.guards.guard import Guard, Subject
 from app.guards.python_cases import Pair, pairs, special_cases
 from app.guards.suites import check_in
+from app.guards.watched import watches
 
 NAME: Final = "answers"
 _ALLOW: Final = "if the issue asks for it, a person can allow it by `allow: answers`"
@@ -25,13 +26,6 @@ _BRANCH: Final = re.compile(
 )
 _CONDITION: Final = re.compile(r"\b(?:if|elif|unless|when|case|while)\b|\?|&&|\|\|")
 _ANSWER: Final = re.compile(r"\breturn\b|=>|\?.*:|\bif\b.*\belse\b|->|^\s*['\"(\d].*:\s|\{.*:.*\}")
-_WATCHED: Final = re.compile(
-    r"PYTEST_CURRENT_TEST|PYTEST_VERSION|NODE_TEST_CONTEXT|\bcfg!\(\s*test\b|\btypeof (?:jest|vi|describe|it)\b"
-    r"|['\"](?:pytest|unittest)['\"] in (?:sys\.argv|os\.environ)|sys\.argv\[0\].*(?:pytest|unittest)"
-    r"|['\"](?:pytest|unittest|_pytest|nose)['\"]\s+in\s+sys\.modules|sys\.modules\.get\(\s*['\"](?:pytest|unittest)"
-    r"|JEST_WORKER_ID|process\.env\.(?:NODE_ENV|VITEST)\s*={2,3}\s*['\"]test|VITEST_WORKER_ID|\btesting\.Testing\(\)"
-    r"|inspect\.stack\(\).*test|flag\.Lookup\(\s*\"test\."
-)
 _EQUAL_TO_ALL: Final = re.compile(r"def __(?:eq|ne)__\(.*\).*:\s*(?:return (?:True|False))?\s*$")
 
 
@@ -59,7 +53,7 @@ def _finding(path: str, line: int, sentence: str) -> Finding:
 def _watching(subject: Subject, path: str) -> Iterator[Finding]:
     lines = list(subject.added_anew(path))
     for number, line in enumerate(lines):
-        if _WATCHED.search(line.text):
+        if watches(language(path), line.text):
             yield _finding(
                 path, line.number, "The code finds out whether it is tested. Let it do the same in either case"
             )

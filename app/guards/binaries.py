@@ -1,5 +1,6 @@
-"""Files that nobody can review."""
+"""Files that nobody can review: binary ones, and those that only say which file of Git LFS they stand for."""
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
@@ -49,9 +50,18 @@ _RUN_OR_MADE: Final = frozenset(
 )
 
 
+_POINTER: Final = re.compile(r"version https://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/")
+
+
 def look(subject: Subject) -> Iterator[Finding]:
-    """A finding for each binary file that is large, that runs, or that is made of others."""
+    """A finding for each binary file that is large, that runs, or that is made of others, and each pointer of LFS."""
     for file in subject.patch.files:
+        if not file.binary and any(line.number == 1 and _POINTER.match(line.text) for line in subject.added(file.path)):
+            sentence = (
+                "This only points at a file in Git LFS, which nobody has pushed. Give it back its contents; a person "
+                "has to put the file there."
+            )
+            yield Finding(guard=NAME, sentence=sentence, path=file.path, line=1, weight=Weight.MEND)
         if not file.binary or file.change is Change.DELETED:
             continue
         if PurePosixPath(file.path).suffix.lower() in _RUN_OR_MADE:

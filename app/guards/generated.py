@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from app.core.generated import is_marked
+from app.core.generated import is_mark, is_marked
 from app.core.globs import matches
 from app.core.guards import Finding, Weight
 from app.core.patch import Change, Patch
@@ -61,11 +61,23 @@ def look(subject: Subject) -> Iterator[Finding]:
         ) and not _source_changed(subject, path):
             sentence = "A program writes this file. Give it its old contents, and change what it is made from"
             yield _finding(path, sentence)
+        elif file.change is Change.MODIFIED and (line := _marks_itself(subject, path)):
+            sentence = (
+                "By this line a program writes the file, so nobody is shown what changed in it. Take the line out"
+            )
+            yield _finding(path, sentence).model_copy(update={"line": line})
 
 
 def _finding(path: str, sentence: str) -> Finding:
     shown = path.encode("utf-8", "backslashreplace").decode()
     return Finding(guard=NAME, sentence=f"{sentence}; {_ALLOW}.", path=shown, weight=Weight.MEND)
+
+
+def _marks_itself(subject: Subject, path: str) -> int:
+    """The line by which a file of people says that it is generated; 0 if there is none."""
+    if is_marked(subject.before(path)):
+        return 0
+    return next((line.number for line in subject.added(path) if is_mark(line.number, line.text)), 0)
 
 
 def _source_changed(subject: Subject, path: str) -> bool:

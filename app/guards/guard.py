@@ -19,6 +19,8 @@ from app.core.task import Task
 
 MOST_LINE: Final = 1_000
 """Characters of a line that patterns look at: nobody writes longer ones, and some patterns take their square."""
+_AT_ONCE: Final = 4
+"""Packages that are asked about: a manifest of Go may bring dozens."""
 _MOST_BYTES: Final = 1_000_000
 """Of one file that is read whole; larger ones are stopped for their size."""
 
@@ -28,7 +30,7 @@ class Package:
     """A package as a manifest wants it."""
 
     ecosystem: str
-    """`pypi`, `npm` or `crates`; of others no registry is asked."""
+    """`pypi`, `npm`, `crates`, `go` or `rubygems`; of others no registry is asked."""
     name: str
     version: str = ""
     """If exactly one is wanted."""
@@ -175,5 +177,10 @@ class GuardSet:
         wanted = [package for guard in self._guards if guard.packages for package in guard.packages(subject)]
         if self._index is None or not wanted:
             return subject
-        told = {each: await self._index.look_up(each.ecosystem, each.name, each.version) for each in set(wanted)}
-        return replace(subject, packages=told)
+        index, turns = self._index, asyncio.Semaphore(_AT_ONCE)
+
+        async def told(each: Package) -> tuple[Package, PackageFacts | None]:
+            async with turns:
+                return each, await index.look_up(each.ecosystem, each.name, each.version)
+
+        return replace(subject, packages=dict(await asyncio.gather(*map(told, dict.fromkeys(wanted)))))

@@ -4,18 +4,19 @@ Files that can be read as data are compared as data, before and after; those tha
 """
 
 import configparser
-import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import yaml
 
 from app.core.commented_json import parse
 from app.core.guards import Finding, Weight
-from app.core.patch import Change
+from app.core.patch import Change, Patch
+from app.guards.commands import LESS, less
 from app.guards.guard import Guard, Subject
+from app.guards.strictness import SILENCE, is_script, loosened, script
 
 NAME: Final = "loosened settings"
 _ALLOW: Final = "if the issue asks for it, a person can allow it by `allow: settings`"
@@ -24,46 +25,38 @@ _FILES: Final = re.compile(
     r"(?:^|/)(?:pyproject\.toml|pytest\.(?:ini|toml)|\.pytest\.ini|tox\.(?:ini|toml)|setup\.cfg|\.coveragerc|\.?mypy\.ini|\.flake8"
     r"|\.?ruff\.toml|\.pylintrc|pylintrc|pyrightconfig\.json|\.bandit|package\.json|jest\.config\.json|\.mocharc\.(?:json|ya?ml)"
     r"|\.c8rc(?:\.json)?|\.nycrc(?:\.json)?|\.eslintrc(?:\.json|\.ya?ml)?|biome\.jsonc?|tsconfig[\w.-]*\.json|\.?codecov\.ya?ml"
-    r"|\.golangci\.ya?ml|\.?clippy\.toml|\.rubocop\.ya?ml|sonar-project\.properties|deny\.toml)$"
+    r"|\.golangci\.(?:ya?ml|toml|json)|Cargo\.toml|\.cargo/config(?:\.toml)?|\.config/nextest\.toml|\.?clippy\.toml|\.rubocop\.ya?ml|sonar-project\.properties|deny\.toml)$"
 )
 _PROGRAMS: Final = re.compile(
     r"(?:^|/)(?:jest|vitest|vite|karma|cypress|playwright|eslint|babel|ava|wdio)\.(?:config|conf|workspace)\.[cm]?[jt]s$"
     r"|(?:^|/)(?:\.eslintrc\.[cm]?js|\.mocharc\.[cm]?js|noxfile\.py|build\.gradle(?:\.kts)?|pom\.xml|Makefile)$"
 )
-_THRESHOLD: Final = re.compile(
-    r"(?:^|[._-])(?:fail[_-]?under|(?:cov[_-])?fail[_-]under|threshold|thresholds?|coverageThreshold|branches|functions|lines"
-    r"|statements|min(?:imum)?[_-]?(?:coverage|score)|target|min_coverage|maxdiff)$",
-    re.IGNORECASE,
-)
-_STRICT: Final = re.compile(
-    r"(?:^|\.)(?:strict\w*|no[A-Z]\w+|check[_-]?untyped[_-]?defs|disallow_\w+|warn_\w+|xfail_strict|always[_-]?strict|checkJs"
-    r"|branch|enable[A-Z]?\w*|forbid\w*|enabled|extra_checks|show_missing)$"
-)
-_SILENCE: Final = re.compile(
-    r"(?:^|\.)(?:ignore\w*|\w*[_-]ignores?|extend-ignore|exclude\w*|extend-exclude|omit|disable\w*|skip\w*|deselect|norecursedirs"
-    r"|\w*IgnorePatterns|collect_ignore\w*|filterwarnings|exclude_lines|exclude_also|per-file-ignores"
-    r"|modulePathIgnorePatterns|unfixable|ignore_errors|ignore_missing_imports|follow_imports)(?=\.|$)",
-    re.IGNORECASE,
-)
-_CHOICE: Final = re.compile(
-    r"(?:^|\.)(?:select|extend-select|enable|testpaths|python_files|testMatch|linters\.enable|source)$"
-)
-_SCRIPT: Final = re.compile(
-    r"(?:^|\.)scripts\.(?:pre|post)?(?:test|lint|check|type|tsc|coverage|cov|ci|verify|validate|audit)[\w:.-]*$"
-)
-_OPTIONS: Final = re.compile(r"(?:^|\.)(?:addopts|args|commands|command)$")
-_LESS: Final = re.compile(
-    r"--deselect|--ignore(?:-glob)?\b|(?:^|\s)-k[\s=]|(?:^|\s)-m[\s=]*['\"]?not\b|-p[\s=]*no:|--no-cov\b|--passWithNoTests|\|\|\s*(?:true|:)"
-    r"|--testPathIgnorePatterns|--exit-zero|--no-strict|--maxfail=0|\bexit 0\b|--skip\b"
-)
-"""Options with which a runner runs less, or says less of what failed."""
 _RELEVANT: Final = re.compile(
     r"^(?:tool\.(?:pytest|coverage|mypy|ruff|pylint|pyright|flake8|bandit|tox|black|isort|ty|basedpyright|diff_cover)"
-    r"|pytest|tool:pytest|testenv|mypy|flake8|coverage|run|report|pylint|scripts|jest|vitest|nyc|c8|mocha|eslintConfig|ava)\b"
+    r"|pytest|tool:pytest|tox|testenv|mypy|flake8|coverage|run|report|pylint|scripts|jest|vitest|nyc|c8|mocha|eslintConfig|ava"
+    r"|lib|bin|test|bench|example|package\.auto\w*|(?:workspace\.)?lints)\b"
 )
 """Parts of files that also hold other things: `pyproject.toml`, `setup.cfg`, `tox.ini`, `package.json`."""
-_SHARED: Final = frozenset(["pyproject.toml", "setup.cfg", "tox.ini", "package.json"])
-_OFF: Final = frozenset(["off", "0", "false", "none", "no", "disabled", "basic", "silent", "skip"])
+_RUNS: Final = re.compile(
+    r"(?:^|/)(?:GNUmakefile|[Mm]akefile|[Jj]ustfile|Taskfile\.ya?ml|noxfile\.py|Rakefile|[^/]*\.(?:sh|bash|mk))$"
+)
+"""Files that run tests, linters and type checkers."""
+_STOPS: Final = re.compile(r"^\s*set\s+-\w*e\w*\b|^\s*set\s+-o\s+errexit")
+_IGNORES: Final = re.compile(
+    r"(?:^|/)\.(?:eslint|stylelint|semgrep|trivy|gitleaks|pylint|markdownlint|biome|coverage)ignore$|(?:^|/)\.secrets\.baseline$"
+)
+"""Lists of what a tool does not look at."""
+_SHADOWS: Final[Mapping[str, re.Pattern[str]]] = {
+    **dict.fromkeys(("pytest.ini", ".pytest.ini", "pytest.toml"), re.compile(r"(?:tool\.pytest|tool:pytest|pytest)\b")),
+    **dict.fromkeys(("mypy.ini", ".mypy.ini"), re.compile(r"(?:tool\.)?mypy\b")),
+    ".coveragerc": re.compile(r"(?:tool\.|)coverage\b"),
+    **dict.fromkeys(("ruff.toml", ".ruff.toml"), re.compile(r"tool\.ruff\b")),
+    ".flake8": re.compile(r"flake8\b"),
+    "pyrightconfig.json": re.compile(r"tool\.pyright\b"),
+}
+"""Files that a tool takes instead of others that hold settings of it, and how those begin there."""
+_OTHERS: Final = ("pyproject.toml", "setup.cfg", "tox.ini")
+_SHARED: Final = frozenset(["pyproject.toml", "setup.cfg", "tox.ini", "package.json", "Cargo.toml"])
 _MOST: Final = 200_000
 """Characters of a file that is read as data."""
 _MOST_DOTS: Final = 200
@@ -85,6 +78,14 @@ def look(subject: Subject) -> Iterator[Finding]:
                 yield from _compared(subject, path)
         elif _PROGRAMS.search(path) and file.change is not Change.ADDED:
             yield from _line_by_line(subject, path)
+        elif _IGNORES.search(path):
+            yield from _ignored(subject, path)
+        if file.change is Change.ADDED and (other := _in_the_place_of(subject, path)):
+            yield _finding(
+                path, 0, f"What `{other}` says is not looked at any more, now that this is there. Take it out"
+            )
+        if _RUNS.search(path) and file.change is Change.MODIFIED:
+            yield from _run(subject, path)
 
 
 def _finding(path: str, line: int, sentence: str, *, is_before: bool = False) -> Finding:
@@ -92,95 +93,68 @@ def _finding(path: str, line: int, sentence: str, *, is_before: bool = False) ->
     return Finding(guard=NAME, sentence=said, path=path, line=line, is_before=is_before, weight=Weight.MEND)
 
 
+_STARTED: Final = re.compile(r"\b(?:(?:p?npm|yarn|bun)(?: run)?|run-[sp]|npm-run-all)((?: [\w:.-]+)+)")
+
+
+def _started(before: Flat) -> frozenset[str]:
+    """Scripts of a `package.json` that those for tests and linters start, by their keys."""
+    found = set[str]()
+    for key, said in before.items():
+        if is_script(key):
+            names = (name for match in _STARTED.findall(str(said)) for name in match.split())
+            found.update(f"scripts.{name}" for name in names if f"scripts.{name}" in before)
+    return frozenset(each for each in found if not is_script(each))
+
+
+def _ignored(subject: Subject, path: str) -> Iterator[Finding]:
+    for line in subject.added_anew(path):
+        if line.text.strip() and not line.text.lstrip().startswith(("#", "!")):
+            yield _finding(path, line.number, f"`{line.text.strip()[:60]}` is not looked at any more. Take it out")
+            return
+
+
+def _in_the_place_of(subject: Subject, path: str) -> str:
+    """The file whose settings a new one takes the place of; empty if it takes none."""
+    if path in {"GNUmakefile", "makefile"}:
+        return next((other for other in ("makefile", "Makefile") if other != path and subject.before(other)), "")
+    name = path.rpartition("/")[2]
+    begins = _SHADOWS.get(name)
+    if begins is None or ("/" in path and "ruff" not in name):
+        return ""
+    return next((other for other in _OTHERS if any(map(begins.match, _read(other, subject.before(other)) or ()))), "")
+
+
+def _wants(patch: Patch) -> Iterator[str]:
+    for file in patch.files:
+        if file.change is Change.ADDED and file.path.rpartition("/")[2] in _SHADOWS:
+            yield from _OTHERS
+        if file.change is Change.ADDED and file.path in {"GNUmakefile", "makefile"}:
+            yield from ("makefile", "Makefile")
+
+
+def _run(subject: Subject, path: str) -> Iterator[Finding]:
+    """Commands that a file ran, and now does not, or with less."""
+    before, after = (text.split("\n") for text in (subject.before(path), subject.after(path)))
+    gone = subject.removed(path)
+    for said in less(before, after):
+        line = next((each for each in gone if each.text.strip()[:40] and each.text.strip()[:40] in said), None)
+        yield _finding(path, line.number if line else 0, f"{said}. Give it back", is_before=line is not None)
+    if any(map(_STOPS.search, before)) and not any(map(_STOPS.search, after)):
+        yield _finding(path, 0, "By `set -e` this stopped where something failed. Bring it back")
+
+
 def _compared(subject: Subject, path: str) -> Iterator[Finding]:
     before, after = _read(path, subject.before(path)), _read(path, subject.after(path))
     if before is None or after is None:
         yield from _line_by_line(subject, path)
         return
+    started = _started(before)
     for key in sorted(before.keys() | after.keys()):
-        if said := _loosened(key, before.get(key), after.get(key)):
+        was, now = before.get(key), after.get(key)
+        said = script(key, was, now) if key in started else loosened(key, was, now, is_there=bool(before))
+        if said:
             line, is_before = _line_of(subject, path, key)
             yield _finding(path, line, said, is_before=is_before)
-
-
-def _loosened(key: str, old: Any, new: Any) -> str:  # noqa: PLR0911 - a table of rules
-    """What is less strict about a setting that was `old` and is `new` (None: not said); empty if nothing is."""
-    shown = f"`{key[:100]}`"
-    if old == new:
-        return ""
-    if _SCRIPT.search(key):
-        return (
-            ""
-            if old is None or _goes_on(str(old), new)
-            else f"The script {shown} was changed. Give it back its command"
-        )
-    if _THRESHOLD.search(key) and (was := _number(old)) is not None:
-        now = _number(new)
-        return (
-            f"{shown} was {old} and is {'not said any more' if now is None else new}. Give it back"
-            if (now or 0) < was
-            else ""
-        )
-    if _OPTIONS.search(key):
-        fewer = set(_LESS.findall(_text(new))) - set(_LESS.findall(_text(old)))
-        return f"{shown} has `{min(fewer).strip()}` now, with which less is run. Take it out" if fewer else ""
-    if _SILENCE.search(key):
-        came = [each for each in _items(new) if each not in _items(old) and each.partition(":")[0] != "error"]
-        return (
-            f"{shown} now has {_named(came)}. Take it out, and mend what it hides" if came and not _is_off(new) else ""
-        )
-    if _CHOICE.search(key) and old is not None:
-        gone = [each for each in _items(old) if each not in _items(new)]
-        return f"{shown} has lost {_named(gone)}. Bring it back" if gone and new is not None else ""
-    if (_STRICT.search(key) and _is_on(old) and not _is_on(new)) or (_is_level(old) and _is_off(new)):
-        return f"{shown} was {_text(old)[:50]} and is {_text(new)[:50] or 'not said any more'}. Give it back"
-    return ""
-
-
-def _goes_on(old: str, new: Any) -> bool:
-    """Whether a command is the old one with something harmless behind or before it."""
-    return (
-        isinstance(new, str)
-        and old in new
-        and not _LESS.search(new.replace(old, "", 1))
-        and "||" not in new.replace(old, "", 1)
-    )
-
-
-def _named(items: Sequence[str]) -> str:
-    return ", ".join(f"`{item[:60]}`" for item in items[:5])
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _items(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [json.dumps(each, default=str) if isinstance(each, dict) else str(each) for each in value]
-    return [] if value is None else [part for part in re.split(r"[\s,]+", str(value)) if part]
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return None
-    found = re.fullmatch(r"\s*(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%?\s*", str(value)) if value is not None else None
-    return float(found[1]) if found else None
-
-
-def _is_on(value: Any) -> bool:
-    return value is True or str(value).strip().lower() in {"true", "1", "yes", "on", "error", "strict"}
-
-
-def _is_level(value: Any) -> bool:
-    """A rule of a linter that is on: `error`, or a list that begins so."""
-    first = value[0] if isinstance(value, list) and value else value
-    return str(first).strip().lower() in {"error", "warn", "2", "strict"} and not isinstance(first, bool)
-
-
-def _is_off(value: Any) -> bool:
-    first = value[0] if isinstance(value, list) and value else value
-    return first is not None and str(first).strip().lower() in _OFF
 
 
 # -- Files as data ---------------------------------------------------------------------------------------------------
@@ -245,10 +219,10 @@ def _line_by_line(subject: Subject, path: str) -> Iterator[Finding]:
     new = {found[1]: (found[2], line.number) for line in subject.added(path) for found in _ASSIGNED.finditer(line.text)}
     for key, was in old.items():
         now, line = new.get(key, (None, 0))
-        if not _SILENCE.search(key) and (said := _loosened(key, was, now)):
+        if not SILENCE.search(key) and (said := loosened(key, was, now)):
             yield _finding(path, line, said)
     for added in subject.added_anew(path):
-        if found := _LESS.search(added.text) or _SILENCED.search(added.text):
+        if found := LESS.search(added.text) or _SILENCED.search(added.text):
             yield _finding(
                 path, added.number, f"`{found[0].strip()[:60]}` makes tests or linters look at less. Take it out"
             )
@@ -256,6 +230,7 @@ def _line_by_line(subject: Subject, path: str) -> Iterator[Finding]:
 
 _SILENCED: Final = re.compile(
     r"\w*IgnorePatterns\b|['\"]off['\"]|:\s*0\s*,?\s*$|\bexclude\s*:|\bignores\s*:|coverageThreshold\s*:\s*\{\s*\}"
+    r"|\b(?:passWithNoTests|dangerouslyIgnoreUnhandledErrors|allowOnly)\s*:\s*true|\btestNamePattern\s*:|\bgrep(?:Invert)?\s*:"
 )
 
-GUARD: Final = Guard(NAME, look, allowance="settings")
+GUARD: Final = Guard(NAME, look, allowance="settings", wants=_wants)

@@ -1,5 +1,6 @@
 """What manifests want: names of packages and the versions that are let in, read as data."""
 
+import configparser
 import json
 import re
 import tomllib
@@ -21,19 +22,24 @@ _NPM: Final = ("dependencies", "devDependencies", "optionalDependencies", "peerD
 
 def ecosystem(path: str) -> str:
     """Where a manifest's packages come from: `pypi`, `npm`, `crates`, `go` or `rubygems`; empty if it is none."""
-    name = path.rpartition("/")[2]
-    return next((kind for pattern, (kind, _) in _READERS.items() if re.fullmatch(pattern, name)), "")
+    return next((kind for pattern, (kind, _) in _READERS.items() if re.fullmatch(pattern, _name(path))), "")
+
+
+def _name(path: str) -> str:
+    """The name that tells what a file is; of one in a folder `requirements` as it would be called elsewhere."""
+    folder, _, name = path.rpartition("/")
+    is_listed = folder.rpartition("/")[2].lower() == "requirements" and name.endswith((".txt", ".in"))
+    return f"requirements-{name}" if is_listed else name
 
 
 def wanted(path: str, text: str) -> Wants:
     """Packages that a manifest wants; nothing if it cannot be read."""
-    name = path.rpartition("/")[2]
-    reader = next((read for pattern, (_, read) in _READERS.items() if re.fullmatch(pattern, name)), None)
+    reader = next((read for pattern, (_, read) in _READERS.items() if re.fullmatch(pattern, _name(path))), None)
     if reader is None or len(text) > _MOST or any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
         return {}
     try:
         return dict(reader(text))
-    except (ValueError, RecursionError, AttributeError, TypeError):
+    except (ValueError, RecursionError, AttributeError, TypeError, configparser.Error):
         return {}
 
 
@@ -64,8 +70,11 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _specified(said: Any) -> str:
     """A version as Poetry, Pipenv and Cargo write it: a text, or a table with one or a place."""
     if isinstance(said, Mapping):
-        place = next((f"@ {said[key]}" for key in ("git", "url", "path") if key in said), "")
-        return str(said.get("version", place))
+        if place := next(
+            (f"@ {key}: {said[key]}" for key in ("git", "url", "registry", "source") if said.get(key)), ""
+        ):
+            return place
+        return str(said.get("version", f"@ {said['path']}" if "path" in said else ""))
     return str(said)
 
 
@@ -112,6 +121,8 @@ def _cargo(text: str) -> Pairs:
     for place in (said, workspace, *map(_mapping, targets.values())):
         for table in ("dependencies", "dev-dependencies", "build-dependencies"):
             for name, version in _mapping(place.get(table)).items():
+                if _mapping(version).get("workspace") is True:  # the manifest above says which
+                    continue
                 # One that is called otherwise here: https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html
                 yield str(_mapping(version).get("package", name)), _specified(version)
 
@@ -123,6 +134,26 @@ def _go(text: str) -> Pairs:
             yield found[1], found[2]
 
 
+_LISTED: Final = re.compile(r"\b(?:install|setup|tests)_requires?\s*=\s*\[(?P<names>[^\]]{0,20000})\]")
+
+
+def _setup_py(text: str) -> Pairs:
+    """Lists as they mostly stand there; what a program makes of them is not seen."""
+    for found in _LISTED.finditer(text):
+        for match in re.finditer(r"(['\"])(?P<said>[^'\"\n]+)\1", found["names"]):
+            yield from _requirement(match["said"])
+
+
+def _setup_cfg(text: str) -> Pairs:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    parser.read_string(text)
+    sections = {name: dict(parser[name]) for name in parser.sections()}
+    options = sections.get("options", {})
+    lists = [options.get(key, "") for key in ("install_requires", "setup_requires", "tests_require")]
+    for each in (*lists, *sections.get("options.extras_require", {}).values()):
+        yield from _requirements(each)
+
+
 def _gemfile(text: str) -> Pairs:
     for found in re.finditer(r"^\s*gem\s+['\"]([\w.-]+)['\"]\s*(?:,\s*['\"]([^'\"\n]+)['\"])?", text, re.MULTILINE):
         yield found[1], found[2] or ""
@@ -132,6 +163,8 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[str], Pairs]]]] = {
     r"pyproject\.toml": ("pypi", _pyproject),
     r"requirements[\w.-]*\.(?:txt|in)|constraints\.txt": ("pypi", _requirements),
     r"Pipfile": ("pypi", _pipfile),
+    r"setup\.py": ("pypi", _setup_py),
+    r"setup\.cfg": ("pypi", _setup_cfg),
     r"package\.json": ("npm", _package_json),
     r"Cargo\.toml": ("crates", _cargo),
     r"go\.mod": ("go", _go),

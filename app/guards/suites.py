@@ -45,8 +45,10 @@ _NOTHING: Final = re.compile(
     r"|assert\s+(\d+|'[^']*'|\"[^\"]*\")\s*==\s*\2\s*$"
     r"|expect\(\s*(true|false|\d+)\s*\)\.to(?:Be|Equal|StrictEqual)\(\s*\3\s*\)|assert!\(\s*true\s*\)|assert_eq!\(\s*(\d+)\s*,\s*\4\s*\)"
     r"|assert\.(?:ok|True)\((?:t,\s*)?true\)"
+    r"|assert\b.*\bor\s+(?:True|1|not None)\s*(?:,.*)?$|\b(?:assert|expect)\w*[!.\w]*\(.*\|\|\s*true\s*[,)]"
+    r"|assert\s+\((?:[^()]|\([^()]*\))*,(?:[^()]|\([^()]*\))*\)\s*$"
 )
-"""What is true whatever the code does."""
+"""What is true whatever the code does. A pair in brackets always is."""
 _EXACT: Final = re.compile(
     r"(?<![=!<>])={2,3}(?!=)|approx|[eE]qual|\bassert_eq|[rR]aises\w*\((?!\s*(?:Base)?Exception\b)|[tT]hrows?\w*|toBe\(|toMatch"
     r"|assertIs\(|[rR]egex|called_once_with|called_with|t\.(?:Error|Fatal)|CalledWith\(|\b_?(?:check|verify|ensure|assert)_\w+\("
@@ -59,8 +61,11 @@ _THERE: Final = re.compile(
     r"assertIsNotNone\(|assert .*\bis not None\s*$"
     r"|[nN]ot(?:Strict|Deep|DeepStrict)?Equal\(.*,\s*(?:undefined|null|None)\s*\)"
     r"|\.toBeDefined\(|\.not\.toBe(?:Null|Undefined|Nil)\(|!==?\s*(?:undefined|null|nil)\b\s*\)"
+    r"|==\s*(?:\w+\.)?ANY\b|\.to\w*Equal\(\s*expect\.any(?:thing)?\([^()]*\)\s*\)"
+    r"|\.toMatch(?:Inline)?Snapshot\(\s*\)|\.toThrowErrorMatching(?:Inline)?Snapshot\(\s*\)"
+    r"|\bassert\s+(?P<one>\S.{0,200}?)\s*==\s*(?P=one)\s*$|Equal\(\s*(?P<it>[^,]{1,200}),\s*(?P=it)\s*\)"
 )
-"""What is content with anything but nothing."""
+"""What is content with anything but nothing, with what comes today, or with the same on both sides."""
 _MOST_LINE: Final = 1_000
 """Characters of a line that are read."""
 EXACT, COMPARED, TRUE, NOTHING = 3, 2, 1, 0
@@ -84,6 +89,13 @@ class Test:
     name: str
     line: int
     body: str
+    above: str = ""
+    """Python's decorators, which may hold its cases."""
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return f"{self.above}{self.body}"
 
     @property
     def checks(self) -> Sequence[Check]:
@@ -138,7 +150,20 @@ def _tests(head: re.Pattern[str], text: str) -> Iterator[Test]:
         body = text[match.start() : end]
         if "indent" in groups:
             body = _indented(body, len(groups["indent"]))
-        yield Test(groups["name"] or groups.get("title") or "", line, body)
+        above = _decorators(text, match.start()) if "indent" in groups else ""
+        yield Test(groups["name"] or groups.get("title") or "", line, body, above)
+
+
+_MOST_ABOVE: Final = 20_000
+"""Characters of decorators, which may hold long tables."""
+
+
+def _decorators(text: str, start: int) -> str:
+    """What stands right above a function, from its first decorator on."""
+    blank = text.rfind("\n\n", 0, start)
+    block = text[max(blank + 2 if blank >= 0 else 0, start - _MOST_ABOVE) : start]
+    begins = re.search(r"^[ \t]*@", block, re.MULTILINE)
+    return block[begins.start() :] if begins else ""
 
 
 def _indented(body: str, indent: int) -> str:

@@ -13,15 +13,17 @@ from app.guards.guard import Guard, Subject
 NAME: Final = "suppressions"
 
 _COMMENT: Final = re.compile(
-    r"#\s*(?:noqa\b|ruff:\s*noqa|flake8[:=]\s*noqa|type:\s*ignore|mypy:|pyright:\s*(?:ignore|basic|off)|ty:\s*ignore|pyre-\w+"
+    r"#\s*(?:(?i:noqa)\b|ruff:\s*(?:noqa|disable|ignore|isort:\s*skip)|flake8[:=]\s*noqa|type:\s*ignore|mypy:|pyright:\s*(?:ignore|basic|off|report\w+\s*=\s*(?:false|none))|ty:\s*ignore|pyre-\w+"
     r"|pylint:\s*(?:disable|skip-file)|pragma:\s*no\s*(?:cover|branch)|nosec\b|nosemgrep\b|fmt:\s*(?:off|skip)|isort:\s*skip"
     r"|rubocop:\s*disable|shellcheck\s+disable|yamllint\s+disable|noinspection\b|checkov:skip|tfsec:ignore|hadolint\s+ignore)"
     r"|(?://|/\*|<!--|\{/\*)\s*(?:eslint-disable|@ts-(?:ignore|nocheck|expect-error)|tslint:\s*disable|biome-ignore|prettier-ignore"
     r"|oxlint-disable|istanbul\s+ignore|c8\s+ignore|v8\s+ignore|stylelint-disable|nolint\b|nosec\b|NOLINT|noinspection\b|NOSONAR"
     r"|cspell:\s*disable|deno-lint-ignore|htmlhint|markdownlint-disable|swiftlint:disable|ktlint-disable|phpcs:|phpstan-ignore"
+    r"|eslint\s+[\w@/-]+\s*:\s*\[?\s*(?:0|['\"]?off)\b|node:coverage\s+(?:disable|ignore)|lint:file-ignore|revive:disable|#nosec\b"
     r"|@phpstan-ignore|@psalm-suppress|coverage:\s*ignore|lint:ignore|exhaustive:ignore|dart:\s*ignore|ignore(?:_for_file)?:)"
-    r"|@SuppressWarnings\b|@SuppressLint\b|@Suppress\(|@file:Suppress|#!?\[(?:allow|expect)\(|#pragma\s+warning\s+disable"
-    r"|#pragma\s+(?:GCC|clang)\s+diagnostic\s+ignored|\[SuppressMessage\b|\[ExcludeFromCodeCoverage\b|@no_type_check\b"
+    r"|@SuppressWarnings\b|@SuppressLint\b|@Suppress\(|@file:Suppress|#!?\[(?:allow|expect)\(|#!?\[cfg_attr\(.*\b(?:allow|expect)\(|#pragma\s+warning\s+disable"
+    r"|#pragma\s+(?:GCC|clang)\s+diagnostic\s+ignored|\[SuppressMessage\b|\[ExcludeFromCodeCoverage\b|@(?:typing\.|t\.)?no_type_check\b"
+    r"|#\[rustfmt::skip\]|\bcoverage\(off\)|\btarpaulin_include\b"
     r"|\bcredo:disable",
 )
 

@@ -3,35 +3,35 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from typing import Final
 
 from app.core.guards import Finding, Weight
 from app.core.kinds import is_snapshot, is_test, language
 from app.core.patch import Change
+from app.guards import swallowed
+from app.guards.compared import compared
 from app.guards.guard import Guard, Subject
-from app.guards.suites import NOTHING, Check, Test, cases_in, check_in, defined
+from app.guards.suites import NOTHING, cases_in, check_in, defined
 
 NAME: Final = "weakened tests"
 _ALLOW: Final = "if the issue asks for it, a person can allow it by `allow: tests`"
-_ALIKE: Final = 0.6
-"""Of two tests' text: what a test keeps that gets another name or place."""
-_MOST_WORDS: Final = 300
-"""Of a test that is compared with others."""
-_MOST_OTHERS: Final = 50
-"""New tests that a lost one is compared with; who changes more of them at once is told so."""
 
 _SKIPS: Final = {
     "python": re.compile(
         r"\bmark\.(?:skip|skipif|xfail)\b|\bpytest\.(?:skip|xfail|importorskip|exit)\(|@(?:unittest\.)?(?:skip|skipIf|skipUnless"
         r"|expectedFailure)\b|\bself\.skipTest\(|\bSkipTest\b|__test__\s*=\s*False|\bcollect_ignore\w*\s*="
+        r"|^\s*from (?:pytest|unittest)\b.*\bimport\b.*\b(?:skip\w*|xfail|importorskip|expectedFailure)\b"
+        r"|__unittest_skip__"
+        r"|\bgetattr\(\s*(?:pytest\.)?mark\b|^\s*del test_?\w|^test_?\w*\s*=\s*None\b|\bglobals\(\)\.(?:pop|clear)\("
     ),
     "javascript": re.compile(
         r"\b(?:it|test|describe|context|suite|bench)(?:\.\w+)*\.(?:only|skip|skipIf|todo|fixme|failing|fails)\b"
-        r"|\b(?:it|test|describe)(?:\[\s*['\"](?:skip|only|todo)['\"]\s*\]|\.runIf\(\s*(?:false|0)\b)"
-        r"|\b(?:xit|xtest|xdescribe|xcontext|fit|fdescribe|ftest)\s*\(|\bthis\.skip\(|\{\s*(?:skip|only|todo)\s*:\s*(?!false)"
+        r"|\b(?:it|test|describe)(?:\[\s*['\"](?:skip|only|todo)['\"]\s*\]|\.runIf\()"
+        r"|\b(?:xit|xtest|xdescribe|xcontext|fit|fdescribe|ftest)\s*\(|\{\s*(?:skip|only|todo)\s*:\s*(?!false)"
+        r"|\b(?:this|t|ctx|context|task)\.(?:skip|todo)\(|\{[^}]*\b(?:skip|only|todo)\b[^}]*\}\s*=\s*(?:it|test|describe)\b"
+        r"|^\s*(?:const|let|var|function) (?:it|test|describe)\b(?!.*(?:require\(|\.extend\(|import\())"
     ),
-    "go": re.compile(r"\bt\.Skip(?:Now|f)?\(|^//go:build ignore"),
+    "go": re.compile(r"\bt\.Skip(?:Now|f)?\(|\btesting\.Short\(\)|^//go:build ignore"),
     "rust": re.compile(r"#\[ignore\b|#\[cfg\((?:any\(\)|FALSE)\)\]|#\[cfg_attr\([^)]*ignore"),
     "java": re.compile(r"@(?:Ignore|Disabled\w*)\b|\bassume(?:True|False|That)\("),
     "ruby": re.compile(r"\b(?:xit|xdescribe|xcontext|fit|fdescribe)\b|^\s*(?:skip|pending)\b|:focus\b|focus: true"),
@@ -42,15 +42,11 @@ _SKIPS: Final = {
     "dart": re.compile(r"\bskip:\s*(?!false)"),
     "shell": re.compile(r"^\s*skip\b"),
 }
-_SWALLOWED: Final = re.compile(
-    r"\|\|\s*(?:true|:|exit 0)(?=\s|$|[\"';)])|--passWithNoTests|^\s*set \+e\b|\bos\._exit\(|\bsys\.exit\(\s*0?\s*\)"
-    r"|except\s+AssertionError\b|except\s*:\s*$|suppress\((?:AssertionError|Exception|BaseException)\)"
-    r"|\bprocess\.exit\(\s*0?\s*\)|\bpython[0-9.]*\s+(?:-\w+\s+)*-OO?\b|\bPYTHONOPTIMIZE\b"
-    r"|--(?:deselect|ignore|ignore-glob)[= ]|catch\s*(?:\([^)]*\))?\s*\{\s*\}"
-)
-"""What makes a failing test look like one that passed."""
+_ELSEWHERE_ONLY: Final = re.compile(r"^//go:build\b|^// \+build\b|#\[cfg\((?:not\(test\)|all\((?=.*\btest\b))")
+"""Under which conditions a file, or a part of it, is built at all: tests that were always run may now be never."""
 _DEAD: Final = re.compile(
     r"^\s*(?:if|while)\s*\(?\s*(?:False|false|0|None|null|undefined)\s*\)?\s*[:{]"
+    r"|^\s*(?:if|while)\b.*(?:&&\s*false|\band\s+False)\b"
     r"|\bmark\.parametrize\([^\n]*,\s*(?:\[\s*\]|\(\s*\))\s*[,)]|\.each\(\s*\[\s*\]\s*\)"
 )
 """What is never reached: a branch that is never taken, a table without cases."""
@@ -60,15 +56,16 @@ _COMMENTED: Final = re.compile(
     r"^\s*(?:#|//|/\*)\s*(?:(?:async )?def test_?\w*\(|(?:it|test|describe)\(['\"`]|func Test\w+\()"
 )
 _RUNNER: Final = re.compile(
-    r"(?:^|/)(?:Makefile|justfile|Taskfile\.ya?ml|noxfile\.py|tox\.ini|Rakefile|[^/]*\.(?:sh|bash|mk))$"
+    r"(?:^|/)(?:GNUmakefile|[Mm]akefile|justfile|Taskfile\.ya?ml|noxfile\.py|tox\.ini|Rakefile|[^/]*\.(?:sh|bash|mk))$"
 )
 """Files that run tests, and are no tests."""
 _HOOKS: Final = re.compile(
-    r"\bdef (pytest_(?:collection_modifyitems|ignore_collect|runtest_\w+|pyfunc_call|sessionfinish|report_teststatus"
-    r"|make_parametrize_id|collect_file|pycollect_\w+|itemcollected|deselected|exception_interact))\b"
-    r"|\bexitstatus\s*=|\.add_marker\(|\bTestReport\b"
+    r"\bdef (pytest_(?:collection\w*|collectstart|ignore_collect|runtest\w+|pyfunc_call|sessionfinish|report_teststatus"
+    r"|make_parametrize_id|make_collect_report|collect_file|pycollect_\w+|itemcollected|deselected|exception_interact"
+    r"|cmdline_\w+|load_initial_conftests))\b"
+    r"|\bexitstatus\s*=|\.add_marker\(|\bTestReport\b|\bconfig\.option\.\w+\s*=(?!=)|\bdefinition\.obj\s*="
 )
-"""By which a `conftest.py` decides what is run and what counts as passed."""
+"""By which a `conftest.py`, or a plugin among the tests, decides what is run and what counts as passed."""
 _START_UP: Final = re.compile(r"(?:^|/)(?:sitecustomize|usercustomize)\.py$|\.pth$")
 
 
@@ -83,13 +80,14 @@ def look(subject: Subject) -> Iterator[Finding]:
             yield from _hollow(subject, path)
             yield from _hidden(subject, path)
             yield from _cut_short(subject, path)
-        if is_test(path) or _RUNNER.search(path):
+        if is_test(path) or path.endswith(".rs") or _RUNNER.search(path):
             yield from _swallowed(subject, path)
-        if path.rpartition("/")[2] == "conftest.py":
+        if is_test(path) and path.endswith(".py"):
             yield from _hooks(subject, path)
         if _START_UP.search(path) and file.change is Change.ADDED:
             yield _finding(path, 0, "Python runs this file at every start, tests included. Take it out")
-    yield from _compared(subject)
+    for told in compared(subject):
+        yield _finding(told.path, told.line, told.sentence, is_before=told.is_before)
 
 
 def _finding(path: str, line: int, sentence: str, *, is_before: bool = False) -> Finding:
@@ -111,6 +109,15 @@ def _skipped(subject: Subject, path: str) -> Iterator[Finding]:
             yield _finding(path, line.number, f"`{found[0].strip()}` keeps tests from being run. Take it out")
         elif _COMMENTED.search(line.text):
             yield _finding(path, line.number, "A test is in a comment, so it is not run. Bring it back")
+        elif _ELSEWHERE_ONLY.search(line.text) and cases_in(path, subject.before(path)) and _was_always(subject, path):
+            yield _finding(path, line.number, f"By `{line.text.strip()[:80]}` tests are not always built. Take it out")
+
+
+def _was_always(subject: Subject, path: str) -> bool:
+    """Whether nothing of the kind stood there before, or went with this change: in Rust the tests' own `cfg(test)`."""
+    if path.endswith(".rs"):
+        return any("#[cfg(test)]" in line.text for line in subject.removed(path))
+    return not any(_ELSEWHERE_ONLY.search(line) for line in subject.before(path).split("\n"))
 
 
 def _hollow(subject: Subject, path: str) -> Iterator[Finding]:
@@ -150,9 +157,26 @@ def _cut_short(subject: Subject, path: str) -> Iterator[Finding]:
         )
         lines = lines[:end]
         for at, line in enumerate(lines):
-            is_end = test.line + at in came and _indent(line) == level
+            is_end = test.line + at in came and (_indent(line) == level or _is_conditional(path, lines[:at], line))
             if is_end and any(check_in(below) for below in lines[at + 1 :]):
                 yield _finding(path, test.line + at, "The test ends here, before it checks. Take it out")
+
+
+_NOTHING_RETURNED: Final = re.compile(r"\s*return(?:\s+None)?\s*(?:#.*)?")
+_INSIDE: Final = re.compile(r"\s*(?:async )?def |.*\blambda\b")
+
+
+def _is_conditional(path: str, above: Sequence[str], line: str) -> bool:
+    """Whether a Python test ends here under a condition, rather than a function inside of it."""
+    if language(path) != "python" or not _NOTHING_RETURNED.fullmatch(line):
+        return False
+    level = _indent(line)
+    for each in reversed(above[1:]):
+        if each.strip() and _indent(each) < level:
+            if _INSIDE.match(each):
+                return False
+            level = _indent(each)
+    return True
 
 
 def _indent(line: str) -> int:
@@ -160,11 +184,14 @@ def _indent(line: str) -> int:
 
 
 def _swallowed(subject: Subject, path: str) -> Iterator[Finding]:
-    for line in subject.added_anew(path):
-        if found := _SWALLOWED.search(line.text):
-            yield _finding(
-                path, line.number, f"`{found[0].strip()}` makes a failing test look as if it passed. Take it out"
-            )
+    runs_tests = _RUNNER.search(path) is not None
+    came = list(subject.added_anew(path))
+    for line in came:
+        if found := swallowed.alone(line.text, runs_tests=runs_tests):
+            yield _finding(path, line.number, f"`{found}` makes a failing test look as if it passed. Take it out")
+    if is_test(path):
+        for number in swallowed.around(subject.after(path), frozenset(line.number for line in came)):
+            yield _finding(path, number, "A check that fails is caught here, and nothing comes of it. Let it fail")
 
 
 def _hooks(subject: Subject, path: str) -> Iterator[Finding]:
@@ -174,77 +201,6 @@ def _hooks(subject: Subject, path: str) -> Iterator[Finding]:
             yield _finding(
                 path, line.number, f"`{what}` decides which tests are run and what counts as passed. Take it out"
             )
-
-
-# -- Before and after ------------------------------------------------------------------------------------------------
-def _compared(subject: Subject) -> Iterator[Finding]:
-    """Each test with itself as it was: by its name in its file, else by what it says, wherever it is now."""
-    before: list[tuple[str, Test]] = []
-    after: list[tuple[str, Test]] = []
-    for file in subject.texts():
-        if is_test(file.path) or file.path.endswith(".rs"):
-            before += [(file.path, test) for test in cases_in(file.path, subject.before(file.path))]
-            if file.change is not Change.DELETED:
-                after += [(file.path, test) for test in cases_in(file.path, subject.after(file.path))]
-    pairs, lost, gained = _by_name(before, after)
-    for path, test in lost:
-        at = _most_alike(test, gained)
-        if at is None:
-            yield _finding(path, test.line, f"The test `{test.name[:100]}` is gone. Bring it back", is_before=True)
-        else:
-            pairs.append((path, test, gained.pop(at)[1]))
-    for path, old, new in pairs:
-        if _PANICS in new.body and _PANICS not in old.body:
-            yield _finding(path, new.line, f"The test `{old.name[:100]}` wants a panic now. Let it check what it did")
-        elif _is_weaker(old.checks, new.checks):
-            sentence = f"The test `{old.name[:100]}` checks less than before. Let it check what it did"
-            yield _finding(path, new.line, sentence)
-
-
-_PANICS: Final = "#[should_panic"
-Placed = list[tuple[str, Test]]
-
-
-def _by_name(before: Placed, after: Placed) -> tuple[list[tuple[str, Test, Test]], Placed, Placed]:
-    """Tests of one name in one file; then those of one name anywhere; those that were, and those that came."""
-    pairs: list[tuple[str, Test, Test]] = []
-    lost, left = before, list(after)
-    for same_file in (True, False):
-        still = []
-        for path, test in lost:
-            at = next(
-                (n for n, (to, new) in enumerate(left) if new.name == test.name and (to == path or not same_file)), None
-            )
-            if at is None:
-                still.append((path, test))
-            else:
-                pairs.append((left[at][0], test, left.pop(at)[1]))
-        lost = still
-    return pairs, lost, left
-
-
-def _most_alike(test: Test, others: Placed) -> int | None:
-    if len(others) > _MOST_OTHERS:
-        return None
-    ratios = [SequenceMatcher(None, _words(test), _words(other), autojunk=False).ratio() for _, other in others]
-    best = max(range(len(ratios)), key=ratios.__getitem__, default=None)
-    return best if best is not None and ratios[best] >= _ALIKE else None
-
-
-def _words(test: Test) -> list[str]:
-    return re.findall(r"\w+", test.body)[:_MOST_WORDS]  # brackets and dots are alike in all short tests
-
-
-def _is_weaker(before: Sequence[Check], after: Sequence[Check]) -> bool:
-    """Whether checks went and nothing of their weight came. Several may become one that says as much."""
-    old, new = Counter(before), Counter(after)
-    lost, gained = list((old - new).elements()), list((new - old).elements())
-    if not lost or all(check.strength == NOTHING for check in lost):
-        return False
-    strengths = [check.strength for check in gained]
-    if max(strengths, default=NOTHING) < max(check.strength for check in lost):
-        return True
-    return sum(strengths) * 2 < sum(check.strength for check in lost)
 
 
 GUARD: Final = Guard(NAME, look, allowance="tests")

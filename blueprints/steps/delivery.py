@@ -7,11 +7,12 @@ from app.core import wording
 from app.core.blueprint import step
 from app.core.budget import Usage
 from app.core.errors import Conflict, Denied, NotFound, RepositoryError
-from app.core.evidence import Where
+from app.core.evidence import Reviews, Where
 from app.core.failures import failures
 from app.core.guards import Weight
 from app.core.patch import Patch
 from app.core.redaction import Redactor
+from app.core.reviewer import ReviewFinding
 from app.core.statement import Published, Worked
 from app.core.world import World
 from blueprints.steps.change import Change, Watched, digest
@@ -80,7 +81,9 @@ async def _propose(change: Change, world: World, patch: Patch, summary: str) -> 
         base=change.base_branch,
         marker=world.marker,
         title=redactor.redact(wording.pull_request_title(change.task)),
-        body=wording.pull_request_body(change.task, facts, page_url=world.page_url, marker=world.marker),
+        body=redactor.redact(
+            wording.pull_request_body(change.task, facts, page_url=world.page_url, marker=world.marker)
+        ),
     )
     change.pull_request_number = pull_request.number
     change.pull_request_url = pull_request.url
@@ -100,6 +103,7 @@ async def _since(change: Change, world: World) -> tuple[str, tuple[str, ...]]:
 
 def published(change: Change, patch: Patch) -> Published:
     """What is known of the commit that was pushed just now, for who wants to check it without believing anybody."""
+    redact = Redactor().redact
     models = [Worked(role="change", model=change.model, **_spent(change.usage))]
     if change.reviews.usage.turns:
         by = change.reviews.newest.model if change.reviews.newest else ""
@@ -113,17 +117,29 @@ def published(change: Change, patch: Patch) -> Published:
         files=len(patch.files),
         added=patch.added,
         deleted=patch.deleted,
-        commands=change.evidence,
+        commands=tuple(one.model_copy(update={"command": redact(one.command)}) for one in change.evidence),
         guards=change.guards,
         figures=change.figures,
         remarks=(*change.remarks, *change.proof),
-        done=Redactor().redact(change.summary),
-        not_done=Redactor().redact(change.risks),
+        done=redact(change.summary),
+        not_done=redact(change.risks),
         rules=change.rules,
         models=tuple(models),
         repairs=change.repairs,
-        reviews=change.reviews,
+        reviews=_told(change.reviews),
     )
+
+
+def _told(reviews: Reviews) -> Reviews:
+    """The same without secrets in commands: what is run has to stay what it is, and what is shown has not."""
+
+    def plain(one: ReviewFinding) -> ReviewFinding:
+        return one.model_copy(update={"reproduction": Redactor().redact(one.reproduction)})
+
+    newest, settled = reviews.newest, tuple(map(plain, reviews.settled))
+    if newest is not None:
+        newest = newest.model_copy(update={"findings": tuple(map(plain, newest.findings))})
+    return reviews.model_copy(update={"newest": newest, "settled": settled})
 
 
 def _spent(usage: Usage) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Four trees, each made of the base commit, with another part of the change in it:
     all but the tests     the tests as they were still pass, or it is told which do not
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
@@ -15,6 +16,7 @@ from app.core import wording
 from app.core.blueprint import step
 from app.core.collection import listing
 from app.core.coverage import ChangedCoverage
+from app.core.diff import file_diffs
 from app.core.evidence import Where, evidence
 from app.core.failures import failures
 from app.core.guards import Finding, Weight
@@ -53,7 +55,7 @@ async def prove(change: Change, world: World) -> Literal["pass", "mend", "stop"]
     change.figures = {gate: figure for gate, figure in change.figures.items() if gate not in GATES}
     found, names = await _whole(change, world, parts)
     if not any(each.weight is not Weight.REMARK for each in found):
-        found += await _fewer(change, world, names)
+        found += await _fewer(change, world, names, parts)
         found += await different(change, world, parts)
         found += await _old_tests(change, world, parts)
     change.proof = tuple(each for each in found if each.weight is Weight.REMARK)
@@ -143,8 +145,8 @@ async def _package(tree: CleanTree) -> str:
         return ""
 
 
-async def _fewer(change: Change, world: World, now: Names) -> list[Finding]:
-    """Whether there are fewer tests than there were."""
+async def _fewer(change: Change, world: World, now: Names, parts: Parts) -> list[Finding]:
+    """Whether there are fewer tests than there were, or others in the place of some that the change does not touch."""
     if not change.config.test:
         return []
     if now is None:
@@ -154,10 +156,29 @@ async def _fewer(change: Change, world: World, now: Names) -> list[Finding]:
     if not before:  # the base commit's own tests cannot be listed
         return [Finding(guard=COUNT, sentence=wording.tests_not_counted(), weight=Weight.REMARK)]
     change.count(COUNT, wording.tests_counted(len(before), len(now)))
-    if len(now) >= len(before):
+    if len(now) < len(before):
+        sentence = wording.fewer_tests(len(before), len(now), sorted(before - now))
+        return [Finding(guard=COUNT, sentence=sentence, weight=unless_allowed(change))]
+    if hidden := untouched(before, now, parts.whole):
+        return [Finding(guard=COUNT, sentence=wording.tests_hidden(hidden), weight=unless_allowed(change))]
+    return []
+
+
+def untouched(before: frozenset[str], now: frozenset[str], patch: bytes) -> list[str]:
+    """Tests that are gone though no line with their names went: something has them left out.
+
+    Of one with cases it is enough that one case is there: cases are computed, and get other names.
+    """
+    left = {_PARAMETERS.sub("", name) for name in now}
+    gone = [name for name in sorted(before) if _PARAMETERS.sub("", name) not in left]
+    if not gone:
         return []
-    sentence = wording.fewer_tests(len(before), len(now), sorted(before - now))
-    return [Finding(guard=COUNT, sentence=sentence, weight=unless_allowed(change))]
+    went = {word for diff in file_diffs(patch).values() for line in diff.removed for word in _WORD.findall(line.text)}
+    return [name for name in gone if went.isdisjoint(_WORD.findall(_PARAMETERS.sub("", name)))]
+
+
+_PARAMETERS: Final = re.compile(r"\[.*\]$")
+_WORD: Final = re.compile(r"\w{3,}")
 
 
 async def _old_tests(change: Change, world: World, parts: Parts) -> list[Finding]:

@@ -38,6 +38,9 @@ class FolderWorkspace:
     async def blobs(self, paths: Sequence[str]) -> Mapping[str, str]:
         return {path: sha256(self.base[path]).hexdigest() for path in paths if path in self.base}
 
+    async def links(self) -> Mapping[str, str]:
+        return {}
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:  # noqa: ARG002 - the Protocol
         raise AssertionError("a minion asks git by itself")
 

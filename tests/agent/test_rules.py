@@ -7,7 +7,7 @@ import pytest
 
 from app.agent.conversation import Conversation
 from app.agent.minion import AgentLoop
-from app.agent.rules import Rules, read_rules, touched
+from app.agent.rules import MOST_OF_OPERATOR, Rules, read_rules, touched
 from app.core.blueprint import TOOLS, AgentSpec
 from app.core.budget import Budget, Usage
 from app.core.journal import Entry, Masked, ModelAnswered, Opened, ToolReturned
@@ -39,6 +39,15 @@ async def test_rules_come_from_the_base_commit(with_base: WithBase, base: dict[s
     workspace = with_base(base)
     await workspace.write("AGENTS.md", b"Obey me, says the tree.")
     assert (await read_rules(workspace)).text == rules
+
+
+async def test_the_operators_rules_come_first_and_say_so(with_base: WithBase) -> None:
+    rules = await read_rules(with_base({"AGENTS.md": b"Use tabs."}), operator="Never write to production.")
+    assert rules.text.startswith("## (the operator's rules)\nThey hold in every repository here.")
+    assert rules.text.index("Never write to production.") < rules.text.index("Use tabs.")
+    assert rules.names == ("(the operator's rules)", "AGENTS.md")
+    long = await read_rules(with_base({"AGENTS.md": b"a" * 90_000}), operator="b" * MOST_OF_OPERATOR)
+    assert "b" * MOST_OF_OPERATOR in long.text, "whatever a repository says, there is room for them"
 
 
 async def test_skills_are_offered_by_name_and_description(with_base: WithBase) -> None:

@@ -71,6 +71,9 @@ class FakeWorkspace:
     async def blobs(self, paths: Sequence[str]) -> Mapping[str, str]:
         return {path: sha256(self.base[path]).hexdigest() for path in paths if path in self.base}
 
+    async def links(self) -> Mapping[str, str]:
+        return {}
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         return [one for one in self.changes if set(one.paths) & set(paths)][:most]
 

@@ -213,6 +213,16 @@ async def test_a_secret_in_a_reviewers_words_goes_nowhere(rig: Any) -> None:
     assert token not in body(run)
 
 
+async def test_a_secret_in_a_command_that_is_shown_goes_nowhere(rig: Any) -> None:
+    """A command is run as it is, and told without it: in the pull request, and in what is signed."""
+    token = "ghp_" + "a8Kd03jfLw9qPz72mXcVb5Rt1YhN6GsEu4Qo"
+    leaky = finding().model_copy(update={"reproduction": f"grep {token} a"})
+    run = reviewed(rig(BASE, COMMANDS, writes(b"v1")), notes(leaky), notes(leaky), notes(leaky))
+    await run.walk(BLUEPRINT)
+    assert token not in body(run)
+    assert token not in repr(run.notary.attested)
+
+
 async def test_a_run_that_is_begun_again_may_be_sent_back_again(rig: Any) -> None:
     run = reviewed(rig(BASE, COMMANDS, writes(b"v1"), writes(b"v1b"), writes(b"v1c")), notes(finding()))
     _, state = await run.walk(BLUEPRINT)

@@ -487,6 +487,37 @@ class TestBase:
         await do(workspace, "rm code.py; echo x > new.txt")
         assert await workspace.listed() == sorted([".gitignore", CAFE, "code.py", "dos.txt", "run.sh", "sub/deep.txt"])
 
+    async def test_tells_where_links_lead_within_the_commit(self, workspace: GitWorkspace) -> None:
+        await do(workspace, "ln -s run.sh new")
+        assert await workspace.links() == {"link": "code.py"}
+
+    async def test_follows_links_over_links_and_never_out_of_the_commit(
+        self, workspaces: Workspaces, origin: Origin
+    ) -> None:
+        (origin.folder / "docs").mkdir()
+        links = {"CLAUDE.md": "docs/to", "docs/to": "../AGENTS.md", "sub/AGENTS.md": "deep.txt"}
+        others = {
+            "round": "round",
+            "up": "../AGENTS.md",
+            "home": "/AGENTS.md",
+            "gone": "x",
+            "folder": "sub",
+            ".cursorrules": "out",
+        }
+        for path, target in (links | others).items():
+            (origin.folder / path).symlink_to(target)
+        workspace = workspaces.open(3, 7, origin.remote)
+        await workspace.check_out(origin.commit({"AGENTS.md": "Use tabs.\n"}))
+        assert await workspace.links() == {
+            "CLAUDE.md": "AGENTS.md",
+            "docs/to": "AGENTS.md",
+            "link": "code.py",
+            "sub/AGENTS.md": "sub/deep.txt",
+        }
+        rules = await read_rules(workspace)
+        assert rules.text == "## AGENTS.md\nUse tabs."
+        assert rules.entering({"path": "sub/x.py"}, ()).names == ("sub/AGENTS.md",)
+
     async def test_lists_them_behind_a_submodule(self, workspaces: Workspaces, origin: Origin) -> None:
         """Its row of git's list is longer than theirs, and the first one here."""
         origin.git("update-index", "--add", "--cacheinfo", f"160000,{origin.base},.a")

@@ -182,6 +182,9 @@ class FakeWorkspace:
     async def blobs(self, paths: Sequence[str]) -> Mapping[str, str]:
         raise AssertionError(paths)
 
+    async def links(self) -> Mapping[str, str]:
+        raise AssertionError
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         raise AssertionError((paths, most))
 

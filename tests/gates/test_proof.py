@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.core.evidence import Where
+from blueprints.steps.proof import untouched
 from tests.gates.conftest import NEW_TEST, OLD_TEST, RIGHT, sentences, writes
 
 pytestmark = [pytest.mark.gates, pytest.mark.story]
@@ -146,6 +147,37 @@ async def test_tests_that_are_not_collected_any_more_are_counted(yard: Any) -> N
     visits, state = await run.go()
     assert visits[-1] == "explain"
     assert "There were 2 tests, and there are 1 with the change" in state.explanation
+
+
+async def test_tests_that_are_left_out_are_not_made_up_for_by_others(yard: Any) -> None:
+    """As many tests as before: what was there is left out by where tests are looked for, and idle ones came."""
+    idle = "".join(f"    def test_{n}(self):\n        self.assertEqual(greet('Ann')[0], 'H')\n\n" for n in range(5))
+    other = f"import unittest\n\nfrom greet import greet\n\n\nclass Other(unittest.TestCase):\n{idle}"
+    run = yard(writes({**HONEST, "tests/__init__.py": None, "test_other.py": other.rstrip() + "\n"}))
+    visits, state = await run.go()
+    assert visits[-1] == "explain"
+    assert (
+        "These tests are not found any more, and no line of theirs was taken out: `tests.test_greet"
+        in state.explanation
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "removed", "hidden"),
+    [
+        ({"t.py::test_a"}, {"t.py::test_b"}, "", ["t.py::test_a"]),
+        ({"t.py::test_a"}, {"t.py::test_b"}, "-def test_a():\n", []),
+        ({"t.py::test_a[1]", "t.py::test_a[2]"}, {"t.py::test_a[3]", "t.py::test_a[4]"}, "", []),
+        ({"TestA"}, {"TestA", "TestB"}, "", []),
+        ({"tests::costs_three"}, {"tests::is_new"}, "-mod other {\n", ["tests::costs_three"]),
+        ({"tests::costs_three"}, {"tests::is_new"}, "-mod tests {\n", []),
+    ],
+)
+def test_what_is_gone_without_a_line_of_it_is_told(
+    before: set[str], now: set[str], removed: str, hidden: list[str]
+) -> None:
+    patch = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +0,0 @@\n{removed}" if removed else ""
+    assert untouched(frozenset(before), frozenset(now), patch.encode()) == hidden
 
 
 async def test_clean_trees_leave_nothing_behind(yard: Any, home: Any) -> None:

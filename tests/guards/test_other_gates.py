@@ -57,7 +57,7 @@ def edit(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-LOOSENED = {
+LOOSENED: dict[str, tuple[str, str, str | None]] = {
     "coverage is lowered": (T, TOML, edit(TOML, "fail_under = 90", "fail_under = 50")),
     "coverage is not wanted": (T, TOML, edit(TOML, "fail_under = 90\n", "")),
     "branches are not measured": (T, TOML, edit(TOML, "branch = true", "branch = false")),
@@ -88,6 +88,71 @@ LOOSENED = {
     "a program's patterns": ("jest.config.js", JEST, edit(JEST, "};", "  testPathIgnorePatterns: ['x'],\n};")),
     "codecov": ("codecov.yml", "coverage:\n  status:\n    project:\n      default:\n        target: 90%\n", "coverage:\n  status:\n    project:\n      default:\n        target: 10%\n"),
 }  # fmt: skip
+MAKE = "test:\n\tpytest -q\n\tmypy .\n\nlint:\n\truff check .\n"
+TOX = "[tox]\nenvlist = py311,lint\n\n[testenv]\ncommands = pytest -q {posargs}\n"
+NOX = "def tests(session):\n    session.run('pytest', '-q')\n    session.run('mypy', '.')\n"
+SHELL = "set -e\npytest -q\nmypy .\n"
+VITEST = 'export default defineConfig({\n  test: {\n    environment: "node",\n    coverage: { thresholds: { lines: 80 } },\n  },\n});\n'
+CARGO = '[package]\nname = "a"\n\n[lib]\npath = "src/lib.rs"\n\n[lints.clippy]\nall = "deny"\n'
+UNIT = edit(PACKAGE, '"test": "jest"', '"test": "npm run unit", "unit": "jest"')
+STRICT = edit(TOML, "--strict-markers", "--strict-markers --cov=shop --cov-fail-under=90")
+M = "Makefile"
+LOOSER: dict[str, tuple[str, str, str | None]] = {
+    "strict markers go": (T, TOML, edit(TOML, " --strict-markers", "")),
+    "other files are tests": (T, TOML, edit(TOML, "testpaths", 'python_files = ["nope_*.py"]\ntestpaths')),
+    "other functions are tests": (T, TOML, edit(TOML, "testpaths", 'python_functions = ["check_*"]\ntestpaths')),
+    "an option is overridden": (T, TOML, edit(TOML, "-ra", "-ra -o python_files=nope_*.py")),
+    "tests are only listed": (T, TOML, edit(TOML, "-ra", "-ra --collect-only")),
+    "only the last ones that failed": (T, TOML, edit(TOML, "-ra", "-ra --lf")),
+    "warnings are ignored": (T, TOML, edit(TOML, "-ra", "-ra -W ignore")),
+    "what cannot be collected": (T, TOML, edit(TOML, "-ra", "-ra --continue-on-collection-errors")),
+    "the section has another name": (T, TOML, edit(TOML, "[tool.pytest.", "[tool.pytest_x.")),
+    "coverage of an option": (T, STRICT, edit(STRICT, "under=90", "under=10")),
+    "coverage of an option goes": (T, STRICT, TOML),
+    "a module is let off": (T, TOML, edit(TOML, "strict = true", 'strict = true\n\n[[tool.mypy.overrides]]\nmodule = "shop"\nignore_errors = true')),
+    "fewer files are checked": (T, edit(TOML, "strict = true", 'strict = true\nfiles = ["shop", "tests"]'), edit(TOML, "strict = true", 'strict = true\nfiles = ["tests"]')),
+    "more may be complex": (T, TOML + "\n[tool.ruff.lint.mccabe]\nmax-complexity = 10\n", TOML + "\n[tool.ruff.lint.mccabe]\nmax-complexity = 100\n"),
+    "clippy: more may be complex": ("clippy.toml", "cognitive-complexity-threshold = 20\n", "cognitive-complexity-threshold = 900\n"),
+    "eslint: only a warning": (".eslintrc.json", ESLINT, edit(ESLINT, '"error", "eqeqeq"', '"warn", "eqeqeq"')),
+    "eslint: not said": (".eslintrc.json", ESLINT, edit(ESLINT, '"no-eval": "error", ', "")),
+    "eslint: newly off": (".eslintrc.json", ESLINT, edit(ESLINT, '"no-eval"', '"no-var": 0, "no-eval"')),
+    "eslint: nothing is extended": (".eslintrc.json", '{"extends": ["airbnb"]}\n', '{"extends": []}\n'),
+    "a list of what is not looked at": (".eslintignore", "dist\n", "dist\nsrc/\n"),
+    "TypeScript: newly off": ("tsconfig.json", TSCONFIG, edit(TSCONFIG, '"strict": true', '"strict": true, "noImplicitAny": false')),
+    "TypeScript: fewer files": ("tsconfig.json", '{"include": ["src", "lib"]}\n', '{"include": ["lib"]}\n'),
+    "mocha: fewer files": (".mocharc.json", '{"spec": ["test/**/*.js"]}\n', '{"spec": ["test/a.js"]}\n'),
+    "mocha: by a word": (".mocharc.json", '{"spec": ["test/**/*.js"]}\n', '{"spec": ["test/**/*.js"], "grep": "has"}\n'),
+    "jest: by a word": (K, PACKAGE, edit(PACKAGE, '"jest": {', '"jest": {"testNamePattern": "has", ')),
+    "vitest: without tests": ("vitest.config.ts", VITEST, edit(VITEST, '"node",', '"node",\n    passWithNoTests: true,')),
+    "vitest: errors are ignored": ("vitest.config.ts", VITEST, edit(VITEST, '"node",', '"node",\n    dangerouslyIgnoreUnhandledErrors: true,')),
+    "vitest: some are left out": ("vitest.config.ts", VITEST, edit(VITEST, '"node",', '"node",\n    exclude: ["src/shop.test.ts"],')),
+    "a script for one file": (K, PACKAGE, edit(PACKAGE, '"test": "jest"', '"test": "jest src/other.test.ts"')),
+    "a script by a word": (K, PACKAGE, edit(PACKAGE, '"test": "jest"', '"test": "jest -t has"')),
+    "a script that is true": (K, PACKAGE, edit(PACKAGE, '"test": "jest"', '"test": "jest; true"')),
+    "a script in the background": (K, PACKAGE, edit(PACKAGE, '"test": "jest"', '"test": "jest & true"')),
+    "a script's script": (K, UNIT, edit(UNIT, '"unit": "jest"', '"unit": "echo fine"')),
+    "cargo: no tests": ("Cargo.toml", CARGO, edit(CARGO, '"src/lib.rs"', '"src/lib.rs"\ntest = false')),
+    "cargo: no tests by themselves": ("Cargo.toml", CARGO, edit(CARGO, '"a"', '"a"\nautotests = false')),
+    "cargo: a test is off": ("Cargo.toml", CARGO, CARGO + '\n[[test]]\nname = "a"\ntest = false\n'),
+    "cargo: lints": ("Cargo.toml", CARGO, edit(CARGO, '"deny"', '"allow"')),
+    "cargo: flags": (".cargo/config.toml", "", "[build]\nrustflags = ['--cap-lints', 'allow']\n"),
+    "nextest": (".config/nextest.toml", "", "[profile.default]\ndefault-filter = 'none()'\n"),
+    "golangci": (".golangci.yml", "linters:\n  enable:\n    - errcheck\n", "linters:\n  enable:\n    - errcheck\nissues:\n  exclude-dirs:\n    - shop\n"),
+    "golangci, as TOML": (".golangci.toml", "[linters]\nenable = ['errcheck']\n", "[linters]\nenable = []\n"),
+    "make: fewer tests": (M, MAKE, edit(MAKE, "pytest -q", "pytest -q tests/other")),
+    "make: says that it is fine": (M, MAKE, edit(MAKE, "pytest -q", "@echo fine")),
+    "make: names it only": (M, MAKE, edit(MAKE, "pytest -q", "@echo pytest -q")),
+    "make: may fail": (M, MAKE, edit(MAKE, "pytest -q", "-pytest -q")),
+    "make: no types": (M, MAKE, edit(MAKE, "\tmypy .\n", "")),
+    "make: lint says nothing": (M, MAKE, edit(MAKE, "ruff check .", "ruff check . --exit-zero")),
+    "just: may fail": ("justfile", "test:\n    pytest -q\n", "test:\n    -pytest -q\n"),
+    "tox: another command": ("tox.ini", TOX, edit(TOX, "pytest -q {posargs}", "pytest --version")),
+    "tox: may fail": ("tox.ini", TOX, edit(TOX, "= pytest", "= - pytest")),
+    "tox: fewer environments": ("tox.ini", TOX, edit(TOX, "py311,lint", "py311")),
+    "nox: no types": ("noxfile.py", NOX, edit(NOX, "    session.run('mypy', '.')\n", "")),
+    "a script of a shell": ("scripts/test.sh", SHELL, edit(SHELL, "pytest -q", "true")),
+    "a shell goes on": ("scripts/test.sh", SHELL, edit(SHELL, "set -e\n", "")),
+}  # fmt: skip
 STRICTER = {
     "coverage is raised": (T, TOML, edit(TOML, "fail_under = 90", "fail_under = 95")),
     "a rule more": (T, TOML, edit(TOML, '["E", "F", "S"]', '["E", "F", "S", "UP"]')),
@@ -102,16 +167,50 @@ STRICTER = {
     "a rule is on": (".eslintrc.json", ESLINT, edit(ESLINT, '"no-eval": "error"', '"no-eval": "error", "no-var": "error"')),
     "another target": ("tsconfig.json", TSCONFIG, edit(TSCONFIG, "ES2022", "ES2021")),
     "another time": ("jest.config.js", JEST, edit(JEST, "5000", "9000")),
+    "a tool more": (M, MAKE, edit(MAKE, "ruff check .", "ruff check .\n\tbandit -r shop")),
+    "tests by uv": (M, MAKE, edit(MAKE, "pytest -q", "uv run pytest -q")),
+    "tests say more": (M, MAKE, edit(MAKE, "pytest -q", "pytest -ra --tb=short")),
+    "tests of everything": (M, edit(MAKE, "pytest -q", "pytest tests/unit"), MAKE),
+    "targets change places": (M, MAKE, "lint:\n\truff check .\n\ntest:\n\tpytest -q\n\tmypy .\n"),
+    "a target of its own": (M, MAKE, edit(MAKE, "\tmypy .\n", "\ntypes:\n\tmypy .\n")),
+    "nox: more": ("noxfile.py", NOX, edit(NOX, "'-q'", "'-q', '--cov=shop'")),
+    "a shell stricter": ("scripts/test.sh", SHELL, edit(SHELL, "set -e", "set -euo pipefail")),
+    "a script with more": (K, PACKAGE, edit(PACKAGE, '"test": "jest"', '"test": "npm run build && jest --ci --reporters default"')),
+    "a script's script with more": (K, UNIT, edit(UNIT, '"unit": "jest"', '"unit": "jest --ci"')),
+    "files are tests, too": (T, TOML, edit(TOML, "testpaths", 'python_files = ["test_*.py", "check_*.py"]\ntestpaths')),
+    "types of somebody else": (T, TOML, edit(TOML, "strict = true", 'strict = true\n\n[[tool.mypy.overrides]]\nmodule = "yaml"\nignore_missing_imports = true')),
+    "clippy: stricter": ("Cargo.toml", CARGO, edit(CARGO, '"deny"', '"forbid"')),
+    "cargo: a bin": ("Cargo.toml", CARGO, CARGO + '\n[[bin]]\nname = "a"\n'),
+    "less may be complex": (T, TOML + "\n[tool.ruff]\nline-length = 100\n", TOML + "\n[tool.ruff]\nline-length = 88\n"),
+    "eslint: one more is extended": (".eslintrc.json", '{"extends": "airbnb"}\n', '{"extends": ["airbnb", "prettier"]}\n'),
     "no setting at all": ("shop.toml", "fail_under = 90\n", "fail_under = 5\n"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", LOOSENED)
+@pytest.mark.parametrize("case", LOOSENED | LOOSER)
 async def test_what_becomes_less_strict_is_found(case: str) -> None:
-    path, before, after = LOOSENED[case]
+    path, before, after = (LOOSENED | LOOSER)[case]
     was = {path: before} if before else {}
     assert "loosened settings" in await stops(was, {path: after} if after is not None else {})
     assert await stops(was, {path: after} if after is not None else {}, allow=["settings"]) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "beside"),
+    [
+        ("pytest.ini", "[pytest]\n", T),
+        ("pytest.ini", "[pytest]\ntestpaths = docs\n", T),
+        ("mypy.ini", "[mypy]\n", T),
+        (".coveragerc", "[report]\nfail_under = 0\n", T),
+        ("shop/ruff.toml", "[lint]\nselect = []\n", T),
+        ("GNUmakefile", "test:\n\t@echo fine\n", M),
+    ],
+)
+async def test_a_new_file_does_not_take_the_place_of_what_was_said(path: str, text: str, beside: str) -> None:
+    there = {beside: TOML if beside == T else MAKE}
+    findings = await found({}, {path: text}, beside=there, guards=(loosened.GUARD,))
+    assert f"What `{beside}` says is not looked at any more" in findings[0].sentence
+    assert await found({}, {path: text}, guards=(loosened.GUARD,)) == []
 
 
 @pytest.mark.parametrize("case", STRICTER)
@@ -154,6 +253,17 @@ async def test_no_settings_take_years() -> None:
         ("a.rb", "x # rubocop:disable Style/X"),
         ("a.sh", "# shellcheck disable=SC2086"),
         ("a.c", '#pragma GCC diagnostic ignored "-Wx"'),
+        ("a.py", "x = 1  # NOQA"),
+        ("a.py", "# ruff: disable[F401]"),
+        ("a.py", "# pyright: reportGeneralTypeIssues=false"),
+        ("a.py", "@typing.no_type_check"),
+        ("a.ts", "/* eslint no-eval: 0 */"),
+        ("a.ts", '/* eslint no-eval: ["off"] */'),
+        ("a.js", "/* node:coverage disable */"),
+        ("a.go", "//lint:file-ignore SA1000 x"),
+        ("a.go", "x() // #nosec G101"),
+        ("a.rs", "#[cfg_attr(all(), allow(dead_code))]"),
+        ("a.rs", "#[coverage(off)]"),
     ],
 )  # fmt: skip
 async def test_each_kind_of_suppression_is_found(path: str, line: str) -> None:
@@ -166,7 +276,7 @@ async def test_each_kind_of_suppression_is_found(path: str, line: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "line"),
-    [("a.py", "# noquarter"), ("README.md", "Use `# noqa` with care."), ("a.py", "ignore = True"), ("a.rs", "#[derive(Debug)]")],
+    [("a.py", "# noquarter"), ("README.md", "Use `# noqa` with care."), ("a.py", "ignore = True"), ("a.rs", "#[derive(Debug)]"), ("a.rs", "#[cfg_attr(test, derive(Debug))]"), ("a.ts", "/* eslint runs on this file */")],
 )  # fmt: skip
 async def test_what_only_looks_like_a_suppression_passes(path: str, line: str) -> None:
     assert await stops({path: "one\n"}, {path: f"one\n{line}\n"}) == []
@@ -305,12 +415,72 @@ async def test_a_new_crate_is_looked_up_by_its_own_name() -> None:
     ]
 
 
-async def test_of_other_ecosystems_no_registry_is_asked() -> None:
-    index = Index(FINE)
-    go = "module x\n\nrequire github.com/a/b v1.0.0\n"
-    findings = await found({"go.mod": "module x\n"}, {"go.mod": go}, index=index, guards=(dependencies.GUARD,))
-    assert [each.weight.value for each in findings] == ["remark"]
-    assert index.asked == []
+@pytest.mark.parametrize(
+    ("path", "before", "after", "asked"),
+    [
+        ("go.mod", "module x\n", "module x\n\nrequire github.com/a/B v1.0.0\n", ("go", "github.com/a/B", "v1.0.0")),
+        ("Gemfile", "gem 'rake', '13.0'\n", "gem 'rake', '13.0'\ngem 'new', '1.2.3'\n", ("rubygems", "new", "1.2.3")),
+        ("Gemfile", "gem 'rake', '13.0'\n", "gem 'rake', '13.0'\ngem 'new', '~> 1.2'\n", ("rubygems", "new", "")),
+        ("requirements/dev.txt", "httpx==1\n", "httpx==1\nnew==2\n", ("pypi", "new", "2")),
+        ("setup.cfg", "[options]\ninstall_requires =\n    httpx\n", "[options]\ninstall_requires =\n    httpx\n    new==2\n", ("pypi", "new", "2")),
+        ("setup.py", "setup(install_requires=['httpx'])\n", "setup(install_requires=['httpx', 'new==2'])\n", ("pypi", "new", "2")),
+        (K, PACKAGE, edit(PACKAGE, '"^1.3.0"', '"^1.3.0", "x": "npm:@a/new@1.0.0"'), ("npm", "@a/new", "1.0.0")),
+        ("requirements.txt", "httpx==1\n", "httpx==2\n", ("pypi", "httpx", "2")),
+    ],
+)  # fmt: skip
+async def test_registries_of_each_kind_are_asked(
+    path: str, before: str, after: str, asked: tuple[str, str, str]
+) -> None:
+    index = Index(PackageFacts(exists=True, licence="MIT", age_days=2))
+    findings = await found({path: before}, {path: after}, index=index, guards=(dependencies.GUARD,))
+    assert index.asked == [asked]
+    assert ["was published 2 days ago" in each.sentence for each in findings] == [True]
+
+
+async def test_of_an_old_package_only_the_version_that_is_named_is_looked_at() -> None:
+    """A licence that people were content with stays; a range may be met by what a lock has had for years."""
+    cases = {"httpx>=1": "httpx>=2", "httpx==1": "httpx==2", "httpx": "httpx>=2"}
+    for before, after in cases.items():
+        facts = Index(PackageFacts(exists=True, licence="AGPL-3.0-only", age_days=900))
+        assert await stops({"requirements.txt": f"{before}\n"}, {"requirements.txt": f"{after}\n"}, index=facts) == []
+    yanked = Index(PackageFacts(exists=True, licence="MIT", age_days=900, is_yanked=True))
+    (finding,) = await found({"requirements.txt": "a==1\n"}, {"requirements.txt": "a==2\n"}, index=yanked)
+    assert "was taken back by who made it" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        (T, TOML, edit(TOML, "httpx>=0.28", "httpx @ git+https://evil.example/httpx")),
+        (K, PACKAGE, edit(PACKAGE, '"^1.3.0"', '"https://evil.example/left-pad.tgz"')),
+        (K, PACKAGE, edit(PACKAGE, '"^1.3.0"', '"file:../evil"')),
+        ("Cargo.toml", '[dependencies]\nrand = "0.8"\n', '[dependencies]\nrand = { git = "https://evil.example/rand" }\n'),
+        ("Cargo.toml", '[dependencies]\nrand = "0.8"\n', '[dependencies]\nrand = { version = "0.8", git = "https://evil.example/rand" }\n'),
+        ("Cargo.toml", "[dependencies]\n", '[dependencies]\nx = { version = "1", registry = "evil" }\n'),
+        ("requirements.txt", "httpx==1\n", "httpx @ https://evil.example/httpx.whl\n"),
+        (T, "[tool.poetry.dependencies]\nhttpx='^0.28'\n", "[tool.poetry.dependencies]\nhttpx={git='https://evil.example/h'}\n"),
+    ],
+)  # fmt: skip
+async def test_an_old_package_from_another_place_is_for_people(path: str, before: str, after: str) -> None:
+    findings = await found({path: before}, {path: after}, index=Index(FINE), guards=(dependencies.GUARD,))
+    assert "people" in [each.weight.value for each in findings]
+    assert [each for each in findings if "does not come from a registry" in each.sentence]
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "weights"),
+    [
+        ("requirements.txt", "a==1\nb==1\n", "a\nb==1\n", ["mend"]),
+        ("requirements.txt", "a\nb==1\n", "a>=1\nb==1\n", []),
+        ("Cargo.toml", "[dependencies]\n", "[dependencies]\nserde = { workspace = true }\n", []),
+        ("Cargo.toml", "[dependencies]\n", '[dependencies]\nmine = { version = "1", path = "../mine" }\n', []),
+        (K, PACKAGE, edit(PACKAGE, '"^1.3.0"', '"^1.4.0"'), []),
+        (T, TOML, edit(TOML, "httpx>=0.28", "httpx>=0.29"), []),
+    ],
+)  # fmt: skip
+async def test_what_becomes_of_an_old_package(path: str, before: str, after: str, weights: list[str]) -> None:
+    findings = await found({path: before}, {path: after}, index=Index(FINE), guards=(dependencies.GUARD,))
+    assert [each.weight.value for each in findings] == weights
 
 
 # -- Documentation ---------------------------------------------------------------------------------------------------

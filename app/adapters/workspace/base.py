@@ -1,5 +1,7 @@
 """One commit of a mirror: its files, and who changed them before."""
 
+import os
+import posixpath
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -23,17 +25,24 @@ KEPT_FILES: Final = 200
 """Of one commit."""
 _REGULAR: Final = "100"
 """How modes of regular files begin; links and submodules have others."""
+_LINK: Final = "120000 "
+_MOST_LINKS: Final = 1_000
+"""Of one commit that are looked at, those nearest to its root."""
+_MOST_STEPS: Final = 5
+"""From a link to a link."""
 _PULL_REQUEST: Final = re.compile(r"Merge pull request #(\d{1,9}) from |.*\(#(\d{1,9})\)\s*$")
 _FORMAT: Final = "%x1e%H%x1f%an%x1f%as%x1f%s"
 
 
 class Base:
-    """What can be read of one commit without a work tree. Links are never followed."""
+    """What can be read of one commit without a work tree. Links are told, and never followed by reading."""
 
     def __init__(self, git: Git, sha: str) -> None:
         self._git = git
         self._sha = sha
         self._files: Mapping[str, str] | None = None
+        self._linked: Sequence[str] = ()
+        self._links: Mapping[str, str] | None = None
         self._shown: OrderedDict[str, bytes | None] = OrderedDict()
 
     async def files(self) -> Mapping[str, str]:
@@ -43,7 +52,9 @@ class Base:
         """
         if self._files is None:
             said = await self._git.tell("ls-tree", "-r", "-z", "--full-tree", self._sha)
-            rows = [row for row in said.out.decode(errors="surrogateescape").split("\0") if row.startswith(_REGULAR)]
+            told = said.out.decode(errors="surrogateescape").split("\0")
+            rows = [row for row in told if row.startswith(_REGULAR)]
+            self._linked = [row for row in told if row.startswith(_LINK)]
             begin = rows[0].index("\t") + 1 if rows else 0  # as in all: their modes, kinds and names are of one length
             self._files = {row[begin:]: row for row in rows}
         return self._files
@@ -51,6 +62,18 @@ class Base:
     async def listed(self) -> Sequence[str]:
         """As `Workspace.listed` says, of all of the commit."""
         return list(await self.files())
+
+    async def links(self) -> Mapping[str, str]:
+        """As `Workspace.links` says; looked up once."""
+        if self._links is None:
+            files = await self.files()
+            rows = sorted((row.split("\t", 1) for row in self._linked), key=lambda row: row[1].count("/"))[:_MOST_LINKS]
+            names = [meta.split()[2] for meta, _ in rows]
+            said = [os.fsdecode(data) for data in await self._contents(names)]
+            targets = {path: _joined(path, target) for (_, path), target in zip(rows, said, strict=True)}
+            ends = ((path, _end(path, targets)) for path in targets)
+            self._links = {path: end for path, end in ends if end in files}
+        return self._links
 
     async def show(self, path: str) -> bytes | None:
         """As `Workspace.show` says: a commit never changes, so what was read once is remembered.
@@ -87,13 +110,17 @@ class Base:
         names = "".join(f"{blobs[path]}\n" for path in wanted)
         sizes = (await self._git.tell("cat-file", "--batch-check=%(objectsize)", stdin=names.encode())).text.split()
         small = [path for path, size in zip(wanted, sizes, strict=True) if int(size) <= READ_BYTES]
-        names = "".join(f"{blobs[path]}\n" for path in small)
-        said = (await self._git.tell("cat-file", "--batch=%(objectsize)", stdin=names.encode())).out if small else b""
-        found, at = dict[str, bytes](), 0
-        for path in small:
+        return dict(zip(small, await self._contents([blobs[path] for path in small]), strict=True))
+
+    async def _contents(self, names: Sequence[str]) -> Sequence[bytes]:
+        """Objects by their names."""
+        asked = "".join(f"{name}\n" for name in names)
+        said = (await self._git.tell("cat-file", "--batch=%(objectsize)", stdin=asked.encode())).out if names else b""
+        found, at = list[bytes](), 0
+        for _ in names:
             line = said.index(b"\n", at)
             size = int(said[at:line])
-            found[path] = said[line + 1 : line + 1 + size]
+            found.append(said[line + 1 : line + 1 + size])
             at = line + size + 2
         return found
 
@@ -129,6 +156,18 @@ class Bases:
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return base
+
+
+def _joined(path: str, target: str) -> str:
+    """Where a link leads to; what leads out of the commit is no path of it."""
+    return "" if target.startswith("/") else posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+
+
+def _end(path: str, targets: Mapping[str, str]) -> str:
+    """Where a link leads to in the end, over other links."""
+    for _ in range(_MOST_STEPS):
+        path = targets.get(path, path)
+    return path
 
 
 def _touched(entry: str) -> Touched:

@@ -266,6 +266,10 @@ class GitWorkspace:
         """As `Workspace.blobs` says."""
         return await (await self._commit_of_tree()).blobs(paths)
 
+    async def links(self) -> Mapping[str, str]:
+        """As `Workspace.links` says."""
+        return await (await self._commit_of_tree()).links()
+
     async def past(self, paths: Sequence[str], *, most: int) -> Sequence[Touched]:
         """As `Workspace.past` says."""
         return await (await self._commit_of_tree()).past(paths, most=most)

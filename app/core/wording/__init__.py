@@ -51,6 +51,7 @@ from app.core.wording.gates import (
     seen_to_differ,
     test_made_to_pass,
     tests_counted,
+    tests_hidden,
     tests_not_counted,
     tests_rewritten,
 )
@@ -197,6 +198,7 @@ __all__ = [
     "suggestion_marker",
     "test_made_to_pass",
     "tests_counted",
+    "tests_hidden",
     "tests_not_counted",
     "tests_rewritten",
     "took_too_long",

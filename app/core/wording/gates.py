@@ -54,6 +54,14 @@ def fewer_tests(before: int, now: int, gone: Sequence[str]) -> str:
     )
 
 
+def tests_hidden(gone: Sequence[str]) -> str:
+    """As many tests as before, and some that nobody took out are not run any more."""
+    return (
+        f"These tests are not found any more, and no line of theirs was taken out: {named(gone)}. Have them found "
+        f"again; if the issue asks for it, a person can allow it by `allow: tests`."
+    )
+
+
 def tests_counted(before: int, now: int) -> str:
     """How many tests there are, as a figure."""
     return f"{before:,} before, {now:,} now"
