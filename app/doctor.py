@@ -22,6 +22,7 @@ from app.adapters.signing import FILE, SigningKey
 from app.adapters.slack.directory import directory
 from app.adapters.store.url import with_driver
 from app.adapters.workspace.folders import GIB, Ways
+from app.boxes import chosen_boxes
 from app.core.errors import MinionsError, Unavailable
 from app.core.model import Model
 from app.core.redaction import Redactor
@@ -31,8 +32,8 @@ from app.github import github
 from app.home import prepared_home
 from app.log import redactor_of
 from app.models import chosen_models, embedder
-from app.outside import chosen_boxes, operators_rules
 from app.registry import load
+from app.rules import operators_rules
 from app.settings import Settings
 from app.slack import threads
 

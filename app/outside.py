@@ -7,20 +7,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from app.adapters.diff_cover import DiffCover
 from app.adapters.json_schema import JsonSchema
 from app.adapters.mcp import McpServers
 from app.adapters.mcp import servers as mcp_servers
-from app.adapters.packages import RegistryIndex
 from app.adapters.redacted import RedactedForge
 from app.adapters.releases import RegistryReleases
 from app.adapters.ruff import RuffAnalysis
 from app.adapters.sandbox.bubblewrap.boxes import BubblewrapBoxes
-from app.adapters.sandbox.egress.registries import reach
-from app.adapters.sandbox.limits import Limits
 from app.adapters.signing import FILE, SigningKey
 from app.adapters.vectors import VectorFile
 from app.adapters.workspace.clean_trees import CleanTrees
@@ -31,16 +27,17 @@ from app.agent.meaning import ByMeaning
 from app.agent.minion import AgentLoop
 from app.agent.prompt import load_prompt
 from app.agent.reviewer import ModelReviewer
-from app.agent.rules import MOST_OF_OPERATOR, Rules, read_rules
+from app.agent.rules import Rules, read_rules
 from app.agent.tools.outside import outside_tools
 from app.agent.tools.tool import Tool
 from app.agent.triage import VISIT, Triage
 from app.ahead import make_ready
+from app.boxes import chosen_boxes
 from app.core import wording
 from app.core.blueprint import AgentSpec, Kind, Node, State
 from app.core.budget import Budget
 from app.core.embeddings import Embedder, Meaning, NoMeaning
-from app.core.errors import BlueprintError, ConfigError, MinionsError, NotFound, SettingsError
+from app.core.errors import BlueprintError, MinionsError, SettingsError
 from app.core.forge import Forge, Remote
 from app.core.guards import Guards
 from app.core.journal import Journal
@@ -48,12 +45,8 @@ from app.core.minion import GaveUp, Minion, Submission
 from app.core.model import Model
 from app.core.outside import NoServers, Servers
 from app.core.patch import Patch
-from app.core.places import ANY_NUMBER, MostOpen
-from app.core.proposals import Reviewed
 from app.core.redaction import Redactor
 from app.core.releases import Releases
-from app.core.repo_config import PATH as CONFIG
-from app.core.repo_config import RepoConfig
 from app.core.reviewer import NoReviewer, Reviewer
 from app.core.rollout import REVIEW, TRIAGE
 from app.core.run import Run
@@ -75,11 +68,14 @@ from app.guards import ALL, GuardSet
 from app.guards.protected import EVERYWHERE
 from app.models import Models, chosen_models, embedder
 from app.notary import RunNotary
+from app.registries import chosen_index, public_registries
 from app.registry import check_wiring, load
+from app.rules import operators_rules
+from app.said import most_open_for, said_by
 from app.settings import Settings
 from blueprints import BLUEPRINTS
 from blueprints.steps.change import Change
-from blueprints.steps.configuration import container_image, layout, parsed
+from blueprints.steps.configuration import layout
 
 _log = logging.getLogger(__name__)
 
@@ -289,43 +285,6 @@ class Outside:
         )
 
 
-def operators_rules(file: Path) -> str:
-    """What the operator wants of minions everywhere. Raises SettingsError."""
-    try:
-        text = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"MINIONS_RULES_FILE cannot be read: {error}") from None
-    if not 0 < len(text) <= MOST_OF_OPERATOR:
-        raise SettingsError(
-            f"MINIONS_RULES_FILE holds {len(text):,} characters; there have to be some, and at most "
-            f"{MOST_OF_OPERATOR:,}, so that there is room for the rules of repositories."
-        )
-    return text
-
-
-async def most_open_for(run: Run, forge: Forge) -> MostOpen:
-    """How many pull requests may wait for review in the repository of a run, as it says itself."""
-    if run.task.is_pull_request or not run.task.number:
-        return ANY_NUMBER
-    return await most_open(forge)
-
-
-async def most_open(forge: Reviewed | Forge) -> MostOpen:
-    """How many pull requests may wait for review, as a repository says itself."""
-    return (await said_by(forge)).most_open
-
-
-async def said_by(forge: Reviewed | Forge) -> RepoConfig:
-    """What a repository says about itself before a run begins; what cannot be read says nothing.
-
-    Runs tell people what is wrong with the file, once they have begun.
-    """
-    try:
-        return parsed(await forge.file(CONFIG, "HEAD"))
-    except (NotFound, ConfigError):
-        return RepoConfig()
-
-
 def allowed(settings: Settings, run: Run, usual: Budget, blueprints: Blueprints = BLUEPRINTS) -> Budget:
     """As the repository wants it, or as is usual in the node, within what the operator allows."""
     state = _state_of(run, blueprints)
@@ -399,35 +358,3 @@ async def outside(
         blueprints=blueprints,
         embedder=embedder(settings),
     )
-
-
-def chosen_boxes(settings: Settings, redactor: Redactor) -> BubblewrapBoxes:
-    """The boxes of the settings; nothing is looked at yet. Raises SettingsError if registries cannot be used."""
-    allowed = reach(settings.registries, settings.egress_hosts, settings.registries_file)
-    for registry in allowed.private.values():
-        redactor.add(registry.authorization)
-        redactor.add(registry.authorization.split(" ")[-1])
-    limits = Limits(memory_bytes=round(settings.box_memory_gib * 1024**3), cpus=settings.box_cpus)
-    if settings.sandbox == "bubblewrap":
-        return BubblewrapBoxes(settings.home, reach=allowed, limits=limits)
-    # The engine's SDK takes 0.2 s to import, which everybody else need not wait for.
-    from app.adapters.sandbox.containers.boxes import ContainerBoxes  # noqa: PLC0415
-
-    return ContainerBoxes(
-        settings.home,
-        image=settings.container_image,
-        choose_image=partial(container_image, own=settings.container_image, allowed=settings.container_images),
-        runtime=settings.container_runtime,
-        reach=allowed,
-        limits=limits,
-    )
-
-
-def chosen_index(settings: Settings) -> RegistryIndex:
-    """Who is asked about new dependencies: the public registries, as far as set-up commands may reach them."""
-    return RegistryIndex(public_registries(settings), clock=time.monotonic, now=lambda: datetime.now(UTC))
-
-
-def public_registries(settings: Settings) -> frozenset[str]:
-    """Hosts of registries that are asked about packages: no others than set-up commands may reach."""
-    return frozenset(reach(settings.registries, (), None).public)

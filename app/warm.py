@@ -8,11 +8,11 @@ from app import loop
 from app.adapters.workspace.folders import GIB
 from app.adapters.workspace.workspaces import Workspaces
 from app.ahead import make_ready
+from app.boxes import chosen_boxes
 from app.core.errors import SettingsError
 from app.github import github
 from app.home import prepared_home
 from app.log import redactor_of
-from app.outside import chosen_boxes
 from app.settings import Settings
 from blueprints.steps.configuration import layout
 

@@ -45,8 +45,9 @@ from app.engine.watch import Watch
 from app.github import chosen_paces, commit_author, github, history_of
 from app.log import redactor_of
 from app.memory import keep_what_is_there, loading
-from app.outside import most_open, outside
+from app.outside import outside
 from app.registry import load
+from app.said import most_open
 from app.settings import Settings
 from app.slack import threads
 from blueprints.steps.configuration import parsed

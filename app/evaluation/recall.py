@@ -18,6 +18,7 @@ from app.adapters.local import LocalForge
 from app.adapters.vectors import VectorFile
 from app.adapters.workspace.workspaces import Workspaces
 from app.agent.meaning import ByMeaning
+from app.boxes import chosen_boxes
 from app.core.budget import Usage
 from app.core.embeddings import Embedder
 from app.core.errors import SettingsError
@@ -29,7 +30,6 @@ from app.evaluation.trial import make_repository
 from app.local import own_server
 from app.log import redactor_of
 from app.models import embedder
-from app.outside import chosen_boxes
 from app.registry import load, package_of
 from app.settings import Settings
 from blueprints.steps.configuration import layout
