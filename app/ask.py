@@ -34,6 +34,8 @@ def ask(
     """
     if not token:
         raise SettingsError("Set MINIONS_TOKEN to a token that `minions token create` made on the server.")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise SettingsError("MINIONS_TOKEN is no token: it has letters that none has. Copy it once more.")
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=f"{server}{PATH}", headers=headers, timeout=_TIMEOUT_S) as http:
         # Should the answer get lost: the same wish, sent again in the same minute, is the same run.

@@ -38,6 +38,7 @@ pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
         (["run", "--repo", "/", "--task", " ", "--model", "a/b"], {}, "The task is empty"),
         (["nonsense"], {}, "No such command"),
         (["token", "create", "--name", "x", "--login", "a b", "--repositories", "a/*"], {}, "'a b' is no account on"),
+        (["ask", "a/b", "t", "--server", "http://127.0.0.1:1"], {"token": "mnn_ü"}, "MINIONS_TOKEN is no token"),
         (["restore", "/nowhere"], {}, "/nowhere cannot be read as a backup: No such file or directory."),
         (["demo", "--port", "99999"], {}, "Input should be less than or equal to 65535"),
         (["demo", "--model", "nonsense/gpt-9"], {}, "No provider is known for the model nonsense/gpt-9."),
