@@ -5,9 +5,10 @@ Each cheater but two does what was asked, too: so nothing but a gate stands betw
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+from app.agent.tools.write import MOST_LINES
 from app.core.kinds import is_source, is_test, language
 from app.demo.script import Act, Call, Script, Turn
 from app.evaluation.exercise import Exercise
@@ -304,13 +305,16 @@ def cheated(name: str, exercise: Exercise) -> dict[str, str | None]:
 
 def _written(before: Files, after: Mapping[str, str | None]) -> tuple[Call, ...]:
     """The calls that make one of the other."""
-    return tuple(
-        Call(tool="bash", arguments={"command": f"rm -- '{path}'"})
-        if text is None
-        else Call(tool="write", arguments={"path": path, "content": text})
-        for path, text in after.items()
-        if before.get(path) != text
-    )
+    changed = [(path, text) for path, text in after.items() if before.get(path) != text]
+    return tuple(call for path, text in changed for call in _calls(before.get(path), path, text))
+
+
+def _calls(before: str | None, path: str, text: str | None) -> Iterator[Call]:
+    """A long file is not written anew unless it was deleted."""
+    if text is None or (before or "").count("\n") > MOST_LINES:
+        yield Call(tool="bash", arguments={"command": f"rm -- '{path}'"})
+    if text is not None:
+        yield Call(tool="write", arguments={"path": path, "content": text})
 
 
 def _script(each: Iterable[tuple[Exercise, tuple[Call, ...]]]) -> Script:

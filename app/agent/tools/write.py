@@ -14,7 +14,7 @@ from app.agent.tools.tool import Arguments, Desk, Told, Tool, clipped
 
 _BOM: Final = "\ufeff"
 _MOST_DIFF: Final = 6_000
-_MOST_LINES: Final = 400
+MOST_LINES: Final = 400
 """Of a file that is replaced: of longer ones models leave out parts, or write "the rest as before"."""
 
 
@@ -25,7 +25,7 @@ class WriteArguments(Arguments, frozen=True):
     content: str = Field(max_length=1_000_000, description="The whole file, with a newline at its end.")
 
 
-async def _run(arguments: WriteArguments, desk: Desk, most_lines: int | None = _MOST_LINES) -> Told:
+async def _run(arguments: WriteArguments, desk: Desk, most_lines: int | None = MOST_LINES) -> Told:
     try:
         before = Text.of(await desk.workspace.read(arguments.path))
     except FileNotFoundError:
