@@ -14,8 +14,8 @@ from typing import Final
 from app.adapters.workspace.folders import GIB, Ways
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 # a place to look at, and nobody's file
-PLENTY_BYTES: Final = 10 * GIB
-"""Free at the beginning, in that place as on the whole machine: two at once have enough."""
+PLENTY_BYTES: Final = 6 * GIB
+"""Free at the beginning, in that place as on the whole machine: files take 2 GiB at most, and the programs the rest."""
 
 
 def place(memory: Path = MEMORY, enough: int = PLENTY_BYTES, environment: Mapping[str, str] = os.environ) -> Path:
