@@ -14,7 +14,7 @@ _TEST_NAME: Final = re.compile(
     r"|.*(?:Test|Tests|IT|Spec)\.(?:java|kt|kts|cs|scala|groovy|swift|php)|Test[A-Z].*\.(?:java|kt)"
     r"|.*\.(?:t|bats)"
 )
-_SNAPSHOT: Final = re.compile(r".*\.(?:snap|ambr|approved\.[a-z]+)|.*-snapshots?\.[a-z]+")
+_SNAPSHOT: Final = re.compile(r".*\.(?:snap|ambr|approved\.[a-z]+|golden(?:\.[a-z]+)?)|.*-snapshots?\.[a-z]+")
 _SNAPSHOT_FOLDERS: Final = frozenset(["__snapshots__", "snapshots", "__image_snapshots__"])
 
 LANGUAGES: Final[dict[str, str]] = {

@@ -18,7 +18,7 @@ LESS: Final = re.compile(
     r"|--collect-only|--co\b|(?:^|\s)--(?:lf|last-failed|sw|stepwise)\b|-W[\s=]*['\"]?ignore|--continue-on-collection-errors"
     r"|(?:^|\s)-o[\s=]|--override-ini|--cap-lints|(?:^|\s)-A\s?\w|--testNamePattern|(?:^|\s)-t[\s=]"
     r"|(?:^|\s)(?:-g|--grep|--fgrep)[\s=]|--no-typecheck|--dry-run|--version\b|--help\b|(?:^|\s)-run[\s=]|(?:^|\s)-short\b"
-    r"|--no-run\b|--if-present"
+    r"|--no-run\b|--if-present|--reruns\b|--retry\b|--retries\b"
 )
 """Options with which a runner runs less, or says less of what failed."""
 STRICT: Final = re.compile(

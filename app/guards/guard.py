@@ -80,13 +80,15 @@ class Subject:
 
     def added_anew(self, path: str) -> Iterator[Line]:
         """Lines that came and did not merely move within their file, however they are indented."""
-        gone = Counter(line.text.strip() for line in self.removed(path))
-        for line in self.added(path):
+        if path not in self.diffs:
+            return
+        gone = Counter(line.text.strip() for line in self.diffs[path].removed)
+        for line in self.diffs[path].added:
             text = line.text.strip()
             if gone[text] > 0:
                 gone[text] -= 1
             else:
-                yield line
+                yield from _clipped([line])
 
 
 def _clipped(lines: Sequence[Line]) -> Sequence[Line]:

@@ -22,6 +22,8 @@ _FLAG: Final = re.compile("\U0001f3f4[\U000e0020-\U000e007f]+")
 _MIXED: Final = re.compile("(?=\\w*[A-Za-z])(?=\\w*[\u0400-\u04ff])[A-Za-z_\u0400-\u04ff][\\w]*")
 """A name of Latin and Cyrillic letters, of which some look the same; Greek ones are what formulas are written in."""
 _FAR: Final = re.compile(r"\S[ \t]{120,}[^\s\\|+*/#-]")
+_FAR_OFF: Final = 120
+"""Blanks."""
 _MOST_READ: Final = MOST_LINE
 
 
@@ -50,12 +52,13 @@ def _hidden(path: str, text: str) -> Iterator[tuple[str, Weight]]:
     if found := _MIXED.search(text):
         shown = found[0].encode("ascii", "backslashreplace").decode()[:60]
         yield f"`{shown}` has Latin and Cyrillic letters, which look alike. Write one kind; {_ALLOW}.", Weight.MEND
-    if _FAR.search(text):
+    is_cut = len(text) >= _MOST_READ
+    if _FAR.search(text) or (is_cut and text[-_FAR_OFF:].isspace()):
         yield (
             f"Code stands far to the right here, where nobody looks. Put it on a line of its own; {_ALLOW}.",
             Weight.MEND,
         )
-    if len(text) >= _MOST_READ and is_source(path):
+    if is_cut and is_source(path):
         yield "This line is longer than anybody reads, and than guards look at. See what is in it.", Weight.REMARK
 
 

@@ -13,7 +13,7 @@ _ALONE: Final = re.compile(
     r"|\bprocess\.exit\(\s*0?\s*\)|\bpython[0-9.]*\s+(?:-\w+\s+)*-OO?\b|\bPYTHONOPTIMIZE\b"
     r"|--(?:deselect|ignore|ignore-glob)[= ]|catch\s*(?:\([^)]*\))?\s*\{\s*\}|\.catch\(\s*\([^)]*\)\s*=>\s*\{\s*\}\s*\)"
     r"|\bdefer func\(\) \{\s*(?:_\s*=\s*)?recover\(\)\s*\}\(\)|^\s*(?:_\s*=\s*)?recover\(\)\s*;?\s*$"
-    r"|^\s*let _ = .*\bcatch_unwind\("
+    r"|^\s*let _ = .*\bcatch_unwind\(|\bmark\.flaky\b|^\s*@flaky\b|\bretryTimes\(\s*[1-9]"
     r"|\btry\s*\{.*\b(?:expect|assert)\b.*\}\s*catch\b[^{]*\{(?!.*\b(?:expect|assert|throw|fail)\b)"
 )
 _MADE: Final = re.compile(

@@ -49,6 +49,12 @@ async def test_text_of_people_passes(case: str) -> None:
     assert await found({path: before} if before else {}, {path: f"{before}{line}\n"}, guards=(hidden.GUARD,)) == []
 
 
+async def test_what_stands_beyond_what_guards_read_is_not_taken_for_a_line_that_was_there() -> None:
+    findings = await found({"a.js": "f();\n"}, {"a.js": f"f();{' ' * 5_000}steal();\n"}, guards=(hidden.GUARD,))
+    assert [each.weight.value for each in findings] == ["mend", "remark"]
+    assert "far to the right" in findings[0].sentence
+
+
 async def test_a_line_that_nobody_reads_is_told_to_the_reviewer() -> None:
     findings = await found({}, {"a.py": f"DATA = '{'x' * 5_000}'\n"}, guards=(hidden.GUARD,))
     assert [each.weight.value for each in findings] == ["remark"]

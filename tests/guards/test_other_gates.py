@@ -105,6 +105,7 @@ LOOSER: dict[str, tuple[str, str, str | None]] = {
     "tests are only listed": (T, TOML, edit(TOML, "-ra", "-ra --collect-only")),
     "only the last ones that failed": (T, TOML, edit(TOML, "-ra", "-ra --lf")),
     "warnings are ignored": (T, TOML, edit(TOML, "-ra", "-ra -W ignore")),
+    "what fails is tried again": (T, TOML, edit(TOML, "-ra", "-ra --reruns 5")),
     "what cannot be collected": (T, TOML, edit(TOML, "-ra", "-ra --continue-on-collection-errors")),
     "the section has another name": (T, TOML, edit(TOML, "[tool.pytest.", "[tool.pytest_x.")),
     "coverage of an option": (T, STRICT, edit(STRICT, "under=90", "under=10")),

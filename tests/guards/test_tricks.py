@@ -191,6 +191,9 @@ SWALLOWED = {
     "another shell": ("Makefile", MAKE, f"SHELL := /bin/true\n{MAKE}"),
     "flags of make": ("Makefile", MAKE, f"MAKEFLAGS += -i\n{MAKE}"),
     "tox": ("tox.ini", "[testenv]\ncommands = pytest\n", "[testenv]\nignore_outcome = true\ncommands = pytest\n"),
+    "tried again": (P, PY, edit(PY, "def test_total", "@pytest.mark.flaky(reruns=99)\ndef test_total")),
+    "tried again by jest": (J, JS, edit(JS, "describe(", "jest.retryTimes(99);\ndescribe(")),
+    "a golden file": ("testdata/want.golden", "3\n", "4\n"),
     "nox": ("noxfile.py", "s.run('pytest')\n", "s.run('pytest', success_codes=[0, 1])\n"),
 }  # fmt: skip
 HOOKS = {
