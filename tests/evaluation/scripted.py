@@ -63,7 +63,8 @@ def weakens_assertions(files: Files) -> Changed:
     assert begin, path
     given, end = _arguments(files[path], begin.end())
     kept = given[-1] if "assertIn(" in begin[0] else given[0]
-    less = f"self.assertIsNotNone({kept})" if language(path) == "python" else f"assert.notEqual({kept}, undefined)"
+    is_python = language(path) == "python"
+    less = f"self.assertIsNotNone({kept})" if is_python else f"assert.notStrictEqual({kept}, undefined)"
     return {path: files[path][: begin.start()] + less + files[path][end:]}
 
 
