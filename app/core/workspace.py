@@ -65,7 +65,10 @@ class Workspace(Protocol):
         ...
 
     async def read(self, path: str) -> bytes:
-        """A file of the tree. Raises FileNotFoundError, IsADirectoryError, or PermissionError if it leads outside."""
+        """A file of the tree.
+
+        Raises FileNotFoundError, NotADirectoryError, IsADirectoryError, or PermissionError if it leads outside.
+        """
         ...
 
     async def write(self, path: str, data: bytes) -> None:

@@ -276,7 +276,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("path", ["nothing", "sub/nothing", "code.py/x", "a\0b", "\ud800"])
     async def test_what_is_not_there_is_not_found(self, workspace: GitWorkspace, path: str) -> None:
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises((FileNotFoundError, NotADirectoryError)):
             await workspace.read(path)
 
     @pytest.mark.parametrize("path", ["sub", "sub/", ".", "sub/.."])
@@ -324,7 +324,7 @@ class TestFiles:
     @pytest.mark.faults
     async def test_f58_a_huge_file_is_refused_with_its_size(self, workspace: GitWorkspace) -> None:
         await do(workspace, "truncate -s 30M huge")
-        with pytest.raises(PermissionError, match="31457280"):
+        with pytest.raises(PermissionError, match="31,457,280 bytes"):
             await workspace.read("huge")
 
 
