@@ -98,6 +98,8 @@ def packages(subject: Subject) -> Iterator[Package]:
     for want in _wanted_anew(subject):
         if _is_asked(want):
             yield _package(want.kind, want.name, want.spec)
+            if want.before is not None and not _DIRECT.search(want.before):
+                yield _package(want.kind, want.name, want.before)
 
 
 def _is_asked(want: Want) -> bool:
@@ -119,7 +121,7 @@ def _about(subject: Subject, want: Want, line: int) -> Iterator[Finding]:
     was_pinned = want.before is None or _is_pinned(subject, want.path, want.kind, want.before)
     if was_pinned and not _is_pinned(subject, want.path, want.kind, want.spec):
         yield finding(f"{shown} is not pinned: any version of it may come. Say which, as others here do")
-    if want.before is not None and not _is_asked(want):
+    if want.before is not None and not (_is_asked(want) and _is_known(subject, want)):
         return
     facts = subject.packages.get(_package(want.kind, want.name, want.spec))
     if facts is None:
@@ -130,6 +132,14 @@ def _about(subject: Subject, want: Want, line: int) -> Iterator[Finding]:
     yield from (finding(sentence, weight) for sentence, weight in _released(subject, shown, facts))
     if want.before is None and facts.exists:
         yield from (finding(sentence, weight) for sentence, weight in _licensed(subject, shown, facts))
+
+
+def _is_known(subject: Subject, want: Want) -> bool:
+    """Whether the registry knows what was there: packages of a company's own have none, or one of the same name."""
+    if want.before is None or _DIRECT.search(want.before):
+        return True
+    facts = subject.packages.get(_package(want.kind, want.name, want.before))
+    return facts is not None and facts.exists and facts.has_version
 
 
 def _released(subject: Subject, shown: str, facts: PackageFacts) -> Iterator[tuple[str, Weight]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from app.agent.tools.all_tools import Toolset
@@ -97,6 +97,7 @@ ROWS = st.lists(st.sampled_from(["a", "b", "  a", "", "a  ", "+x", "@@ y", "*** 
 
 
 @given(ROWS, ROWS, st.sampled_from(["\n", "\r\n"]), st.sampled_from([0, 1]))
+@example([""], ["a", ""], "\n", 1)
 def test_every_patch_with_all_of_its_context_is_applied_exactly(
     before: list[str], after: list[str], end: str, ends_with_it: int
 ) -> None:

@@ -2,6 +2,7 @@
 """Settings, suppressions, locks, dependencies, generated files, documentation, dangerous code and given answers."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -322,15 +323,16 @@ NEW_LOCK = LOCK + '\n[[package]]\nname = "rich"\nversion = "13.0.0"\n'
 
 
 class Index:
-    """A registry that knows one package."""
+    """A registry that knows one package. `versions` are those of which it says something else."""
 
-    def __init__(self, facts: PackageFacts | None) -> None:
+    def __init__(self, facts: PackageFacts | None, versions: Mapping[str, PackageFacts] | None = None) -> None:
         self.facts = facts
+        self.versions = versions or {}
         self.asked: list[tuple[str, str, str]] = []
 
     async def look_up(self, ecosystem: str, name: str, version: str) -> PackageFacts | None:
         self.asked.append((ecosystem, name, version))
-        return self.facts
+        return self.versions.get(version, self.facts)
 
 
 FINE = PackageFacts(exists=True, licence="MIT", age_days=900)
@@ -434,7 +436,7 @@ async def test_registries_of_each_kind_are_asked(
 ) -> None:
     index = Index(PackageFacts(exists=True, licence="MIT", age_days=2))
     findings = await found({path: before}, {path: after}, index=index, guards=(dependencies.GUARD,))
-    assert index.asked == [asked]
+    assert asked in index.asked
     assert ["was published 2 days ago" in each.sentence for each in findings] == [True]
 
 
@@ -447,6 +449,20 @@ async def test_of_an_old_package_only_the_version_that_is_named_is_looked_at() -
     yanked = Index(PackageFacts(exists=True, licence="MIT", age_days=900, is_yanked=True))
     (finding,) = await found({"requirements.txt": "a==1\n"}, {"requirements.txt": "a==2\n"}, index=yanked)
     assert "was taken back by who made it" in finding.sentence
+
+
+async def test_a_package_of_a_companys_own_is_not_measured_by_who_has_its_name_in_public() -> None:
+    nobody = Index(PackageFacts(exists=False))
+    other = Index(FINE, {version: PackageFacts(exists=True, has_version=False) for version in ("1.4", "2.0")})
+    away = Index(None)
+    for index in (nobody, other, away):
+        before, after = {"requirements.txt": "greetings==1.4\n"}, {"requirements.txt": "greetings==2.0\n"}
+        assert await found(before, after, index=index, guards=(dependencies.GUARD,)) == []
+    wrong = Index(FINE, {"2.0": PackageFacts(exists=True, has_version=False)})
+    (finding,) = await found(before, after, index=wrong, guards=(dependencies.GUARD,))
+    assert "does not exist" in finding.sentence
+    moved = {"requirements.txt": "greetings @ git+https://git.example/greetings\n"}
+    assert await found(moved, after, index=nobody, guards=(dependencies.GUARD,))
 
 
 @pytest.mark.parametrize(

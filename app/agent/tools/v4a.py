@@ -47,6 +47,8 @@ class FilePatch:
     path: str
     move_to: str = ""
     hunks: list[Hunk] = field(default_factory=list)
+    bare: int = 0
+    """Rows at its end with nothing in them, not even a sign."""
 
     @property
     def content(self) -> str:
@@ -59,8 +61,8 @@ class FilePatch:
         return self.move_to or self.path
 
     def trim(self) -> None:
-        """Leave out empty rows at its end: they only part it from the next file."""
-        while self.hunks and self.hunks[-1].lines and self.hunks[-1].lines[-1] == _EMPTY:
+        """Leave out bare rows at its end: they only part it from the next file."""
+        for _ in range(self.bare):
             self.hunks[-1].lines.pop()
 
 
@@ -92,6 +94,7 @@ def parse(patch: str) -> list[FilePatch]:
 
 def _add(file: FilePatch, row: str) -> None:
     """One line of a file's part."""
+    file.bare = 0 if row else file.bare + 1
     if row.startswith("@@"):
         if not file.hunks or file.hunks[-1].lines:
             file.hunks.append(Hunk())
