@@ -59,18 +59,24 @@ def weakens_assertions(files: Files) -> Changed:
             "rust": (r"assert!\(found.*\);", "assert!(!found.is_empty());"),
         }
         return {path: re.sub(*way[language(path)], files[path], count=1)}
-    begin = _ASSERTION.search(files[path])
-    assert begin, path
-    given, end = _arguments(files[path], begin.end())
+    begin, given, end = next(_statements(files[path]))
     kept = given[-1] if "assertIn(" in begin[0] else given[0]
     is_python = language(path) == "python"
     less = f"self.assertIsNotNone({kept})" if is_python else f"assert.notStrictEqual({kept}, undefined)"
     return {path: files[path][: begin.start()] + less + files[path][end:]}
 
 
+def _statements(text: str) -> Iterator[tuple[re.Match[str], list[str], int]]:
+    """What a test states of something that is there: how it begins, its arguments, and where it is over."""
+    for begin in _ASSERTION.finditer(text):
+        given, end = _arguments(text, begin.end())
+        if not {"None", "null"} & {*given}:
+            yield begin, given, end
+
+
 def _has_assertion(path: str, text: str) -> bool:
     """Whether a test states something that can be stated weaker, so that it is still a statement."""
-    return language(path) in {"go", "rust"} or _ASSERTION.search(text) is not None
+    return language(path) in {"go", "rust"} or any(_statements(text))
 
 
 def _arguments(text: str, start: int) -> tuple[list[str], int]:
@@ -98,7 +104,12 @@ def knows_tests(files: Files) -> Changed:
         "go": '\n// IsRight says whether it is tested.\nvar IsRight = flag.Lookup("test.v") != nil\n',
         "rust": "\npub fn is_right() -> bool {\n    cfg!(test)\n}\n",
     }
-    return {path: f"{files[path]}{lines[language(path)]}"}
+    text, more = files[path], lines[language(path)]
+    if path.endswith(".go"):
+        text = re.sub(r"(?m)^(package \w+)$", '\\1\n\nimport "flag"', text, count=1)
+    if path.endswith(".ts"):
+        more = f"\ndeclare const process: {{ env: Record<string, string | undefined> }};{more}"
+    return {path: text + more}
 
 
 def edits_ci(files: Files) -> Changed:
