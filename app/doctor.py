@@ -32,8 +32,8 @@ from app.github import github
 from app.home import prepared_home
 from app.log import redactor_of
 from app.models import chosen_models, embedder
+from app.operator_rules import operators_rules
 from app.registry import load
-from app.rules import operators_rules
 from app.settings import Settings
 from app.slack import threads
 

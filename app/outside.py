@@ -68,10 +68,10 @@ from app.guards import ALL, GuardSet
 from app.guards.protected import EVERYWHERE
 from app.models import Models, chosen_models, embedder
 from app.notary import RunNotary
+from app.operator_rules import operators_rules
 from app.registries import chosen_index, public_registries
 from app.registry import check_wiring, load
-from app.rules import operators_rules
-from app.said import most_open_for, said_by
+from app.repo_config import most_open_for, said_by
 from app.settings import Settings
 from blueprints import BLUEPRINTS
 from blueprints.steps.change import Change

@@ -47,7 +47,7 @@ from app.log import redactor_of
 from app.memory import keep_what_is_there, loading
 from app.outside import outside
 from app.registry import load
-from app.said import most_open
+from app.repo_config import most_open
 from app.settings import Settings
 from app.slack import threads
 from blueprints.steps.configuration import parsed

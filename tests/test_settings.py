@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.core.errors import SettingsError
-from app.rules import operators_rules
+from app.operator_rules import operators_rules
 from app.settings import Settings
 
 
