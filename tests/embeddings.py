@@ -38,6 +38,17 @@ class EmbeddingServer:
     faults: deque[tuple[int, Any, dict[str, str]] | None] = field(default_factory=deque)
     """Status, body and headers of the next answers; None: no answer at all."""
     at_work: int = 0
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def until(self, at_work: int) -> None:
+        """Wait until so many requests are being answered."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.at_work == at_work)
+
+    async def _count(self, more: int) -> None:
+        async with self._changed:
+            self.at_work += more
+            self._changed.notify_all()
 
     @property
     def texts(self) -> list[str]:
@@ -52,20 +63,25 @@ class EmbeddingServer:
             self.asked.append(body)
             self.paths.append(head.split(" ")[1])
             self.keys.add(headers.get("authorization", "").removeprefix("bearer "))
-            self.at_work += 1
-            fault = self.faults.popleft() if self.faults else (200, self._made(body), {})
-            if fault is None:
-                await reader.read()  # until whoever asked goes away
-                return
-            status, said, more = fault
-            text = said.encode() if isinstance(said, str) else json.dumps(said).encode()
-            lines = [f"HTTP/1.1 {status} X", "content-type: application/json", "connection: close"]
-            lines += [f"content-length: {len(text)}", *(f"{name}: {value}" for name, value in more.items())]
-            writer.write("\r\n".join([*lines, "", ""]).encode() + text)
-            await writer.drain()
+            await self._count(1)
+            try:
+                await self._say(body, reader, writer)
+            finally:
+                await self._count(-1)
         finally:
-            self.at_work -= 1
             writer.close()
+
+    async def _say(self, body: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        fault = self.faults.popleft() if self.faults else (200, self._made(body), {})
+        if fault is None:
+            await reader.read()  # until whoever asked goes away
+            return
+        status, said, more = fault
+        text = said.encode() if isinstance(said, str) else json.dumps(said).encode()
+        lines = [f"HTTP/1.1 {status} X", "content-type: application/json", "connection: close"]
+        lines += [f"content-length: {len(text)}", *(f"{name}: {value}" for name, value in more.items())]
+        writer.write("\r\n".join([*lines, "", ""]).encode() + text)
+        await writer.drain()
 
     def _made(self, body: dict[str, Any]) -> dict[str, Any]:
         vectors = [embedded(text, body.get("dimensions", 256)) for text in body["input"]]

@@ -169,13 +169,11 @@ async def test_some_calls_are_made_at_once_and_who_stops_it_stops_them(
 ) -> None:
     server.faults.extend([None] * 8)
     asking = asyncio.create_task(model(server, rest).embed(["x" * MOST_CHARACTERS] * 8, timeout_s=30))
-    while server.at_work < 6:
-        await asyncio.sleep(0.01)
+    await server.until(6)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    while server.at_work:
-        await asyncio.sleep(0.01)
+    await server.until(0)
     assert len(server.asked) == 6
 
 
