@@ -53,6 +53,10 @@ _RELEASE: Final = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9.]+)(?:#sha256=(?P<sha256>[0-9a-f]{64}))?"
 )
 _SAID: Final = re.compile(r"(?m)^(?:FAILED|ERROR) \S+ - (?P<what>.*)$")
+_UNCOMPILED: Final = "PYTHONDONTWRITEBYTECODE=1"
+"""Mistakes of one length that are tried within one second would be taken for each other: Python knows what it compiled
+by the second and the size of its source, https://docs.python.org/3/reference/import.html#cached-bytecode-invalidation
+"""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Suite:
 
     async def red(self, sandbox: Sandbox) -> str:
         """The output of its tests if some fail; empty if they are green, or did not end."""
-        result = await sandbox.run(f"{self.command} -rfE --tb=no", timeout_s=_TEST_S)
+        result = await sandbox.run(f"{_UNCOMPILED} {self.command} -rfE --tb=no", timeout_s=_TEST_S)
         return "" if result.ok or result.timed_out else result.output
 
     def task(self, path: str, mutation: Mutation, output: str) -> Exercise | None:
@@ -162,7 +166,7 @@ class Workshop:
         if failed := [one for one in await tree.sandbox.set_up(suite.set_up) if not one.ok]:
             told = f"{release.plain} cannot be set up: {failed[0].command}"
             raise SettingsError(told, detail=failed[0].output[-_MOST_DETAIL:])
-        before = await tree.sandbox.run(suite.command, timeout_s=_TEST_S)
+        before = await tree.sandbox.run(f"{_UNCOMPILED} {suite.command}", timeout_s=_TEST_S)
         if not before.ok:
             told = f"The tests of {release.plain} are not green as released."
             raise SettingsError(told, detail=before.output[-_MOST_DETAIL:])
